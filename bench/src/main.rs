@@ -1,0 +1,104 @@
+//! The gateway beside its peers on one machine: CPU time per request, requests per second, latency.
+//!
+//! One command starts an origin and every contender with one worker thread each, loads them in turn
+//! for several rounds with the same tokens and paths, and prints the medians. It asserts nothing.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "tests may panic"
+    )
+)]
+
+mod bare;
+mod configs;
+mod contender;
+mod error;
+mod load;
+mod machine;
+mod measure;
+mod report;
+mod summary;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::BenchError;
+use crate::measure::Plan;
+
+/// The gateway beside HAProxy, nginx and Envoy on the same job.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// How often every contender has its turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Length of one turn, in seconds.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+    /// Only contenders whose name contains one of these words, such as `tollgate,haproxy`.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Connections kept busy.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
+    /// Also writes the report as Markdown to this file.
+    #[arg(long)]
+    markdown: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the bare hyper proxy; the benchmark starts itself so.
+    #[command(hide = true)]
+    Bare {
+        /// Where it listens.
+        listen: SocketAddr,
+        /// Where it forwards to.
+        origin: SocketAddr,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), BenchError> {
+    if let Some(Command::Bare { listen, origin }) = arguments.command {
+        return bare::serve(listen, origin);
+    }
+    let plan = Plan {
+        rounds: arguments.rounds,
+        seconds: arguments.seconds,
+        connections: arguments.connections,
+        only: arguments.only,
+    };
+    let report = measure::run(&plan)?;
+    println!("\n{}", report.aligned());
+    if let Some(path) = arguments.markdown {
+        std::fs::write(&path, report.markdown()).map_err(|source| BenchError::Write {
+            path: path.clone(),
+            source,
+        })?;
+        println!("written to {}", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! A run: everybody started, warmed up, and loaded in turn.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tollgate_testkit::peers::{Load, Peer, nginx_json_origin, workspace_root};
+
+use crate::contender::{CONTENDERS, Contender, Scenario, Surroundings, versions};
+use crate::error::BenchError;
+use crate::load::{self, TOKENS_FILE, Tokens};
+use crate::machine;
+use crate::report::{Report, Row};
+use crate::summary::{Summary, Turn};
+
+/// Length of the unmeasured first turn, in seconds: pools open, caches and tables fill.
+const WARM_UP_S: u32 = 2;
+
+/// How to run.
+pub(crate) struct Plan {
+    /// Turns of each contender.
+    pub(crate) rounds: u32,
+    /// Length of a turn, in seconds.
+    pub(crate) seconds: u32,
+    /// Connections kept busy.
+    pub(crate) connections: u32,
+    /// Words of which a contender's name must contain one; all take part if there are none.
+    pub(crate) only: Vec<String>,
+}
+
+/// One contender in the race.
+struct Runner {
+    contender: Contender,
+    peer: Peer,
+    turns: Vec<Turn>,
+}
+
+/// Measures everybody.
+///
+/// # Errors
+/// When the origin or wrk is missing, a load fails, or nobody can be measured.
+pub(crate) fn run(plan: &Plan) -> Result<Report, BenchError> {
+    let origin = nginx_json_origin()?;
+    let wanted = wanted(&plan.only);
+    let needs_gateway = wanted.iter().any(|contender| contender.name == "tollgate");
+    let surroundings = Surroundings {
+        origin: origin.address(),
+        gateway: if needs_gateway {
+            build_gateway()
+        } else {
+            Err("not asked for".to_owned())
+        },
+        tokens: Tokens::mint(),
+    };
+    let mut runners = Vec::new();
+    for contender in wanted {
+        match contender.start(&surroundings) {
+            Ok(peer) => runners.push(Runner {
+                contender,
+                peer,
+                turns: Vec::new(),
+            }),
+            Err(error) => println!("without {}: {error}", contender.name),
+        }
+    }
+    if runners.is_empty() {
+        return Err(BenchError::NobodyLeft);
+    }
+    for runner in &mut runners {
+        take_turn(runner, plan.connections, WARM_UP_S, &surroundings.tokens)?;
+    }
+    for round in 1..=plan.rounds {
+        for runner in &mut runners {
+            let turn = take_turn(runner, plan.connections, plan.seconds, &surroundings.tokens)?;
+            println!(
+                "round {round}/{}: {:<14} {:>9.0} requests/s",
+                plan.rounds,
+                runner.contender.name,
+                turn.load.requests_per_second()
+            );
+            runner.turns.push(turn);
+        }
+    }
+    Ok(report(plan, &runners))
+}
+
+fn wanted(only: &[String]) -> Vec<Contender> {
+    let takes_part = |contender: &Contender| {
+        only.is_empty()
+            || only
+                .iter()
+                .any(|word| contender.name.contains(word.as_str()))
+    };
+    CONTENDERS.into_iter().filter(takes_part).collect()
+}
+
+/// Builds the release binary, so that never an old one is measured; or says why not.
+fn build_gateway() -> Result<PathBuf, String> {
+    println!("building tollgate (release)");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let build = ["build", "--release", "--quiet", "-p", "tollgate"];
+    let status = Command::new(cargo)
+        .args(build)
+        .current_dir(workspace_root())
+        .stdin(Stdio::null())
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err("`cargo build --release -p tollgate` fails".to_owned());
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace_root().join("target"), PathBuf::from);
+    Ok(target.join("release/tollgate"))
+}
+
+fn take_turn(
+    runner: &Runner,
+    connections: u32,
+    seconds: u32,
+    tokens: &Tokens,
+) -> Result<Turn, BenchError> {
+    let script = match runner.contender.scenario {
+        Scenario::Job | Scenario::Limited => load::users_script(),
+        Scenario::Forged => load::forgeries_script(),
+    };
+    let url = runner.peer.url();
+    let load = Load {
+        url: &url,
+        connections,
+        seconds,
+        script: &script,
+        files: &[(TOKENS_FILE, &tokens.lines)],
+    };
+    let before = runner.peer.cpu_us();
+    let load = load.run()?;
+    Ok(Turn {
+        load,
+        cpu_us: runner.peer.cpu_us() - before,
+    })
+}
+
+fn report(plan: &Plan, runners: &[Runner]) -> Report {
+    let mut surroundings = machine::describe();
+    surroundings.extend(versions());
+    surroundings.push(format!(
+        "load: wrk -t1 -c{}, {} users × {} paths, RS256, keep-alive; one worker thread each",
+        plan.connections,
+        load::USERS,
+        load::PATHS.len()
+    ));
+    surroundings.push(format!(
+        "{} rounds of {} s each, in turn; medians, (least–most)",
+        plan.rounds, plan.seconds
+    ));
+    let rows = runners.iter().filter_map(|runner| {
+        Some(Row {
+            scenario: runner.contender.scenario,
+            name: runner.contender.name,
+            does: runner.contender.does,
+            is_measure: runner.contender.is_measure,
+            resident_bytes: runner.peer.resident_bytes(),
+            summary: Summary::of(runner.contender.scenario, &runner.turns)?,
+        })
+    });
+    Report {
+        surroundings,
+        rows: rows.collect(),
+    }
+}

@@ -1,0 +1,166 @@
+//! What the engine says of one request: values only, no error type.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tollgate_identity::{ClientNetwork, CredentialError, TokenError, User};
+use tollgate_limiter::{Enforcement, Nanos, Now, Reading};
+use tollgate_policy::{PathError, PlanId, RouteId};
+
+use crate::limits::CountedLimit;
+use crate::meters::VerdictLabel;
+use crate::snapshot::Snapshot;
+
+/// The verdict on one request and everything that led to it.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// May it pass, and if not, why.
+    pub verdict: Verdict,
+    /// Which endpoint it is for.
+    pub route: RouteId,
+    /// Who calls.
+    pub principal: Principal,
+    /// The plan whose limits were consulted, when any were.
+    pub plan: Option<PlanId>,
+    /// The limits consulted, in the order of the policy.
+    pub limits: SmallVec<[LimitState; 2]>,
+    /// What path to forward.
+    pub path: PathRewrite,
+    /// A CORS preflight: free, and without identity.
+    pub preflight: bool,
+    /// When it was decided.
+    pub now: Now,
+    /// The policy under which it was decided; it stays in force for the whole request.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// May the request pass.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Forward it.
+    Allow,
+    /// A binding limit refused: 429.
+    Limit {
+        /// Exact wait until the same request would pass; `None` when it never will, because its
+        /// cost is above a limit's burst.
+        retry_after: Option<Nanos>,
+    },
+    /// Who calls is not established: 401.
+    Unauthenticated(Unauthenticated),
+    /// The caller is known and may not do this: 403.
+    Forbidden(Forbidden),
+    /// The request cannot be read in one way only: 400.
+    BadRequest(Rejection),
+    /// Who calls cannot be established now, through no fault of the caller: 503.
+    Unavailable,
+    /// Tollgate answers this path itself.
+    Own(OwnAnswer),
+}
+
+/// Why a caller is not authenticated.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Unauthenticated {
+    /// No token, and the policy has no plan for anonymous callers.
+    MissingToken,
+    /// A bearer credential without a token in it.
+    EmptyCredential(CredentialError),
+    /// The token does not verify.
+    InvalidToken(TokenError),
+}
+
+/// Why a known caller is refused.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Forbidden {}
+
+/// Why a request is not understood.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The path could mean different things to different origins.
+    Path(PathError),
+    /// There is not exactly one credential.
+    Credential(CredentialError),
+}
+
+/// Answers that do not come from the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OwnAnswer {
+    /// The caller's own limits.
+    RateLimit,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Principal {
+    /// A verified user.
+    User(Arc<User>),
+    /// Nobody known; the network that the request comes from stands for it.
+    Anonymous(ClientNetwork),
+    /// The request was refused, or was free, before anybody asked.
+    Unknown,
+}
+
+/// What path goes to the origin: always the one that was classified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathRewrite {
+    /// The path as it was sent.
+    AsSent,
+    /// This canonical path instead.
+    Canonical(Box<str>),
+}
+
+/// One limit and what it said.
+#[derive(Clone, Debug)]
+pub struct LimitState {
+    /// The limit.
+    pub limit: Arc<CountedLimit>,
+    /// What its bucket holds now.
+    pub reading: Reading,
+    /// Whether it could refuse this request (a limit in shadow, or any limit on a route that is
+    /// never blocked, could not).
+    pub enforcement: Enforcement,
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// The verdict's name in metrics and logs.
+    #[must_use]
+    pub fn label(&self) -> VerdictLabel {
+        match &self.verdict {
+            Verdict::Allow if self.shadow_limited() => VerdictLabel::LimitShadow,
+            Verdict::Allow => VerdictLabel::Allow,
+            Verdict::Limit { .. } => VerdictLabel::Limit,
+            Verdict::Unauthenticated(_) => VerdictLabel::Unauthenticated,
+            Verdict::Forbidden(_) => VerdictLabel::Forbidden,
+            Verdict::BadRequest(_) => VerdictLabel::BadRequest,
+            Verdict::Unavailable => VerdictLabel::Unavailable,
+            Verdict::Own(_) => VerdictLabel::Own,
+        }
+    }
+
+    /// The limit that refused, or in shadow would have refused: the one to wait longest for.
+    #[must_use]
+    pub fn violated(&self) -> Option<&LimitState> {
+        let refusing = |state: &&LimitState| !state.reading.admitted;
+        // A limit that will never admit outranks any wait.
+        let wait = |state: &&LimitState| state.reading.retry_after.map_or(u64::MAX, |wait| wait.0);
+        self.limits.iter().filter(refusing).max_by_key(wait)
+    }
+
+    fn shadow_limited(&self) -> bool {
+        self.limits.iter().any(|state| !state.reading.admitted)
+    }
+
+    /// The plan's name, when a plan was consulted.
+    #[must_use]
+    pub fn plan_name(&self) -> Option<&str> {
+        let plans = self.snapshot.policy().plans();
+        self.plan.map(|plan| &*plans[usize::from(plan.0)].name)
+    }
+}

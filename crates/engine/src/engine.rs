@@ -1,0 +1,338 @@
+//! The engine: the one place where a request becomes a verdict.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::Method;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tollgate_identity::{KeyHolder, PrincipalKey, client_network};
+use tollgate_limiter::{CHECKS_MAX, Check, Now, Reading, Table, TableSize};
+use tollgate_policy::{PathError, PlanId, Policy, RouteId, normalize};
+
+use crate::decision::{
+    Decision, LimitState, OwnAnswer, PathRewrite, Principal, Rejection, Verdict,
+};
+use crate::error::EngineError;
+use crate::head::RequestHead;
+use crate::identify::{Identified, WhenKeysAreMissing};
+use crate::keys::HashKey;
+use crate::limits::PrincipalKeys;
+use crate::meters::{MeterTotals, Meters};
+use crate::snapshot::Snapshot;
+
+/// The longest that a request may wait for an issuer's keys before it is answered without them.
+pub const KEY_WAIT_MAX: Duration = Duration::from_millis(200);
+
+/// What an engine needs beside the policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngineOptions {
+    /// Threads that decide at once; each gets meters of its own.
+    pub threads: usize,
+    /// Capacity in buckets, where it is not the policy's `counting`.
+    pub table: Option<TableSize>,
+}
+
+/// Decides requests under the policy in force.
+///
+/// State: the policy snapshot (written by [`Engine::reload`], read by every decision), the table of
+/// buckets (written by every decision) and the meters (likewise, by relaxed atomic adds).
+pub struct Engine {
+    current: ArcSwap<Snapshot>,
+    table: Table,
+    hash: HashKey,
+    totals: Mutex<MeterTotals>,
+    threads: usize,
+}
+
+/// What [`Engine::decide`] says.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The verdict.
+    Decided(Decision),
+    /// The token's key is not known yet and was asked for; wait, then call
+    /// [`Engine::decide_final`].
+    AwaitKeys(KeyWait),
+}
+
+/// A wait for an issuer's keys. The caller bounds it by [`KEY_WAIT_MAX`].
+#[derive(Debug)]
+pub struct KeyWait {
+    holder: Arc<KeyHolder>,
+    generation: u64,
+}
+
+// === impl KeyWait ===
+
+impl KeyWait {
+    pub(crate) fn new(holder: Arc<KeyHolder>) -> Self {
+        let generation = holder.generation();
+        Self { holder, generation }
+    }
+
+    /// Returns when newer keys are there.
+    pub async fn wait(&self) {
+        self.holder.changed(self.generation).await;
+    }
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// An engine under `policy`, with an empty table.
+    ///
+    /// # Errors
+    /// Limits that cannot be counted, key files that cannot be read, or no randomness.
+    pub fn new(policy: Policy, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
+        let mut hash_key = [0; 16];
+        getrandom::fill(&mut hash_key).map_err(|_| EngineError::Random)?;
+        let hash = HashKey(hash_key);
+        let configured = TableSize {
+            users: policy.counting().users,
+            networks: policy.counting().networks,
+        };
+        let table = Table::new(options.table.unwrap_or(configured));
+        let snapshot = Snapshot::build(policy, None, &hash, options.threads)?;
+        Ok(Arc::new(Self {
+            totals: Mutex::new(MeterTotals::new(snapshot.meters.clone())),
+            current: ArcSwap::from_pointee(snapshot),
+            table,
+            hash,
+            threads: options.threads,
+        }))
+    }
+
+    /// Puts `policy` in force at once for all requests that come after; counts are kept, and a
+    /// bucket is found again by the names of its route and limit.
+    ///
+    /// # Errors
+    /// As [`Engine::new`]; the policy in force then stays.
+    pub fn reload(&self, policy: Policy) -> Result<(), EngineError> {
+        let previous = self.current.load_full();
+        let snapshot = Snapshot::build(policy, Some(&previous), &self.hash, self.threads)?;
+        self.totals.lock().supersede(snapshot.meters.clone());
+        self.current.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// The policy in force, with what belongs to it.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// The table of buckets.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Reads the meters of this and all earlier policies; for a scrape, not for the hot path.
+    pub fn with_totals<T>(&self, read: impl FnOnce(&mut MeterTotals) -> T) -> T {
+        read(&mut self.totals.lock())
+    }
+
+    /// Counts a finished decision.
+    pub fn observe(&self, decision: &Decision, elapsed: Duration) {
+        let meters: &Meters = &decision.snapshot.meters;
+        meters.count(decision.route, decision.label(), elapsed);
+    }
+
+    /// Decides a request from what is in memory.
+    #[must_use]
+    pub fn decide(&self, head: &RequestHead<'_>, now: Now) -> Outcome {
+        self.run(head, now, WhenKeysAreMissing::Ask)
+    }
+
+    /// Decides after a wait for keys: what is still unknown is refused.
+    #[must_use]
+    pub fn decide_final(&self, head: &RequestHead<'_>, now: Now) -> Decision {
+        match self.run(head, now, WhenKeysAreMissing::Refuse) {
+            Outcome::Decided(decision) => decision,
+            // `Refuse` never waits; said as a value so that no panic is reachable.
+            Outcome::AwaitKeys(_) => self.blank(
+                now,
+                PathRewrite::AsSent,
+                Verdict::Unavailable,
+                RouteId::UNMATCHED,
+            ),
+        }
+    }
+
+    fn run(&self, head: &RequestHead<'_>, now: Now, keys: WhenKeysAreMissing) -> Outcome {
+        let (path, rewrite) = match path_of(head) {
+            Ok(path) => path,
+            Err(error) => {
+                let verdict = Verdict::BadRequest(Rejection::Path(error));
+                let route = RouteId::UNMATCHED;
+                return Outcome::Decided(self.blank(now, PathRewrite::AsSent, verdict, route));
+            }
+        };
+        let snapshot = self.current.load_full();
+        let route = snapshot
+            .policy()
+            .routes()
+            .classify(head.method.as_str(), &path);
+        let mut decision = Decision {
+            verdict: Verdict::Allow,
+            route,
+            principal: Principal::Unknown,
+            plan: None,
+            limits: SmallVec::new(),
+            path: rewrite,
+            preflight: head.is_preflight(),
+            now,
+            snapshot,
+        };
+        if decision.preflight {
+            return Outcome::Decided(decision);
+        }
+        match decision.snapshot.identify(head, now, keys) {
+            Identified::Caller(principal, plan) => {
+                decision.principal = principal;
+                decision.plan = Some(plan);
+            }
+            Identified::Refused(verdict) => {
+                decision.verdict = verdict;
+                return Outcome::Decided(decision);
+            }
+            Identified::AwaitKeys(wait) => return Outcome::AwaitKeys(wait),
+        }
+        let own = decision
+            .snapshot
+            .policy()
+            .responses()
+            .rate_limit_path
+            .as_deref();
+        if own == Some(&*path) && matches!(*head.method, Method::GET | Method::HEAD) {
+            decision.verdict = Verdict::Own(OwnAnswer::RateLimit);
+            return Outcome::Decided(decision);
+        }
+        self.count(&mut decision, head, None);
+        Outcome::Decided(decision)
+    }
+
+    /// Consults and charges the limits of a decision whose caller, plan and route stand.
+    fn count(&self, decision: &mut Decision, head: &RequestHead<'_>, cost: Option<u64>) {
+        let keys = self.network_keys(decision, head);
+        self.charge(decision, &keys, cost);
+    }
+
+    pub(crate) fn hash_key(&self) -> &HashKey {
+        &self.hash
+    }
+
+    /// As [`Engine::count`], for callers that have the principal's keys already.
+    pub(crate) fn charge(&self, decision: &mut Decision, keys: &PrincipalKeys, cost: Option<u64>) {
+        let Some(plan) = decision.plan else { return };
+        let (states, admitted) = self.consult(
+            &decision.snapshot,
+            plan,
+            decision.route,
+            keys,
+            cost,
+            decision.now,
+        );
+        decision.limits = states;
+        if !admitted {
+            let waits = decision.limits.iter().filter(|state| {
+                !state.reading.admitted
+                    && state.enforcement == tollgate_limiter::Enforcement::Binding
+            });
+            let longest = waits.map(|state| state.reading.retry_after);
+            // One limit that will never admit makes the whole request hopeless.
+            let retry_after = longest.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
+            decision.verdict = Verdict::Limit {
+                retry_after: retry_after.flatten(),
+            };
+        }
+    }
+
+    /// Decides the limits of one plan on one route; a cost of zero looks without charging.
+    pub(crate) fn consult(
+        &self,
+        snapshot: &Snapshot,
+        plan: PlanId,
+        route: RouteId,
+        keys: &PrincipalKeys,
+        cost: Option<u64>,
+        now: Now,
+    ) -> (SmallVec<[LimitState; 2]>, bool) {
+        let list = snapshot.limits.of(plan, route);
+        if list.is_empty() {
+            return (SmallVec::new(), true);
+        }
+        let never_block = snapshot.policy().routes().get(route).never_block;
+        let route_key = snapshot.route_keys[route.0 as usize];
+        let mut readings = [Reading::default(); CHECKS_MAX];
+        let mut checks: SmallVec<[Check; 4]> = SmallVec::new();
+        for limit in list.iter() {
+            let cost = cost.unwrap_or(limit.cost);
+            checks.push(limit.check(&self.hash, keys, route_key, cost, never_block));
+        }
+        let verdict = self.table.decide(now.mono, &checks, &mut readings);
+        let state = |((limit, check), reading): ((&Arc<_>, &Check), Reading)| LimitState {
+            limit: Arc::clone(limit),
+            reading,
+            enforcement: check.enforcement,
+        };
+        let states = list.iter().zip(&checks).zip(readings).map(state).collect();
+        (states, verdict.admitted())
+    }
+
+    fn blank(&self, now: Now, path: PathRewrite, verdict: Verdict, route: RouteId) -> Decision {
+        Decision {
+            verdict,
+            route,
+            principal: Principal::Unknown,
+            plan: None,
+            limits: SmallVec::new(),
+            path,
+            preflight: false,
+            now,
+            snapshot: self.snapshot(),
+        }
+    }
+
+    /// The keys that the caller's limits may be counted by. Which network a user calls from is
+    /// worked out only for limits that ask.
+    pub(crate) fn network_keys(
+        &self,
+        decision: &Decision,
+        head: &RequestHead<'_>,
+    ) -> PrincipalKeys {
+        let network = match &decision.principal {
+            Principal::Anonymous(network) => network.key(&self.hash.0),
+            _ if decision.snapshot.limits.any_per_network() => {
+                client_network(head.peer, head.headers, &decision.snapshot.networks)
+                    .key(&self.hash.0)
+            }
+            _ => PrincipalKey(0),
+        };
+        PrincipalKeys::of(&decision.principal, network)
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The path to classify, and what to forward. `OPTIONS *` (RFC 9110, 9.3.7) has no path.
+fn path_of<'a>(head: &RequestHead<'a>) -> Result<(Cow<'a, str>, PathRewrite), PathError> {
+    if head.path == "*" && head.method == Method::OPTIONS {
+        return Ok((Cow::Borrowed("*"), PathRewrite::AsSent));
+    }
+    match normalize(head.path)? {
+        Cow::Borrowed(path) => Ok((Cow::Borrowed(path), PathRewrite::AsSent)),
+        Cow::Owned(path) => {
+            let rewrite = PathRewrite::Canonical(path.as_str().into());
+            Ok((Cow::Owned(path), rewrite))
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Rate-limit header fields in the styles that clients know, as pure functions.
+//!
+//! The default is draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy` says what the limits
+//! are, `RateLimit` what is left; one item a limit, so that a tight and a wide one are both seen.
+
+use std::fmt::Write;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tollgate_limiter::Enforcement;
+use tollgate_policy::{HeaderStyle, ResetStyle};
+
+use crate::decision::{Decision, LimitState};
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+impl Decision {
+    /// Writes the rate-limit fields of the policy's style, replacing what the origin sent.
+    ///
+    /// Nothing is written when no binding limit was consulted.
+    pub fn response_headers(&self, headers: &mut HeaderMap) {
+        let mut binding = self.limits.iter().filter(is_binding).peekable();
+        if binding.peek().is_none() {
+            return;
+        }
+        match self.snapshot.policy().responses().style {
+            HeaderStyle::None => {}
+            HeaderStyle::Draft10 => draft_10(binding, headers),
+            HeaderStyle::Draft03 => {
+                let policies = self.limits.iter().filter(is_binding);
+                let mut limit = String::with_capacity(48);
+                for (i, state) in policies.enumerate() {
+                    if i == 0 {
+                        let tight = self.tightest().unwrap_or(state);
+                        let _ = write!(limit, "{}", tight.limit.quota);
+                    }
+                    let _ = write!(limit, ", {};w={}", state.limit.quota, state.limit.window_s);
+                }
+                self.triple("ratelimit", Some(limit), ResetStyle::Delta, headers);
+            }
+            HeaderStyle::XRateLimit { reset } => self.triple("x-ratelimit", None, reset, headers),
+            HeaderStyle::GitHub => {
+                self.triple("x-ratelimit", None, ResetStyle::Epoch, headers);
+                if let Some(state) = self.tightest() {
+                    let burst = state.limit.gcra.burst();
+                    let used = burst.saturating_sub(state.reading.remaining);
+                    set(headers, "x-ratelimit-used", used);
+                    if let Ok(name) = HeaderValue::from_str(&state.limit.name) {
+                        headers.insert("x-ratelimit-resource", name);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The single-limit styles show the limit that will bind first: least left, longest to wait.
+    fn tightest(&self) -> Option<&LimitState> {
+        let left = |state: &&LimitState| {
+            let reading = &state.reading;
+            (reading.remaining, std::cmp::Reverse(reading.next))
+        };
+        self.limits.iter().filter(is_binding).min_by_key(left)
+    }
+
+    fn triple(
+        &self,
+        family: &'static str,
+        limit: Option<String>,
+        reset: ResetStyle,
+        headers: &mut HeaderMap,
+    ) {
+        let Some(state) = self.tightest() else { return };
+        let [limit_name, remaining_name, reset_name] = match family {
+            "ratelimit" => ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"],
+            _ => [
+                "x-ratelimit-limit",
+                "x-ratelimit-remaining",
+                "x-ratelimit-reset",
+            ],
+        };
+        match limit.map(HeaderValue::try_from) {
+            Some(Ok(value)) => {
+                headers.insert(limit_name, value);
+            }
+            _ => set(headers, limit_name, state.limit.gcra.burst()),
+        }
+        set(headers, remaining_name, state.reading.remaining);
+        let full_s = state.reading.full.as_secs_ceil();
+        let value = match reset {
+            ResetStyle::Delta => full_s,
+            ResetStyle::Epoch => self.now.unix_s().saturating_add(full_s),
+        };
+        set(headers, reset_name, value);
+    }
+}
+
+fn draft_10<'a>(binding: impl Iterator<Item = &'a LimitState>, headers: &mut HeaderMap) {
+    let mut policy = String::with_capacity(64);
+    let mut left = String::with_capacity(64);
+    for state in binding {
+        if !policy.is_empty() {
+            policy.push(',');
+            left.push(',');
+        }
+        policy.push_str(&state.limit.policy_item);
+        let _ = write!(
+            left,
+            "\"{}\";r={}",
+            state.limit.name, state.reading.remaining
+        );
+        // `t` speaks of additional quota; a full bucket gets none.
+        if state.reading.next.0 > 0 {
+            let _ = write!(left, ";t={}", state.reading.next.as_secs_ceil());
+        }
+    }
+    // Limit names are checked by the policy to be plain printable ASCII.
+    if let (Ok(policy), Ok(left)) = (HeaderValue::try_from(policy), HeaderValue::try_from(left)) {
+        headers.insert(RATELIMIT_POLICY, policy);
+        headers.insert(RATELIMIT, left);
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &'static str, value: u64) {
+    headers.insert(name, HeaderValue::from(value));
+}
+
+fn is_binding(state: &&LimitState) -> bool {
+    state.enforcement == Enforcement::Binding
+}

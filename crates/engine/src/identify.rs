@@ -1,0 +1,112 @@
+//! Who calls, and on which plan: the first step of every decision.
+
+use tollgate_identity::{Credential, TokenVerdict, User, client_network, credential};
+use tollgate_limiter::Now;
+use tollgate_policy::{FailMode, InvalidToken, PlanId};
+
+use crate::decision::{Principal, Rejection, Unauthenticated, Verdict};
+use crate::engine::KeyWait;
+use crate::head::RequestHead;
+use crate::snapshot::Snapshot;
+
+/// What to do when a token names a key that is not in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenKeysAreMissing {
+    /// Let the caller wait for a refetch.
+    Ask,
+    /// Decide without.
+    Refuse,
+}
+
+/// The outcome of asking who calls.
+pub(crate) enum Identified {
+    Caller(Principal, PlanId),
+    Refused(Verdict),
+    AwaitKeys(KeyWait),
+}
+
+impl Snapshot {
+    pub(crate) fn identify(
+        &self,
+        head: &RequestHead<'_>,
+        now: Now,
+        missing: WhenKeysAreMissing,
+    ) -> Identified {
+        let token = match credential(head.headers) {
+            Credential::Bearer(token) => token,
+            Credential::None | Credential::OtherScheme => {
+                return self.anonymous(head, Unauthenticated::MissingToken);
+            }
+            Credential::Malformed(error) if error.is_bad_request() => {
+                return Identified::Refused(Verdict::BadRequest(Rejection::Credential(error)));
+            }
+            Credential::Malformed(error) => {
+                return self.invalid(head, Unauthenticated::EmptyCredential(error));
+            }
+        };
+        match self.verifier.verify(token, now.unix_s()) {
+            TokenVerdict::Valid(user) => {
+                let plan = self.plan_of(&user);
+                Identified::Caller(Principal::User(user), plan)
+            }
+            TokenVerdict::Invalid(error) => {
+                let refusal = Unauthenticated::InvalidToken(error);
+                match self.policy().identity().invalid_token {
+                    InvalidToken::Reject => Identified::Refused(Verdict::Unauthenticated(refusal)),
+                    InvalidToken::Anonymous => self.anonymous(head, refusal),
+                }
+            }
+            TokenVerdict::KeysPending { issuer } => match missing {
+                WhenKeysAreMissing::Ask => {
+                    let holder = self.key_sources()[issuer].holder.clone();
+                    Identified::AwaitKeys(KeyWait::new(holder))
+                }
+                WhenKeysAreMissing::Refuse if self.key_sources()[issuer].ready() => {
+                    let refusal =
+                        Unauthenticated::InvalidToken(tollgate_identity::TokenError::UnknownKey);
+                    Identified::Refused(Verdict::Unauthenticated(refusal))
+                }
+                WhenKeysAreMissing::Refuse => self.without_keys(head),
+            },
+            TokenVerdict::KeysUnavailable { .. } => self.without_keys(head),
+        }
+    }
+
+    /// The plan of a user: what its verified claim names, else the default plan.
+    pub(crate) fn plan_of(&self, user: &User) -> PlanId {
+        let claimed = user.plan.as_deref();
+        claimed
+            .and_then(|name| self.policy().plan_named(name))
+            .unwrap_or_else(|| self.policy().default_plan())
+    }
+
+    /// A credential that does not count: refused, or as if there were none, as the policy says.
+    fn invalid(&self, head: &RequestHead<'_>, refusal: Unauthenticated) -> Identified {
+        match self.policy().identity().invalid_token {
+            InvalidToken::Reject => Identified::Refused(Verdict::Unauthenticated(refusal)),
+            InvalidToken::Anonymous => self.anonymous(head, refusal),
+        }
+    }
+
+    /// The issuer gave no keys: the policy says whether that closes the door or makes everybody
+    /// anonymous. It never makes an unverified caller a user.
+    fn without_keys(&self, head: &RequestHead<'_>) -> Identified {
+        match self.policy().on_failure().identity {
+            FailMode::Open => match self.anonymous(head, Unauthenticated::MissingToken) {
+                Identified::Refused(_) => Identified::Refused(Verdict::Unavailable),
+                identified => identified,
+            },
+            FailMode::Closed => Identified::Refused(Verdict::Unavailable),
+        }
+    }
+
+    fn anonymous(&self, head: &RequestHead<'_>, refusal: Unauthenticated) -> Identified {
+        match &self.policy().identity().anonymous {
+            Some(anonymous) => {
+                let network = client_network(head.peer, head.headers, &self.networks);
+                Identified::Caller(Principal::Anonymous(network), anonymous.plan)
+            }
+            None => Identified::Refused(Verdict::Unauthenticated(refusal)),
+        }
+    }
+}

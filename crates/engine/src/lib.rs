@@ -1,0 +1,42 @@
+//! The decision: identify, classify, select, decide; synchronous and without I/O.
+//!
+//! One type owns it, [`Engine`], with one call, [`Engine::decide`]. A frontend turns bytes into a
+//! [`RequestHead`], asks, and either forwards the request with [`Decision::forward_headers`] or
+//! sends what [`Decision::answer`] gives. Nothing here waits, logs or reads a clock.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "tests may panic"
+    )
+)]
+
+mod answer;
+mod decision;
+mod engine;
+mod error;
+mod fields;
+mod forward;
+mod head;
+mod identify;
+mod keys;
+mod limits;
+mod meters;
+mod own;
+mod policy_tests;
+mod snapshot;
+
+pub use answer::AnswerContext;
+pub use decision::{
+    Decision, Forbidden, LimitState, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated,
+    Verdict,
+};
+pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
+pub use error::EngineError;
+pub use head::RequestHead;
+pub use limits::CountedLimit;
+pub use meters::{DURATION_BOUNDS_NS, MeterRow, MeterTotals, VerdictLabel};
+pub use policy_tests::{TestFailure, TestReport, run_policy_tests};
+pub use snapshot::{KeySourceSlot, Snapshot};

@@ -1,0 +1,206 @@
+//! Limits in the form that deciding needs: compiled once a reload, shared by every request.
+
+use std::sync::Arc;
+
+use tollgate_identity::PrincipalKey;
+use tollgate_limiter::{CHECKS_MAX, Check, Enforcement, Gcra, Partition};
+use tollgate_policy::{Across, Limit, Mode, Per, PlanId, Policy, RouteId};
+
+use crate::decision::Principal;
+use crate::error::EngineError;
+use crate::keys::HashKey;
+
+/// One limit of a plan on a route, ready to be counted.
+#[derive(Debug)]
+pub struct CountedLimit {
+    /// The limit's name, as in the policy.
+    pub name: Arc<str>,
+    /// Its arithmetic.
+    pub gcra: Gcra,
+    /// Units that one request costs.
+    pub cost: u64,
+    /// Whether it refuses or only counts.
+    pub enforcement: Enforcement,
+    /// Seconds of the window that headers speak of: the time to refill the burst, rounded up.
+    pub window_s: u64,
+    /// Units that flow in that window: the `q` of RateLimit-Policy.
+    pub quota: u64,
+    /// The limit's item of a draft-10 `RateLimit-Policy` field: `"burst";q=200;w=2`.
+    pub policy_item: Box<str>,
+    per: Per,
+    across: Across,
+    key: u64,
+    overflow: u32,
+}
+
+/// The limits of one plan on one route.
+pub(crate) type LimitList = Arc<[Arc<CountedLimit>]>;
+
+/// For every plan and route, which list of limits is in force.
+#[derive(Debug)]
+pub(crate) struct LimitTable {
+    lists: Vec<LimitList>,
+    /// `list_of[plan × routes + route]` is an index into `lists`.
+    list_of: Vec<u32>,
+    routes: usize,
+    per_network: bool,
+}
+
+/// A principal's keys, worked out once a decision.
+pub(crate) struct PrincipalKeys {
+    pub(crate) user: PrincipalKey,
+    pub(crate) account: PrincipalKey,
+    pub(crate) network: PrincipalKey,
+    pub(crate) partition: Partition,
+}
+
+// === impl LimitTable ===
+
+impl LimitTable {
+    pub(crate) fn compile(policy: &Policy, hash: &HashKey) -> Result<Self, EngineError> {
+        let routes = policy.routes().len();
+        let mut table = Self {
+            lists: Vec::new(),
+            list_of: Vec::with_capacity(routes * policy.plans().len()),
+            routes,
+            per_network: false,
+        };
+        // Most routes of a plan share one slice in the policy: compile each slice once.
+        let mut seen = std::collections::HashMap::new();
+        for (index, plan) in policy.plans().iter().enumerate() {
+            let plan_id = PlanId(u16::try_from(index).unwrap_or(u16::MAX));
+            for (route_id, route) in policy.routes().iter() {
+                let limits = policy.limits(plan_id, route_id);
+                if limits.len() > CHECKS_MAX {
+                    return Err(EngineError::TooManyLimits {
+                        plan: plan.name.to_string(),
+                        route: route.to_string(),
+                        count: limits.len(),
+                        max: CHECKS_MAX,
+                    });
+                }
+                let list = match seen.get(&(limits.as_ptr() as usize, limits.len(), index)) {
+                    Some(list) => *list,
+                    None => {
+                        let list = u32::try_from(table.lists.len()).unwrap_or(u32::MAX);
+                        table.lists.push(compile_list(limits, &plan.name, hash)?);
+                        seen.insert((limits.as_ptr() as usize, limits.len(), index), list);
+                        list
+                    }
+                };
+                table.list_of.push(list);
+            }
+        }
+        let mut limits = table.lists.iter().flat_map(|list| list.iter());
+        table.per_network = limits.any(|limit| limit.per == Per::Network);
+        Ok(table)
+    }
+
+    /// True when some limit is counted per client network, also for verified users.
+    pub(crate) fn any_per_network(&self) -> bool {
+        self.per_network
+    }
+
+    pub(crate) fn of(&self, plan: PlanId, route: RouteId) -> &LimitList {
+        let cell = usize::from(plan.0) * self.routes + route.0 as usize;
+        &self.lists[self.list_of[cell] as usize]
+    }
+}
+
+fn compile_list(limits: &[Limit], plan: &str, hash: &HashKey) -> Result<LimitList, EngineError> {
+    let compile = |limit: &Limit| CountedLimit::new(limit, plan, hash).map(Arc::new);
+    limits.iter().map(compile).collect()
+}
+
+// === impl CountedLimit ===
+
+impl CountedLimit {
+    fn new(limit: &Limit, plan: &str, hash: &HashKey) -> Result<Self, EngineError> {
+        let gcra =
+            Gcra::new(limit.rate.count, limit.rate.period, limit.burst).map_err(|source| {
+                EngineError::Limit {
+                    limit: limit.name.to_string(),
+                    plan: plan.to_owned(),
+                    source,
+                }
+            })?;
+        let window_s = gcra.window().as_secs_ceil().max(1);
+        let per_window = u128::from(limit.rate.count.get()) * u128::from(window_s) * 1_000_000_000
+            / limit.rate.period.as_nanos().max(1);
+        let quota = u64::try_from(per_window).unwrap_or(u64::MAX).max(1);
+        let scope = format!("{:?}/{:?}", limit.per, limit.across);
+        let key = hash.name(&["limit", &limit.name, &scope]);
+        Ok(Self {
+            name: limit.name.clone(),
+            gcra,
+            cost: limit.cost.get(),
+            enforcement: match limit.mode {
+                Mode::Enforce => Enforcement::Binding,
+                Mode::Shadow | Mode::Off => Enforcement::Shadow,
+            },
+            window_s,
+            quota,
+            policy_item: format!("\"{}\";q={quota};w={window_s}", limit.name).into(),
+            per: limit.per,
+            across: limit.across,
+            key,
+            overflow: u32::try_from(key & u64::from(u32::MAX)).unwrap_or(0),
+        })
+    }
+
+    /// The check of this limit for one request. `route` is the route's key.
+    pub(crate) fn check(
+        &self,
+        hash: &HashKey,
+        keys: &PrincipalKeys,
+        route: u64,
+        cost: u64,
+        never_block: bool,
+    ) -> Check {
+        let (principal, partition) = match self.per {
+            Per::User => (keys.user, keys.partition),
+            Per::Account => (keys.account, keys.partition),
+            Per::Network => (keys.network, Partition::Networks),
+            Per::Global => (PrincipalKey(0), Partition::Users),
+        };
+        let route = match self.across {
+            Across::EachRoute => route,
+            Across::AllRoutes => 0,
+        };
+        Check {
+            key: hash.bucket(principal, route, self.key),
+            partition,
+            overflow: self.overflow,
+            gcra: self.gcra,
+            cost,
+            enforcement: if never_block {
+                Enforcement::Shadow
+            } else {
+                self.enforcement
+            },
+        }
+    }
+}
+
+// === impl PrincipalKeys ===
+
+impl PrincipalKeys {
+    /// Keys of a user, with those of the network that it calls from; an anonymous caller is its
+    /// network, whatever a limit is counted per.
+    pub(crate) fn of(principal: &Principal, network: PrincipalKey) -> Self {
+        match principal {
+            Principal::User(user) => Self {
+                user: user.key,
+                account: user.account_key,
+                network,
+                partition: Partition::Users,
+            },
+            Principal::Anonymous(_) | Principal::Unknown => Self {
+                user: network,
+                account: network,
+                network,
+                partition: Partition::Networks,
+            },
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! A policy made ready: what every request reads and nobody writes.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use tollgate_identity::{
+    BucketId, IssuerRules, KeyHolder, KeyRing, LimitClass, NetworkRules, Secret, Verifier,
+    VerifierConfig, bucket_id, rules::NEGATIVE_TTL_S_DEFAULT,
+};
+use tollgate_policy::{Algorithm, IssuerConfig, KeySource, Policy, RouteId};
+
+use crate::decision::{Decision, Principal};
+use crate::error::EngineError;
+use crate::forward::ForwardNames;
+use crate::keys::HashKey;
+use crate::limits::LimitTable;
+use crate::meters::Meters;
+
+/// One policy in force. Written once at load, then only read; a reload replaces the whole.
+pub struct Snapshot {
+    policy: Policy,
+    pub(crate) verifier: Verifier,
+    pub(crate) networks: NetworkRules,
+    pub(crate) limits: LimitTable,
+    /// A stable key for each route, independent of its place in the policy.
+    pub(crate) route_keys: Vec<u64>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) forward: ForwardNames,
+    /// Extra headers of a plan's 429, by plan.
+    pub(crate) plan_headers: Vec<Vec<(HeaderName, HeaderValue)>>,
+    plan_classes: Vec<LimitClass>,
+    key_sources: Vec<KeySourceSlot>,
+    ring: Arc<KeyRing>,
+}
+
+/// An issuer's keys and where they come from, for whoever keeps them fresh.
+#[derive(Clone, Debug)]
+pub struct KeySourceSlot {
+    /// The issuer, as in its tokens.
+    pub issuer: String,
+    /// The issuer's entry in the policy.
+    pub config: IssuerConfig,
+    /// Where fetched keys go.
+    pub holder: Arc<KeyHolder>,
+}
+
+// === impl KeySourceSlot ===
+
+impl KeySourceSlot {
+    /// True when tokens of this issuer can be verified now.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        matches!(self.config.keys, KeySource::SecretFile(_)) || self.holder.status().keys > 0
+    }
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Builds a snapshot; key holders of `previous` live on where their source is unchanged, so
+    /// that a reload does not wait for an issuer.
+    pub(crate) fn build(
+        policy: Policy,
+        previous: Option<&Snapshot>,
+        hash: &HashKey,
+        shards: usize,
+    ) -> Result<Self, EngineError> {
+        let identity = policy.identity();
+        let key_sources = identity
+            .issuers
+            .iter()
+            .map(|issuer| key_source(issuer, previous))
+            .collect::<Result<Vec<_>, _>>()?;
+        let verifier = Verifier::new(VerifierConfig {
+            issuers: key_sources
+                .iter()
+                .map(issuer_rules)
+                .collect::<Result<_, _>>()?,
+            cache_entries: identity.token_cache_entries,
+            hash_key: hash.0,
+            negative_ttl_s: NEGATIVE_TTL_S_DEFAULT,
+        })?;
+        let ring = match (&identity.bucket_keys, previous) {
+            (Some(path), _) => Arc::new(KeyRing::load(path)?),
+            (None, Some(previous)) => previous.ring.clone(),
+            (None, None) => Arc::new(KeyRing::ephemeral()?),
+        };
+        let anonymous = identity.anonymous.as_ref();
+        let networks = NetworkRules {
+            trusted: identity.trusted_proxies.clone(),
+            ipv4_prefix: anonymous.map_or(32, |anonymous| anonymous.ipv4_prefix),
+            ipv6_prefix: anonymous.map_or(64, |anonymous| anonymous.ipv6_prefix),
+            ..NetworkRules::default()
+        };
+        let route_key = |(_, route): (RouteId, &tollgate_policy::Route)| {
+            hash.name(&["route", &route.method.to_string(), &route.template])
+        };
+        Ok(Self {
+            limits: LimitTable::compile(&policy, hash)?,
+            route_keys: policy.routes().iter().map(route_key).collect(),
+            meters: Arc::new(Meters::new(policy.routes(), shards)),
+            forward: ForwardNames::new(policy.forwarding())?,
+            plan_headers: policy
+                .plans()
+                .iter()
+                .map(|plan| plan.headers.iter().map(header).collect())
+                .collect::<Result<_, _>>()?,
+            plan_classes: policy
+                .plans()
+                .iter()
+                .map(|plan| LimitClass::new(&plan.class))
+                .collect::<Result<_, _>>()?,
+            verifier,
+            networks,
+            key_sources,
+            ring,
+            policy,
+        })
+    }
+
+    /// The policy itself.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Every issuer's keys, for the tasks that keep them fresh.
+    #[must_use]
+    pub fn key_sources(&self) -> &[KeySourceSlot] {
+        &self.key_sources
+    }
+
+    /// What the verifier has seen and how full its cache is.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// True when the peer may speak for others: its `X-Forwarded-*` headers are believed.
+    #[must_use]
+    pub fn trusts(&self, peer: std::net::IpAddr) -> bool {
+        self.networks.is_trusted(peer)
+    }
+
+    /// The unforgeable public name of a user's bucket on the decided route, for logs.
+    ///
+    /// `None` for callers without a verified identity. Costs two HMACs; not for the hot path.
+    #[must_use]
+    pub fn bucket_id(&self, decision: &Decision) -> Option<BucketId> {
+        let Principal::User(user) = &decision.principal else {
+            return None;
+        };
+        let class = &self.plan_classes[usize::from(decision.plan?.0)];
+        let route = self.policy.routes().get(decision.route);
+        let root = self
+            .ring
+            .root(&user.issuer, &user.subject, user.account.as_deref());
+        Some(bucket_id(
+            &root,
+            class,
+            route.method.as_str(),
+            &route.template,
+        ))
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("routes", &self.policy.routes().len())
+            .field("plans", &self.policy.plans().len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn header((name, value): &(String, String)) -> Result<(HeaderName, HeaderValue), EngineError> {
+    let invalid = || EngineError::Header(format!("{name}: {value}"));
+    Ok((
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?,
+        HeaderValue::from_str(value).map_err(|_| invalid())?,
+    ))
+}
+
+fn key_source(
+    config: &IssuerConfig,
+    previous: Option<&Snapshot>,
+) -> Result<KeySourceSlot, EngineError> {
+    let same =
+        |slot: &&KeySourceSlot| slot.issuer == config.issuer && slot.config.keys == config.keys;
+    let kept = previous.and_then(|snapshot| snapshot.key_sources.iter().find(same));
+    let holder = kept.map_or_else(
+        || KeyHolder::new(config.issuer.clone()),
+        |slot| slot.holder.clone(),
+    );
+    match &config.keys {
+        KeySource::Inline(text) => install(&holder, text.as_bytes(), &config.issuer)?,
+        KeySource::File(path) => install(&holder, &read(path)?, &config.issuer)?,
+        KeySource::Url(_) | KeySource::Discovery | KeySource::SecretFile(_) => {}
+    }
+    Ok(KeySourceSlot {
+        issuer: config.issuer.clone(),
+        config: config.clone(),
+        holder,
+    })
+}
+
+fn install(holder: &KeyHolder, jwks: &[u8], issuer: &str) -> Result<(), EngineError> {
+    match holder.install(jwks) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(EngineError::KeySet {
+            issuer: issuer.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
+    std::fs::read(path).map_err(|source| EngineError::KeyFile {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn issuer_rules(slot: &KeySourceSlot) -> Result<IssuerRules, EngineError> {
+    let config = &slot.config;
+    let secret = match &config.keys {
+        KeySource::SecretFile(path) => Some(Secret::new(trimmed(read(path)?))?),
+        _ => None,
+    };
+    Ok(IssuerRules {
+        issuer: config.issuer.clone(),
+        audiences: config.audiences.clone(),
+        algorithms: config.algorithms.iter().copied().map(algorithm).collect(),
+        leeway_s: config.leeway.as_secs(),
+        required_claims: config.required_claims.clone(),
+        subject_claim: config.claims.subject.clone(),
+        account_claim: config.claims.account.clone(),
+        plan_claim: config.claims.plan.clone(),
+        typ: config.typ.clone(),
+        max_lifetime_s: config.max_lifetime.as_secs(),
+        secret,
+        keys: slot.holder.clone(),
+    })
+}
+
+/// A secret written by an editor ends in a line break that is not part of it.
+fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
+    while let Some(b'\n' | b'\r') = bytes.last() {
+        bytes.pop();
+    }
+    bytes
+}
+
+fn algorithm(algorithm: Algorithm) -> tollgate_identity::Algorithm {
+    use tollgate_identity::Algorithm as To;
+    match algorithm {
+        Algorithm::EdDSA => To::EdDSA,
+        Algorithm::Es256 => To::Es256,
+        Algorithm::Es384 => To::Es384,
+        Algorithm::Rs256 => To::Rs256,
+        Algorithm::Rs384 => To::Rs384,
+        Algorithm::Rs512 => To::Rs512,
+        Algorithm::Ps256 => To::Ps256,
+        Algorithm::Hs256 => To::Hs256,
+    }
+}

@@ -1,0 +1,66 @@
+//! What the origin is told: verified identity, and nothing that a client claims.
+
+use http::HeaderMap;
+use serde_json::json;
+use tollgate_engine::PathRewrite;
+
+use crate::support::{Ask, Bench, REST};
+
+fn forwarded(bench: &Bench, ask: &Ask) -> HeaderMap {
+    let decision = bench.decide(ask);
+    let mut headers = ask.headers();
+    decision.forward_headers(&mut headers);
+    headers
+}
+
+#[test]
+fn verified_identity_is_added() {
+    let bench = Bench::usual();
+    let token = bench.token(&json!({"sub": "bob", "accountId": "a1", "plan": "gold"}));
+    let headers = forwarded(&bench, &Ask::new("GET", "/orders").bearer(&token));
+    assert_eq!(headers["x-tollgate-subject"], "bob");
+    assert_eq!(headers["x-tollgate-account"], "a1");
+    assert_eq!(headers["x-tollgate-plan"], "gold");
+    assert!(headers.contains_key("authorization"));
+}
+
+#[test]
+fn case_051_what_a_client_claims_is_removed_in_every_spelling() {
+    let bench = Bench::usual();
+    let claims = [
+        "x-tollgate-subject", "X-Tollgate-Account", "x_tollgate_subject", "x-tollgate-anything",
+        "x-tollgate_plan", "x-ratelimit-user-id", "x_ratelimit_user_id", "ratelimit",
+        "ratelimit-policy", "x-ratelimit-remaining",
+    ];
+    let mut ask = Ask::new("GET", "/orders").header("x-tollbooth", "kept");
+    for claim in claims {
+        ask = ask.header(claim, "forged").header(claim, "twice");
+    }
+    let headers = forwarded(&bench, &ask);
+    let left: Vec<_> = headers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(left, ["x-tollbooth", "x-tollgate-plan"]);
+    assert_eq!(headers["x-tollgate-plan"], "anonymous");
+}
+
+#[test]
+fn names_of_identity_headers_are_the_policys_choice_and_are_stripped_too() {
+    let rest = format!("{REST}forward: {{identity_headers: {{subject: x-user, account: off, plan: off}}}}\n");
+    let bench = Bench::new(&rest);
+    let token = bench.token(&json!({"sub": "bob", "accountId": "a1"}));
+    let ask = Ask::new("GET", "/orders").bearer(&token).header("x_user", "root");
+    let headers = forwarded(&bench, &ask);
+    assert_eq!(headers["x-user"], "bob");
+    assert!(headers.get("x_user").is_none());
+    assert!(headers.get("x-tollgate-account").is_none());
+    assert!(headers.get("x-tollgate-plan").is_none());
+}
+
+#[test]
+fn what_was_matched_is_what_is_forwarded() {
+    let bench = Bench::usual();
+    let path = |target| bench.decide(&Ask::new("GET", target)).path;
+    assert_eq!(path("/orders/1"), PathRewrite::AsSent);
+    let canonical = |path: &str| PathRewrite::Canonical(path.into());
+    assert_eq!(path("//orders/%31"), canonical("/orders/1"));
+    assert_eq!(path("/x/../orders"), canonical("/orders"));
+}

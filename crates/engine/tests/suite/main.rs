@@ -1,0 +1,15 @@
+//! The engine as its frontends see it: heads in, verdicts, answers and headers out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
+
+mod answers;
+mod decide;
+mod forwarded;
+mod keys;
+mod policy_tests;
+mod reload;
+mod support;

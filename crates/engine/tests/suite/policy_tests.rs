@@ -1,0 +1,55 @@
+//! A policy's own tests: they pass when they should and say what came when they fail.
+
+use tollgate_engine::run_policy_tests;
+
+use crate::support::{Bench, REST, parse, policy_text};
+
+#[test]
+fn tests_of_a_policy_are_run_with_their_own_times() {
+    let tests = "
+tests:
+  - {as: {sub: u1, plan: standard}, send: 11 x POST /orders in 0s, expect: {allowed: 1, limited: 10}}
+  - name: exact waits
+    as: {sub: u1}
+    steps:
+      - {at: 0s, request: POST /orders, expect: {verdict: allow, remaining: 0}}
+      - {at: 250ms, request: POST /orders, expect: {verdict: limit, limit: burst, retry_after: 750ms}}
+      - {at: 1s, request: POST /orders, expect: {verdict: allow, route: POST /orders}}
+      - {at: 1s, request: GET /orders, cost: 3, expect: {verdict: allow, remaining: 0}}
+      - {at: 1s, request: GET /orders, cost: 4, expect: {verdict: limit}}
+      - {at: 1s, request: GET /or%2fders, expect: {verdict: bad_request}}
+      - {at: 1s, request: GET /orders, as: {anonymous: 192.0.2.1}, times: 2, expect: {verdict: allow}}
+      - {at: 1s, request: GET /orders, as: {anonymous: 192.0.2.1}, expect: {verdict: limit}}
+";
+    let key = Bench::usual().key;
+    let policy = parse(&policy_text(&key, &format!("{REST}{tests}")));
+    let report = run_policy_tests(&policy).unwrap();
+    assert_eq!(report.failures, []);
+    assert_eq!(report.passed, 2);
+}
+
+#[test]
+fn a_failing_test_says_line_expected_and_got() {
+    let tests = "
+tests:
+  - name: too generous
+    as: {sub: u1}
+    steps:
+      - {at: 0s, request: POST /orders, expect: {verdict: allow, remaining: 7}}
+      - {at: 0s, request: POST /orders, expect: {verdict: allow, retry_after: 2s}}
+";
+    let key = Bench::usual().key;
+    let policy = parse(&policy_text(&key, &format!("{REST}{tests}")));
+    let report = run_policy_tests(&policy).unwrap();
+    let messages: Vec<_> = report.failures.iter().map(|f| f.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "POST /orders: expected remaining 7, got 0",
+            "POST /orders: expected verdict allow, got limit",
+            "POST /orders: expected retry-after 2s, got 1s",
+        ]
+    );
+    assert!(report.failures[1].line == report.failures[0].line + 1);
+    assert_eq!(report.passed, 0);
+}

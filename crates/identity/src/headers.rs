@@ -1,0 +1,208 @@
+//! The credential of a request (RFC 6750 section 2.1, RFC 9110 section 11.6.2).
+//!
+//! Only the `Authorization` field counts: tokens in the query or a form are ignored.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+
+const BEARER: &[u8] = b"bearer";
+
+/// What a request presents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential<'a> {
+    /// No `Authorization` field: an anonymous request.
+    None,
+    /// A bearer token, not looked at yet; never empty, visible ASCII without spaces or commas.
+    Bearer(&'a str),
+    /// A field that cannot be read as one credential.
+    Malformed(CredentialError),
+    /// One credential of another scheme (Basic, Digest, ...).
+    OtherScheme,
+}
+
+/// Why a field cannot be read as one credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// Two or more fields: another reader might take the other one.
+    Several,
+    /// Several credentials joined by a comma, which is how proxies join fields.
+    Joined,
+    /// Not a scheme, one space and one token.
+    Syntax,
+    /// A scheme without a token, or nothing at all.
+    Empty,
+}
+
+impl CredentialError {
+    /// Whether the answer is 400 (`invalid_request`); 401 otherwise.
+    pub fn is_bad_request(&self) -> bool {
+        !matches!(self, Self::Empty)
+    }
+
+    /// A stable name for metrics and logs, of `a-z_`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Several => "several_authorization_fields",
+            Self::Joined => "joined_authorization_fields",
+            Self::Syntax => "authorization_syntax",
+            Self::Empty => "authorization_empty",
+        }
+    }
+
+    /// A sentence for `error_description`; never echoes input.
+    pub fn description(&self) -> &'static str {
+        match self {
+            Self::Several => "the request has more than one Authorization field",
+            Self::Joined => "the Authorization field holds more than one credential",
+            Self::Syntax => "the Authorization field is not a scheme, one space and a token",
+            Self::Empty => "the Authorization field has no token",
+        }
+    }
+}
+
+impl fmt::Display for CredentialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.description())
+    }
+}
+
+/// Reads the credential of a request.
+pub fn credential(headers: &HeaderMap) -> Credential<'_> {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    match (fields.next(), fields.next()) {
+        (None, _) => Credential::None,
+        (Some(field), None) => one(field),
+        (Some(_), Some(_)) => Credential::Malformed(CredentialError::Several),
+    }
+}
+
+fn one(field: &HeaderValue) -> Credential<'_> {
+    let bytes = field.as_bytes();
+    let scheme_length = bytes
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t' | b','));
+    let (scheme, rest) = bytes.split_at(scheme_length.unwrap_or(bytes.len()));
+    if scheme.is_empty() {
+        let blank = rest.iter().all(|byte| matches!(byte, b' ' | b'\t'));
+        return Credential::Malformed(if blank {
+            CredentialError::Empty
+        } else {
+            CredentialError::Syntax
+        });
+    }
+    if !scheme.eq_ignore_ascii_case(BEARER) {
+        return other(rest);
+    }
+    if rest.contains(&b',') {
+        return Credential::Malformed(CredentialError::Joined);
+    }
+    if rest.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
+        return Credential::Malformed(CredentialError::Empty);
+    }
+    // Exactly one space (RFC 6750 section 2.1), and no blank within or behind the token.
+    let token = rest
+        .strip_prefix(b" ")
+        .filter(|token| token.iter().all(u8::is_ascii_graphic));
+    match token.and_then(|token| str::from_utf8(token).ok()) {
+        Some(token) => Credential::Bearer(token),
+        None => Credential::Malformed(CredentialError::Syntax),
+    }
+}
+
+/// Another scheme may use commas for its parameters, but not hide a bearer token behind one.
+fn other(rest: &[u8]) -> Credential<'_> {
+    let hides = rest.split(|byte| *byte == b',').skip(1).any(|part| {
+        let word = part.trim_ascii_start().get(..=BEARER.len());
+        word.is_some_and(|word| {
+            let (name, after) = word.split_at(BEARER.len());
+            name.eq_ignore_ascii_case(BEARER) && matches!(after, b" " | b"\t")
+        })
+    });
+    if hides {
+        Credential::Malformed(CredentialError::Joined)
+    } else {
+        Credential::OtherScheme
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(fields: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(
+                AUTHORIZATION,
+                HeaderValue::from_bytes(field.as_bytes()).unwrap(),
+            );
+        }
+        match credential(&headers) {
+            Credential::Bearer(token) => format!("bearer {token}"),
+            Credential::Malformed(error) => error.code().to_owned(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_field_one_space_one_token() {
+        assert_eq!(read(&[]), "None");
+        for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+            assert_eq!(
+                read(&[&format!("{scheme} a.b-c_d~e+f/g==")]),
+                "bearer a.b-c_d~e+f/g=="
+            );
+        }
+        for (field, is) in [
+            ("Bearer", "authorization_empty"),
+            ("Bearer ", "authorization_empty"),
+            ("", "authorization_empty"),
+            ("Bearer  t", "authorization_syntax"),
+            ("Bearer\tt", "authorization_syntax"),
+            ("Bearer t ", "authorization_syntax"),
+            ("Bearer t u", "authorization_syntax"),
+            ("Bearer t\u{e9}", "authorization_syntax"),
+            (" Bearer t", "authorization_syntax"),
+            (",Bearer t", "authorization_syntax"),
+            ("Bearer t,Bearer u", "joined_authorization_fields"),
+            ("Bearer t, Bearer u", "joined_authorization_fields"),
+            ("Bearer t,", "joined_authorization_fields"),
+            ("Bearer,t", "joined_authorization_fields"),
+            ("Basic YTpi, Bearer t", "joined_authorization_fields"),
+            ("Basic YTpi,bearer\tt", "joined_authorization_fields"),
+            ("Basic YTpi", "OtherScheme"),
+            ("Digest a=\"b\", bearer=c", "OtherScheme"),
+            ("Bearertoken", "OtherScheme"),
+            ("eyJ.e.s", "OtherScheme"),
+        ] {
+            assert_eq!(read(&[field]), is, "{field:?}");
+        }
+    }
+
+    #[test]
+    fn two_fields_are_never_read() {
+        assert_eq!(
+            read(&["Bearer t", "Bearer t"]),
+            "several_authorization_fields"
+        );
+        assert_eq!(read(&["Bearer t", ""]), "several_authorization_fields");
+        assert!(
+            CredentialError::Several.is_bad_request() && !CredentialError::Empty.is_bad_request()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_field_is_read_without_a_panic(field in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let Ok(field) = HeaderValue::from_bytes(&field) else { return Ok(()) };
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, field)]);
+            if let Credential::Bearer(token) = credential(&headers) {
+                prop_assert!(!token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic() && b != b','));
+            }
+        }
+    }
+}

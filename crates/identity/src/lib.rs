@@ -1,0 +1,62 @@
+//! Who sends a request, verifiably.
+//!
+//! Only this crate touches raw tokens. It turns an `Authorization` header into a
+//! [`User`] or a reason why not, a peer address into a [`ClientNetwork`], and a user
+//! into the unforgeable [`BucketId`] by which the outside world may name a bucket.
+//!
+//! | room | its one job |
+//! |---|---|
+//! | [`headers`] | the credential of a request, or what is wrong with it |
+//! | [`token`] | one compact JWS: shape, header, signature, claims |
+//! | [`jwks`] | key sets: admission, the live set of an issuer, its refresh |
+//! | [`verifier`] | the ladder: size, cache, parser, claims, signature |
+//! | [`network`] | the client's own address and its network |
+//! | [`mod@bucket_id`], [`key_ring`] | names of buckets for the outside |
+//!
+//! # What is deliberately absent
+//! - No I/O: a key set is fetched through the [`Fetch`] trait, which the caller implements.
+//! - No fall-back key and no way to switch the signature check off.
+//! - No use of a header's `jku`, `x5u`, `jwk` or `x5c`: keys come from configuration only.
+//! - No Unicode normalisation: a subject is its bytes.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "tests may panic"
+    )
+)]
+
+pub mod algorithm;
+pub mod bucket_id;
+mod cache;
+mod counter;
+pub mod error;
+pub mod headers;
+pub mod jwks;
+pub mod key_ring;
+pub mod network;
+pub mod principal;
+pub mod redacted;
+pub mod rules;
+pub mod stats;
+pub mod token;
+pub mod verifier;
+
+pub use algorithm::Algorithm;
+pub use bucket_id::{BucketId, LimitClass, Root, bucket_id};
+pub use error::IdentityError;
+pub use headers::{Credential, CredentialError, credential};
+pub use jwks::{
+    Fetch, FetchError, Fetched, KeyHolder, KeyLocation, KeySet, KeySetError, KeyStatus,
+    RefreshPace, keep_keys,
+};
+pub use key_ring::{KeyId, KeyRing};
+pub use network::{ClientNetwork, NetworkRules, client_network};
+pub use principal::{PrincipalKey, User};
+pub use redacted::{Redacted, Secret};
+pub use rules::{IssuerRules, VerifierConfig};
+pub use stats::IdentityStats;
+pub use token::TokenError;
+pub use verifier::{TokenVerdict, Verifier};

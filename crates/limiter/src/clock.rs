@@ -1,0 +1,180 @@
+//! Time: the only place of the project that reads a clock for decisions.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds: an instant since an origin of the process's own, or the length of a span.
+///
+/// 64 bits hold 584 years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nanos(pub u64);
+
+/// One reading of the clocks, taken once a request and passed down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic time, for everything that is counted: a step of the wall clock neither refills
+    /// nor starves a bucket.
+    pub mono: Nanos,
+    /// Wall-clock time in milliseconds since 1970-01-01 UTC, for token expiry and for people.
+    pub unix_ms: u64,
+}
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync {
+    /// Reads both clocks.
+    fn now(&self) -> Now;
+}
+
+/// The machine's clocks.
+///
+/// The monotonic one is the operating system's `CLOCK_MONOTONIC`: it stands still while a machine
+/// is suspended, so that a resumed machine grants no more than it would have without the pause.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    origin: Instant,
+}
+
+/// A clock that stands still until told to move, for tests of one's own.
+#[derive(Debug, Default)]
+pub struct FakeClock {
+    mono_ns: AtomicU64,
+    unix_ms: AtomicU64,
+}
+
+// === impl Nanos ===
+
+impl Nanos {
+    /// A span of whole seconds, saturating.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000_000_000))
+    }
+
+    /// A span of whole milliseconds, saturating.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// Whole seconds, rounded up: what a `Retry-After` header may say without lying.
+    #[must_use]
+    pub const fn as_secs_ceil(self) -> u64 {
+        self.0.div_ceil(1_000_000_000)
+    }
+}
+
+impl From<Duration> for Nanos {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Nanos> for Duration {
+    fn from(nanos: Nanos) -> Self {
+        Duration::from_nanos(nanos.0)
+    }
+}
+
+// === impl Now ===
+
+impl Now {
+    /// Whole seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn unix_s(&self) -> u64 {
+        self.unix_ms / 1_000
+    }
+}
+
+// === impl SystemClock ===
+
+impl SystemClock {
+    /// A clock whose monotonic origin is this call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            origin: Instant::now(),
+        }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Now {
+            mono: self.origin.elapsed().into(),
+            unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+// === impl FakeClock ===
+
+impl FakeClock {
+    /// A clock that shows `unix_ms` on the wall and zero on the monotonic side.
+    #[must_use]
+    pub fn at_unix_ms(unix_ms: u64) -> Self {
+        Self {
+            mono_ns: AtomicU64::new(0),
+            unix_ms: AtomicU64::new(unix_ms),
+        }
+    }
+
+    /// Moves both clocks forward.
+    pub fn advance(&self, by: Duration) {
+        self.mono_ns.fetch_add(Nanos::from(by).0, Ordering::SeqCst);
+        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.unix_ms.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock alone, forwards or backwards: what NTP or a person does.
+    pub fn step_wall(&self, unix_ms: u64) {
+        self.unix_ms.store(unix_ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Now {
+        Now {
+            mono: Nanos(self.mono_ns.load(Ordering::SeqCst)),
+            unix_ms: self.unix_ms.load(Ordering::SeqCst),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_up_so_that_retry_after_never_lies() {
+        assert_eq!(Nanos(0).as_secs_ceil(), 0);
+        assert_eq!(Nanos(1).as_secs_ceil(), 1);
+        assert_eq!(Nanos::from_secs(1).as_secs_ceil(), 1);
+        assert_eq!(Nanos(1_000_000_001).as_secs_ceil(), 2);
+    }
+
+    #[test]
+    fn a_wall_clock_step_leaves_monotonic_time_alone() {
+        let clock = FakeClock::at_unix_ms(1_000_000);
+        clock.advance(Duration::from_secs(2));
+        clock.step_wall(5);
+        assert_eq!(clock.now().mono, Nanos::from_secs(2));
+        assert_eq!(clock.now().unix_ms, 5);
+    }
+
+    #[test]
+    fn the_system_clock_does_not_run_backwards() {
+        let clock = SystemClock::new();
+        let first = clock.now();
+        assert!(clock.now().mono >= first.mono);
+        assert!(first.unix_s() > 1_700_000_000);
+    }
+}

@@ -1,0 +1,157 @@
+//! Who may call: issuers of tokens, the anonymous plan, trusted hops.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::plan::PlanId;
+
+/// The `identity` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityConfig {
+    /// Issuers of accepted tokens, each name once.
+    pub issuers: Vec<IssuerConfig>,
+    /// What a caller without a token gets; without it, 401.
+    pub anonymous: Option<Anonymous>,
+    /// Networks whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// At most this many hops are read from the right; without it, as many as are trusted.
+    pub trusted_hops: Option<u8>,
+    /// What happens to a caller with an invalid token.
+    pub invalid_token: InvalidToken,
+    /// Entries of the verified-token cache; 100,000 unless configured.
+    pub token_cache_entries: usize,
+    /// The file of bucket-id keys; without it, keys last as long as the process.
+    pub bucket_keys: Option<PathBuf>,
+}
+
+/// What a caller without a token gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anonymous {
+    /// Its plan.
+    pub plan: PlanId,
+    /// Bits of an IPv4 address that make one client network; 32 unless configured.
+    pub ipv4_prefix: u8,
+    /// Bits of an IPv6 address that make one client network; 64 unless configured.
+    pub ipv6_prefix: u8,
+}
+
+/// What happens to a caller with an invalid token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InvalidToken {
+    /// 401 with `WWW-Authenticate`.
+    #[default]
+    Reject,
+    /// Treated as if there were no token.
+    Anonymous,
+}
+
+/// One issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerConfig {
+    /// The exact `iss`.
+    pub issuer: String,
+    /// Accepted audiences, at least one; a token must carry one of them.
+    pub audiences: Vec<String>,
+    /// Where its keys come from.
+    pub keys: KeySource,
+    /// Accepted algorithms, at least one.
+    pub algorithms: Vec<Algorithm>,
+    /// Allowed clock difference; 60 s unless configured.
+    pub leeway: Duration,
+    /// Claims a token must carry.
+    pub required_claims: Vec<String>,
+    /// Which claims mean what.
+    pub claims: ClaimMap,
+    /// The required `typ` of the token's header, for example `at+jwt`.
+    pub typ: Option<String>,
+    /// A token whose `exp` lies further ahead is refused; 30 days unless configured.
+    pub max_lifetime: Duration,
+    /// How often keys are fetched anew; 10 min unless configured.
+    pub refresh: Duration,
+    /// Whether the key address may be a private or loopback one.
+    pub allow_private_addresses: bool,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// A JWK set fetched from this URL.
+    Url(String),
+    /// A JWK set in a file.
+    File(PathBuf),
+    /// A JWK set written in the policy, as JSON text.
+    Inline(String),
+    /// The `jwks_uri` of `{issuer}/.well-known/openid-configuration`.
+    Discovery,
+    /// A shared secret in a file; only with HS256, and then nothing else.
+    SecretFile(PathBuf),
+}
+
+/// Which claims mean what. A dotted name goes into nested objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimMap {
+    /// The user; `sub` unless configured.
+    pub subject: String,
+    /// The account, if tokens name one.
+    pub account: Option<String>,
+    /// The plan, if tokens name one.
+    pub plan: Option<String>,
+}
+
+/// A signature algorithm (RFC 7518 section 3.1, RFC 8037).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Algorithm {
+    /// Ed25519.
+    EdDSA,
+    /// ECDSA P-256 with SHA-256.
+    Es256,
+    /// ECDSA P-384 with SHA-384.
+    Es384,
+    /// RSA PKCS #1 with SHA-256.
+    Rs256,
+    /// RSA PKCS #1 with SHA-384.
+    Rs384,
+    /// RSA PKCS #1 with SHA-512.
+    Rs512,
+    /// RSA-PSS with SHA-256.
+    Ps256,
+    /// HMAC with SHA-256 and a shared secret.
+    Hs256,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Algorithm; 8] = [
+        Algorithm::EdDSA,
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::Rs256,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Ps256,
+        Algorithm::Hs256,
+    ];
+
+    /// The JOSE name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Algorithm::EdDSA => "EdDSA",
+            Algorithm::Es256 => "ES256",
+            Algorithm::Es384 => "ES384",
+            Algorithm::Rs256 => "RS256",
+            Algorithm::Rs384 => "RS384",
+            Algorithm::Rs512 => "RS512",
+            Algorithm::Ps256 => "PS256",
+            Algorithm::Hs256 => "HS256",
+        }
+    }
+
+    /// Whether it needs a shared secret.
+    #[must_use]
+    pub fn is_symmetric(self) -> bool {
+        self == Algorithm::Hs256
+    }
+}

@@ -1,0 +1,59 @@
+//! The policy of Tollgate: one file that says who may call what, and how often.
+//!
+//! Text becomes a [`Policy`] in three steps: YAML with positions, raw sections as written, and a
+//! checked model. Everything that is wrong is reported at once, as [`Diagnostics`] with a code,
+//! the place, the cause and what to write instead. Nothing else in Tollgate knows YAML.
+//!
+//! - [`Policy`]: the checked policy and what it answers
+//! - [`RouteTable`], [`Template`], [`normalize`]: which route a request is for
+//! - [`PolicyTest`]: the policy's own tests, run by the engine
+//! - [`Diagnostics`]: findings, rendered as a compiler would
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")
+)]
+
+mod answers;
+mod check;
+pub mod codes;
+mod diagnostics;
+mod duration;
+mod expectation;
+mod findings;
+mod identity;
+mod limit;
+mod network;
+mod node;
+mod openapi;
+mod operation;
+mod paths;
+mod plan;
+mod policy;
+mod raw;
+mod route;
+mod routes;
+mod schema;
+mod suggest;
+mod template;
+
+pub use answers::{ForwardedStyle, ForwardingConfig, HeaderStyle, ResetStyle, ResponseConfig};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use duration::{DURATION_MAX, DurationError, humane as humane_duration, parse as parse_duration};
+pub use expectation::{
+    ExpectedVerdict, PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals,
+};
+pub use identity::{Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig, KeySource};
+pub use limit::{Across, BURST_MAX, Limit, Mode, Per, RATE_PER_SECOND_MAX, RATE_PERIOD_SECONDS_MAX, Rate};
+pub use network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol, Scheme, Tls};
+pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};
+pub use operation::{
+    AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits, Timeouts,
+};
+pub use paths::{PATH_BYTES_MAX, PATH_SEGMENTS_MAX, PathError, PathRules, TrailingSlash, normalize};
+pub use plan::{Plan, PlanId};
+pub use policy::{LIMITS_PER_ROUTE_MAX, PLANS_MAX, POLICY_BYTES_MAX, Policy};
+pub use route::{Route, RouteId, RouteMethod};
+pub use routes::{ROUTES_MAX, RouteTable};
+pub use schema::json_schema;
+pub use template::{TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Template, TemplateError, TemplateNote};

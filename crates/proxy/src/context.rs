@@ -1,0 +1,179 @@
+//! What requests share: the whole process, one worker, one client connection.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tollgate_engine::Engine;
+use tollgate_limiter::SystemClock;
+use tollgate_policy::Policy;
+
+use crate::conn_state::ConnState;
+use crate::error::ProxyError;
+use crate::observe::Observer;
+use crate::request_id::RequestIds;
+use crate::timer::LazyTimer;
+use crate::upstream::Upstreams;
+use crate::upstream::origin::Origin;
+
+/// What all workers of a process share.
+pub struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) clock: SystemClock,
+    pub(crate) observer: Arc<dyn Observer>,
+    /// Written by [`Shared::follow_policy`], read by every request.
+    pub(crate) origin: ArcSwap<Origin>,
+    /// Client connections, over all workers and listeners.
+    pub(crate) connections: Arc<Semaphore>,
+    /// Whether requests get `tracing` spans.
+    pub(crate) spans: bool,
+    origin_ca: Option<PathBuf>,
+}
+
+/// What the data plane needs beside the engine.
+#[derive(Clone, Debug, Default)]
+pub struct SharedOptions {
+    /// Make a `tracing` span for every request; off, the hot path pays nothing for traces.
+    pub spans: bool,
+    /// PEM file of the authorities trusted for the origin's certificate, instead of the
+    /// platform's.
+    pub origin_ca: Option<PathBuf>,
+    /// The clock that decisions are made by; the same one must be given to whatever else shows
+    /// counts.
+    pub clock: SystemClock,
+}
+
+/// What the requests of one worker share.
+#[derive(Debug)]
+pub(crate) struct WorkerContext {
+    pub(crate) upstreams: Mutex<Arc<Upstreams>>,
+    pub(crate) ids: RequestIds,
+    /// Cancelled when the drain's time is up: tunnels end then.
+    pub(crate) cut: CancellationToken,
+}
+
+/// What the requests of one client connection share.
+#[derive(Debug)]
+pub(crate) struct ConnContext {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) worker: Arc<WorkerContext>,
+    pub(crate) state: Arc<ConnState>,
+    pub(crate) peer: SocketAddr,
+    /// The peer's address as forwarding headers show it; made once a connection.
+    pub(crate) peer_text: HeaderValue,
+    pub(crate) tls: bool,
+    /// A timer to re-use: requests of a connection mostly come one after the other.
+    pub(crate) timer: Mutex<LazyTimer>,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// The data plane in front of the origin of `engine`'s policy.
+    ///
+    /// # Errors
+    /// An origin that cannot be spoken to as configured.
+    pub fn new(
+        engine: Arc<Engine>,
+        observer: Arc<dyn Observer>,
+        options: SharedOptions,
+    ) -> Result<Arc<Shared>, ProxyError> {
+        let snapshot = engine.snapshot();
+        let origin = Origin::new(
+            snapshot.policy().origin(),
+            options.origin_ca.as_deref(),
+            None,
+        )?;
+        let connections = snapshot.policy().sizes().connections;
+        Ok(Arc::new(Shared {
+            engine,
+            clock: options.clock,
+            observer,
+            origin: ArcSwap::from_pointee(origin),
+            connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            spans: options.spans,
+            origin_ca: options.origin_ca,
+        }))
+    }
+
+    /// Takes over what `policy` says of the origin; call it beside `Engine::reload`, before it.
+    ///
+    /// Endpoints that stay keep their health; their connections are replaced as requests come.
+    /// The cap on connections and the addresses listened on stay as they were at the start.
+    ///
+    /// # Errors
+    /// An origin that cannot be spoken to as configured; the old one then stays.
+    pub fn follow_policy(&self, policy: &Policy) -> Result<(), ProxyError> {
+        let current = self.origin.load_full();
+        if current.config() != policy.origin() {
+            let ca = self.origin_ca.as_deref();
+            let origin = Origin::new(policy.origin(), ca, Some(&current))?;
+            self.origin.store(Arc::new(origin));
+        }
+        Ok(())
+    }
+
+    /// The engine that decides.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The origin's endpoints as they stand: address, and whether requests go there.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<(String, bool)> {
+        let origin = self.origin.load();
+        origin
+            .endpoints()
+            .iter()
+            .map(|endpoint| (endpoint.url().to_owned(), endpoint.health.is_usable()))
+            .collect()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}
+
+// === impl WorkerContext ===
+
+impl WorkerContext {
+    pub(crate) fn new(shared: &Shared, cut: CancellationToken) -> Arc<WorkerContext> {
+        Arc::new(WorkerContext {
+            upstreams: Mutex::new(Upstreams::new(shared.origin.load_full())),
+            ids: RequestIds::new(),
+            cut,
+        })
+    }
+
+    /// The connections to the origin in force.
+    pub(crate) fn upstreams(&self, shared: &Shared) -> Arc<Upstreams> {
+        let origin = shared.origin.load();
+        let mut current = self.upstreams.lock();
+        if !Arc::ptr_eq(current.origin(), &origin) {
+            *current = Upstreams::new(Arc::clone(&origin));
+        }
+        Arc::clone(&current)
+    }
+}
+
+// === impl ConnContext ===
+
+impl ConnContext {
+    /// The connection's timer, or a fresh one if another stream has it.
+    pub(crate) fn take_timer(&self) -> LazyTimer {
+        std::mem::take(&mut *self.timer.lock())
+    }
+
+    /// Gives a timer back.
+    pub(crate) fn put_timer(&self, timer: LazyTimer) {
+        *self.timer.lock() = timer;
+    }
+}

@@ -1,0 +1,220 @@
+//! The request head as the origin gets it.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use http::header::{
+    CONNECTION, EXPECT, Entry, FORWARDED, HOST, HeaderName, HeaderValue, TE, VIA,
+};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Uri, Version};
+use tollgate_engine::{Decision, PathRewrite};
+use tollgate_policy::{ForwardedStyle, ForwardingConfig};
+
+use crate::context::ConnContext;
+use crate::hop;
+use crate::request_id::RequestId;
+use crate::sanitise::{Facts, strip_forwarding};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Bytes of a list that we lengthen by an entry of ours; longer ones are begun anew.
+const LIST_BYTES_MAX: usize = 4 * 1024;
+
+/// Turns the client's head into the origin's: connection fields out, verified identity and
+/// forwarding fields in, and the path that was classified.
+pub(crate) fn prepare(
+    parts: &mut Parts,
+    facts: Facts,
+    decision: &Decision,
+    conn: &ConnContext,
+    http2_origin: bool,
+) -> Option<RequestId> {
+    let config = decision.snapshot.policy().forwarding();
+    let headers = &mut parts.headers;
+    if facts.hop_by_hop {
+        hop::strip(headers);
+    }
+    if facts.expects_continue {
+        // The client's wait is for us: we say 100 when the origin's connection takes the body.
+        headers.remove(EXPECT);
+    }
+    if facts.te_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        if !http2_origin {
+            headers.insert(CONNECTION, HeaderValue::from_static("te"));
+        }
+    }
+    decision.forward_headers(headers);
+    let trusted = decision.snapshot.trusts(conn.peer.ip());
+    if facts.forwarding && !trusted {
+        strip_forwarding(headers);
+    }
+    set_forwarding(headers, config, conn, facts.forwarding && trusted);
+    if config.via {
+        add_via(headers, parts.version);
+    }
+    let request_id = config.request_id.then(|| set_request_id(headers, conn));
+    if let PathRewrite::Canonical(path) = &decision.path {
+        rewrite(&mut parts.uri, path);
+    }
+    request_id
+}
+
+fn set_forwarding(
+    headers: &mut HeaderMap,
+    config: &ForwardingConfig,
+    conn: &ConnContext,
+    keep: bool,
+) {
+    let (x, rfc) = match config.forwarded {
+        ForwardedStyle::X => (true, false),
+        ForwardedStyle::Rfc7239 => (false, true),
+        ForwardedStyle::Both => (true, true),
+        ForwardedStyle::Off => return,
+    };
+    let proto = if conn.tls { "https" } else { "http" };
+    if x {
+        append(headers, X_FORWARDED_FOR, conn.peer_text.clone(), keep);
+        set_unless(headers, X_FORWARDED_PROTO, keep, || {
+            Some(HeaderValue::from_static(proto))
+        });
+        let host = headers.get(HOST).cloned();
+        set_unless(headers, X_FORWARDED_HOST, keep, || host);
+    }
+    if rfc && let Some(element) = forwarded_element(conn.peer.ip(), headers.get(HOST), proto) {
+        append(headers, FORWARDED, element, keep);
+    }
+}
+
+/// One element of `Forwarded` (RFC 7239 section 4).
+fn forwarded_element(peer: IpAddr, host: Option<&HeaderValue>, proto: &str) -> Option<HeaderValue> {
+    let mut text = String::with_capacity(64);
+    // Writing to a String cannot fail.
+    let _ = match peer {
+        IpAddr::V4(peer) => write!(text, "for={peer}"),
+        IpAddr::V6(peer) => write!(text, "for=\"[{peer}]\""),
+    };
+    if let Some(host) = host.and_then(|host| host.to_str().ok()) {
+        // Canonical hosts need no escape; a colon or bracket needs the quotes.
+        let _ = write!(text, ";host=\"{host}\"");
+    }
+    let _ = write!(text, ";proto={proto}");
+    HeaderValue::from_str(&text).ok()
+}
+
+fn set_unless(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    keep: bool,
+    value: impl FnOnce() -> Option<HeaderValue>,
+) {
+    if keep && headers.contains_key(&name) {
+        return;
+    }
+    if let Some(value) = value() {
+        headers.insert(name, value);
+    }
+}
+
+/// Adds an element at the end of a list field, which may come on several lines.
+fn append(headers: &mut HeaderMap, name: HeaderName, element: HeaderValue, keep: bool) {
+    match headers.entry(name) {
+        Entry::Vacant(entry) => {
+            entry.insert(element);
+        }
+        Entry::Occupied(mut entry) if keep => {
+            let mut list = Vec::new();
+            for line in entry.iter() {
+                list.extend_from_slice(line.as_bytes());
+                list.extend_from_slice(b", ");
+            }
+            if list.len() > LIST_BYTES_MAX {
+                list.clear();
+            }
+            list.extend_from_slice(element.as_bytes());
+            entry.insert(HeaderValue::from_bytes(&list).unwrap_or(element));
+        }
+        Entry::Occupied(mut entry) => {
+            entry.insert(element);
+        }
+    }
+}
+
+/// Says that the message came through us (RFC 9110 section 7.6.3); `version` is the protocol
+/// that it was received by.
+pub(crate) fn add_via(headers: &mut HeaderMap, version: Version) {
+    let via = match version {
+        Version::HTTP_2 => HeaderValue::from_static("2.0 tollgate"),
+        Version::HTTP_10 => HeaderValue::from_static("1.0 tollgate"),
+        _ => HeaderValue::from_static("1.1 tollgate"),
+    };
+    append(headers, VIA, via, true);
+}
+
+fn set_request_id(headers: &mut HeaderMap, conn: &ConnContext) -> RequestId {
+    if let Some(id) = headers.get(X_REQUEST_ID).and_then(RequestId::from_client) {
+        return id;
+    }
+    let id = conn.worker.ids.next();
+    headers.insert(X_REQUEST_ID, id.header());
+    id
+}
+
+/// Puts the canonical path in place of the one sent; the query stays as it is.
+fn rewrite(uri: &mut Uri, path: &str) {
+    let text = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    if let Ok(path) = PathAndQuery::try_from(text) {
+        let mut parts = std::mem::take(uri).into_parts();
+        parts.path_and_query = Some(path);
+        if let Ok(rewritten) = Uri::from_parts(parts) {
+            *uri = rewritten;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rewritten_path_keeps_its_query() {
+        for (sent, expected) in [
+            ("/a//b?x=1&y=%2F", "/a/b?x=1&y=%2F"),
+            ("/a//b", "/a/b"),
+            ("http://h/a//b?q", "http://h/a/b?q"),
+        ] {
+            let mut uri: Uri = sent.parse().unwrap();
+            rewrite(&mut uri, "/a/b");
+            assert_eq!(uri.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn lists_grow_at_the_end_and_only_if_believed() {
+        let element = HeaderValue::from_static("9.9.9.9");
+        let mut headers = HeaderMap::new();
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("1.1.1.1"));
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("2.2.2.2"));
+        append(&mut headers, X_FORWARDED_FOR, element.clone(), true);
+        let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
+        assert_eq!(lines, ["1.1.1.1, 2.2.2.2, 9.9.9.9"]);
+        append(&mut headers, X_FORWARDED_FOR, element, false);
+        assert_eq!(headers[X_FORWARDED_FOR], "9.9.9.9");
+    }
+
+    #[test]
+    fn forwarded_quotes_what_is_no_token() {
+        let host = HeaderValue::from_static("a:81");
+        let element = |peer: &str| forwarded_element(peer.parse().unwrap(), Some(&host), "http");
+        assert_eq!(element("1.2.3.4").unwrap(), "for=1.2.3.4;host=\"a:81\";proto=http");
+        assert_eq!(element("::1").unwrap(), "for=\"[::1]\";host=\"a:81\";proto=http");
+    }
+}

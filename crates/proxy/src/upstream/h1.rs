@@ -1,0 +1,105 @@
+//! One HTTP/1.1 connection to an endpoint, driven by the request that uses it.
+//!
+//! hyper hands out a request handle and a connection future, and the usual way is to spawn the
+//! latter; then each request costs two switches between tasks and a waker each. Here both
+//! halves stay together and whoever waits for the answer polls the connection itself. Results
+//! travel from the connection to the handle only within such a poll, so the handle's own
+//! wake-ups are never needed and it gets a waker that does nothing.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use http::{Request, Response};
+use http_body::{Body as _, Frame};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+
+use super::connect::OriginIo;
+use crate::request_body::RequestBody;
+
+/// Bytes that hyper may buffer of an answer's head, or of a body in either direction.
+const BUFFER_BYTES_MAX: usize = 128 * 1024;
+
+/// A connection and its handle.
+#[derive(Debug)]
+pub(crate) struct H1Conn {
+    handle: SendRequest<RequestBody>,
+    connection: Connection<TokioIo<OriginIo>, RequestBody>,
+    ended: bool,
+    /// Requests answered on it.
+    pub(crate) answered: u64,
+    /// When it was last put aside.
+    pub(crate) idle_since: Instant,
+}
+
+impl H1Conn {
+    /// Speaks HTTP/1.1 over `io`.
+    pub(crate) async fn over(io: OriginIo) -> io::Result<H1Conn> {
+        let (handle, connection) = Builder::new()
+            .max_buf_size(BUFFER_BYTES_MAX)
+            .handshake(TokioIo::new(io))
+            .await
+            .map_err(io::Error::other)?;
+        Ok(H1Conn {
+            handle,
+            connection,
+            ended: false,
+            answered: 0,
+            idle_since: Instant::now(),
+        })
+    }
+
+    /// Lets the connection do what it can.
+    pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
+        // An error reaches whoever waits through the handle or the body; here it only means
+        // that the connection is not to be used again.
+        if !self.ended && Pin::new(&mut self.connection).poll(cx).is_ready() {
+            self.ended = true;
+        }
+    }
+
+    /// Whether another request may be sent now.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.ended && self.handle.is_ready()
+    }
+
+    /// Begins an exchange.
+    pub(crate) fn send(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>
+    + Send
+    + use<> {
+        self.handle.try_send_request(request)
+    }
+
+    /// Waits for the answer's head.
+    pub(crate) fn poll_answer<F: Future>(
+        &mut self,
+        answer: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        self.drive(cx);
+        answer.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Waits for the next frame of the answer's body.
+    pub(crate) fn poll_body(
+        &mut self,
+        body: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let quiet = &mut Context::from_waker(Waker::noop());
+        // What the connection has read already needs no drive.
+        if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(quiet) {
+            return Poll::Ready(frame);
+        }
+        self.drive(cx);
+        Pin::new(body).poll_frame(quiet)
+    }
+}

@@ -1,0 +1,133 @@
+//! One endpoint as one worker sees it: its own idle connections and requests in flight.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::h1::H1Conn;
+use super::h2::H2Slot;
+use super::origin::OriginEndpoint;
+
+/// How long a connection may lie idle; shorter than common origins' own limit (nginx: 75 s),
+/// so that we close first and no request runs into their close.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// An endpoint's connections in one worker.
+#[derive(Debug)]
+pub(crate) struct WorkerEndpoint {
+    pub(crate) origin: Arc<OriginEndpoint>,
+    pub(crate) index: usize,
+    idle_max: usize,
+    idle: Mutex<Vec<Box<H1Conn>>>,
+    pub(crate) h2: H2Slot,
+    in_flight: AtomicU32,
+}
+
+/// One request's hold on an endpoint, and on a connection of it while it has one.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    endpoint: Arc<WorkerEndpoint>,
+    conn: Option<Box<H1Conn>>,
+}
+
+// === impl WorkerEndpoint ===
+
+impl WorkerEndpoint {
+    pub(crate) fn new(origin: Arc<OriginEndpoint>, index: usize, idle_max: usize) -> Self {
+        WorkerEndpoint {
+            origin,
+            index,
+            idle_max,
+            idle: Mutex::new(Vec::new()),
+            h2: H2Slot::default(),
+            in_flight: AtomicU32::new(0),
+        }
+    }
+
+    /// Requests in flight from this worker.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Idle connections kept.
+    #[cfg(test)]
+    pub(crate) fn idle_count(&self) -> usize {
+        self.idle.lock().len()
+    }
+
+    /// The most recently used idle connection that still stands.
+    pub(crate) fn take_idle(&self, cx: &mut Context<'_>) -> Option<Box<H1Conn>> {
+        loop {
+            let mut conn = self.idle.lock().pop()?;
+            // Sees a close that has arrived meanwhile; costs no system call if none has.
+            conn.drive(cx);
+            if conn.is_ready() {
+                return Some(conn);
+            }
+        }
+    }
+
+    fn put_idle(&self, mut conn: Box<H1Conn>) {
+        conn.idle_since = Instant::now();
+        let mut idle = self.idle.lock();
+        if idle.len() < self.idle_max {
+            idle.push(conn);
+        }
+    }
+
+    /// Closes connections that have lain idle for long, or that the endpoint has closed.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.idle.lock().retain_mut(|conn| {
+            conn.drive(&mut cx);
+            conn.is_ready() && now.duration_since(conn.idle_since) < IDLE_MAX
+        });
+    }
+}
+
+// === impl Lease ===
+
+impl Lease {
+    pub(crate) fn new(endpoint: &Arc<WorkerEndpoint>) -> Lease {
+        endpoint.in_flight.fetch_add(1, Relaxed);
+        Lease {
+            endpoint: Arc::clone(endpoint),
+            conn: None,
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Arc<WorkerEndpoint> {
+        &self.endpoint
+    }
+
+    /// Binds a connection to the request.
+    pub(crate) fn hold(&mut self, conn: Box<H1Conn>) -> &mut H1Conn {
+        self.conn.insert(conn)
+    }
+
+    pub(crate) fn conn(&mut self) -> Option<&mut H1Conn> {
+        self.conn.as_deref_mut()
+    }
+
+    /// Puts the connection aside if the exchange on it is over; says whether it is.
+    pub(crate) fn put_back(&mut self) -> bool {
+        match self.conn.take_if(|conn| conn.is_ready()) {
+            Some(mut conn) => {
+                conn.answered += 1;
+                self.endpoint.put_idle(conn);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.endpoint.in_flight.fetch_sub(1, Relaxed);
+    }
+}

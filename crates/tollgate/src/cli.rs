@@ -1,0 +1,124 @@
+//! The command line: what can be said to `tollgate`, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Identity-aware rate limiting at the edge.
+///
+/// Tollgate verifies who calls, limits each user on each endpoint, and answers 429 itself before
+/// your origin does any work. Start with `tollgate demo`; put it in front of your own API with
+/// `tollgate check tollgate.yaml` and `tollgate serve --config tollgate.yaml`.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a test, a scene or a path did not hold; \
+2 wrong use of the command line; 3 the policy has errors; 4 the system refused something \
+(a file, a port, the network).";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway in front of the policy's origin.
+    Serve(ServeArgs),
+    /// Check a policy: every error at once, then its own tests.
+    Check(CheckArgs),
+    /// Show the policy's routes, or which route a path belongs to.
+    #[command(subcommand)]
+    Routes(RoutesCommand),
+    /// Print the JSON Schema of the policy file, for your editor.
+    Schema,
+    /// See it work: an issuer, an origin and the gateway on this machine, with real requests.
+    Demo(DemoArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// The policy file.
+    #[arg(
+        short,
+        long,
+        env = "TOLLGATE_CONFIG",
+        default_value = "tollgate.yaml",
+        value_name = "FILE"
+    )]
+    pub(crate) config: PathBuf,
+    /// Threads of the data plane, each with its own listener and upstream pool; one a core if
+    /// not given.
+    #[arg(short, long, env = "TOLLGATE_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
+    /// What to log on standard error: `error`, `warn`, `info`, `debug`, `trace`, or a filter as
+    /// `info,tollgate_proxy=debug`.
+    #[arg(long, env = "TOLLGATE_LOG", default_value = "info")]
+    pub(crate) log: String,
+    /// How to write the log.
+    #[arg(long, env = "TOLLGATE_LOG_FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The policy file.
+    #[arg(default_value = "tollgate.yaml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Do not run the policy's tests.
+    #[arg(long)]
+    pub(crate) no_tests: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoutesCommand {
+    /// List every route as a JSON line.
+    List(RoutesFrom),
+    /// Say which route each path belongs to, as a JSON line each.
+    ///
+    /// A path may be preceded by a method: `tollgate routes match "POST /orders/1"`. Without
+    /// arguments, paths are read from standard input, one a line.
+    Match(MatchArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RoutesFrom {
+    /// The policy file.
+    #[arg(short, long, env = "TOLLGATE_CONFIG", default_value = "tollgate.yaml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Take the routes of this OpenAPI document (YAML or JSON) instead of a policy's.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub(crate) openapi: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MatchArgs {
+    #[command(flatten)]
+    pub(crate) from: RoutesFrom,
+    /// The method of paths that do not name one.
+    #[arg(short, long, default_value = "GET")]
+    pub(crate) method: String,
+    /// Paths, each optionally as "METHOD /path".
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// End after the show, with exit code 0 only if every expectation held.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Where to write the demo's policy; a new folder under the temporary directory if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The gateway's port; a free one if not given.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+}

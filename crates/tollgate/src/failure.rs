@@ -1,0 +1,90 @@
+//! How a command ends when it does not succeed: what to say, and which exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use tollgate_engine::EngineError;
+use tollgate_policy::{Diagnostic, Diagnostics};
+use tollgate_proxy::ProxyError;
+
+/// Everything that ends a command early. Expected errors only: a bug panics.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Failure {
+    /// The policy has errors, each shown with its place.
+    #[error("{}", counted(.0))]
+    Policy(Diagnostics),
+    /// The policy reads well and cannot be put to work.
+    #[error("the policy cannot be put in force: {0}")]
+    Engine(#[from] EngineError),
+    /// Something that was to hold does not; the details are already on the screen.
+    #[error("{0}")]
+    NotHeld(String),
+    /// The operating system refused.
+    #[error("failed to {doing}: {source}{}", hint(.source))]
+    System {
+        /// What was being done, as a verb phrase.
+        doing: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The data plane could not be set up.
+    #[error("{0}{hint}", hint = proxy_hint(.0))]
+    Proxy(#[from] ProxyError),
+    /// Telemetry could not be set up.
+    #[error("failed to set up telemetry: {0}")]
+    Telemetry(String),
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(crate) fn system(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::System { doing, source }
+    }
+
+    /// Says on standard error what went wrong and gives the exit code of its kind.
+    pub(crate) fn report(&self) -> ExitCode {
+        if let Self::Policy(diagnostics) = self {
+            anstream::eprint!("{}", diagnostics.render(true));
+        }
+        anstream::eprintln!("error: {self}");
+        ExitCode::from(match self {
+            Self::NotHeld(_) => 1,
+            Self::Policy(_) | Self::Engine(_) => 3,
+            Self::System { .. } | Self::Proxy(_) | Self::Telemetry(_) => 4,
+        })
+    }
+}
+
+fn counted(diagnostics: &Diagnostics) -> String {
+    let is_error = |diagnostic: &&Diagnostic| diagnostic.is_error();
+    match diagnostics.iter().filter(is_error).count() {
+        1 => "1 error in the policy".to_owned(),
+        count => format!("{count} errors in the policy"),
+    }
+}
+
+fn proxy_hint(error: &ProxyError) -> &'static str {
+    match error {
+        ProxyError::Bind { source, .. } => hint(source),
+        _ => "",
+    }
+}
+
+/// The next step for the errors that people meet first.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            " (another process listens there; stop it, or choose another address under `listen:` \
+             or `admin:`)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            " (ports below 1024 need privileges; choose a higher one, or grant \
+             CAP_NET_BIND_SERVICE)"
+        }
+        io::ErrorKind::AddrNotAvailable => " (no interface of this machine has that address)",
+        _ => "",
+    }
+}

@@ -1,0 +1,260 @@
+//! `tollgate serve`: binds, starts the data plane's threads, and runs the control plane until told
+//! to stop.
+//!
+//! Data plane: one thread a core, each with its own runtime, listeners and upstream pool. Control
+//! plane: one thread for the admin listener, key refresh, reload, health checks and signals, so
+//! that none of them can hold up a request.
+
+mod access_log;
+mod admin;
+mod exchange;
+mod keys;
+mod metrics;
+mod reload;
+mod traces;
+mod workers;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tollgate_engine::{Engine, EngineOptions};
+use tollgate_limiter::SystemClock;
+use tollgate_policy::Policy;
+use tollgate_proxy::{Shared, SharedOptions, check_health};
+
+use self::access_log::{AccessLog, Writer};
+use self::exchange::{ExchangeCounts, Recorder};
+use self::keys::Keepers;
+use self::metrics::Sources;
+use self::reload::{LOOK_INTERVAL, ReloadCounts, Reloader};
+use self::workers::Workers;
+use crate::cli::ServeArgs;
+use crate::failure::Failure;
+use crate::fetch::HttpFetch;
+use crate::telemetry::Telemetry;
+
+/// A gateway whose sockets are bound and whose data plane runs.
+pub(crate) struct Gateway {
+    runtime: Runtime,
+    plane: ControlPlane,
+}
+
+struct ControlPlane {
+    config: PathBuf,
+    shared: Arc<Shared>,
+    sources: Sources,
+    workers: Workers,
+    admin: Option<TcpListener>,
+    access_log: Option<Writer>,
+    drain: CancellationToken,
+    draining: Arc<AtomicBool>,
+}
+
+/// Why the control plane woke up.
+enum Event {
+    Look,
+    Hangup,
+    Stop(&'static str),
+}
+
+/// Runs the gateway in the foreground until SIGTERM or SIGINT.
+pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let started = Instant::now();
+    let policy = Policy::load(&args.config).map_err(Failure::Policy)?;
+    let otlp = policy.observability().otlp.clone();
+    let telemetry = Telemetry::install(&args.log, args.log_format, otlp.as_ref())?;
+    if !policy.warnings().is_empty() {
+        tracing::warn!("the policy has warnings:\n{}", policy.warnings());
+    }
+    let gateway = Gateway::start(&args.config, policy, args.workers.map(usize::from))?;
+    for address in gateway.addresses() {
+        tracing::info!(%address, "listening");
+    }
+    if let Some(address) = gateway.admin_address() {
+        tracing::info!(%address, "admin: /metrics, /healthz, /readyz");
+    }
+    tracing::info!(
+        workers = gateway.plane.workers.count(),
+        after_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "serving"
+    );
+    gateway.run(&CancellationToken::new())?;
+    telemetry.shutdown();
+    Ok(())
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Binds every socket of `policy` and starts the workers; `config` is where to reload from.
+    pub(crate) fn start(
+        config: &Path,
+        policy: Policy,
+        workers: Option<usize>,
+    ) -> Result<Self, Failure> {
+        let workers = workers.unwrap_or_else(cores);
+        let observability = policy.observability().clone();
+        let admin = policy.admin();
+        let options = EngineOptions {
+            threads: workers,
+            table: None,
+        };
+        let engine = Engine::new(policy, options)?;
+        let (log, writer) = AccessLog::open(&observability.access_log)?.unzip();
+        let clock = SystemClock::new();
+        let counts = Arc::new(ExchangeCounts::new());
+        let recorder = Recorder {
+            counts: counts.clone(),
+            access_log: log,
+            clock,
+        };
+        let options = SharedOptions {
+            spans: observability.otlp.is_some(),
+            clock,
+            ..SharedOptions::default()
+        };
+        let shared = Shared::new(engine, Arc::new(recorder), options)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Failure::system("start the control plane"))?;
+        let admin = admin.map(|address| bind_admin(&runtime, address)).transpose()?;
+        let drain = CancellationToken::new();
+        let plane = ControlPlane {
+            config: config.to_owned(),
+            workers: Workers::start(&shared, workers, &drain)?,
+            sources: Sources {
+                shared: shared.clone(),
+                clock: Arc::new(clock),
+                reloads: Arc::new(ReloadCounts::default()),
+                gateway: counts,
+            },
+            shared,
+            admin,
+            access_log: writer,
+            drain,
+            draining: Arc::new(AtomicBool::new(false)),
+        };
+        Ok(Self { runtime, plane })
+    }
+
+    /// The addresses that clients connect to.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        self.plane.workers.addresses()
+    }
+
+    /// The admin listener's address.
+    pub(crate) fn admin_address(&self) -> Option<SocketAddr> {
+        self.plane.admin.as_ref().and_then(|admin| admin.local_addr().ok())
+    }
+
+    /// Runs the control plane on this thread until a signal or `stop`, then drains.
+    pub(crate) fn run(self, stop: &CancellationToken) -> Result<(), Failure> {
+        self.runtime.block_on(self.plane.run(stop))
+    }
+}
+
+// === impl ControlPlane ===
+
+impl ControlPlane {
+    async fn run(mut self, stop: &CancellationToken) -> Result<(), Failure> {
+        let fetch = HttpFetch::new().map_err(|error| Failure::Telemetry(error.to_string()))?;
+        let mut keepers = Keepers::new(Arc::new(fetch));
+        let engine = self.shared.engine().clone();
+        keepers.follow(&engine.snapshot());
+        if let Some(admin) = self.admin.take() {
+            let (sources, draining) = (self.sources.clone(), self.draining.clone());
+            tokio::spawn(admin::serve(admin, sources, draining));
+        }
+        let health = tokio::spawn(check_health(self.shared.clone()));
+        let reloads = self.sources.reloads.clone();
+        let mut reloader = Reloader::new(&self.config, self.shared.clone(), reloads);
+        let mut events = Events::new()?;
+        loop {
+            match events.next(stop).await {
+                Event::Look if !reloader.changed() => {}
+                Event::Look | Event::Hangup => {
+                    if reloader.reload() {
+                        keepers.follow(&engine.snapshot());
+                        self.workers.reload_certificates();
+                    }
+                }
+                Event::Stop(why) => {
+                    tracing::info!(why, "draining");
+                    break;
+                }
+            }
+        }
+        self.draining.store(true, Ordering::Relaxed);
+        self.drain.cancel();
+        // A second signal means: now.
+        let in_time = tokio::select! {
+            () = self.workers.ended() => true,
+            _ = events.interrupted() => false,
+        };
+        health.abort();
+        tracing::info!(in_time, "stopped");
+        if in_time && let Some(writer) = self.access_log.take() {
+            drop((self.shared, self.sources));
+            writer.finish();
+        }
+        Ok(())
+    }
+}
+
+/// What wakes the control plane.
+struct Events {
+    look: tokio::time::Interval,
+    hangup: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Events {
+    fn new() -> Result<Self, Failure> {
+        let on = |kind| signal(kind).map_err(Failure::system("listen for signals"));
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Ok(Self {
+            look,
+            hangup: on(SignalKind::hangup())?,
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self, stop: &CancellationToken) -> Event {
+        tokio::select! {
+            _ = self.look.tick() => Event::Look,
+            _ = self.hangup.recv() => Event::Hangup,
+            _ = self.terminate.recv() => Event::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Event::Stop("SIGINT"),
+            () = stop.cancelled() => Event::Stop("asked to"),
+        }
+    }
+
+    async fn interrupted(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn bind_admin(control: &Runtime, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let doing = format!("listen on {address} for admin");
+    control
+        .block_on(TcpListener::bind(address))
+        .map_err(Failure::system(doing))
+}

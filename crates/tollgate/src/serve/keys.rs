@@ -1,0 +1,85 @@
+//! Keepers of key sets: one task an issuer on the control plane, renewed when the policy changes.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tollgate_engine::{KeySourceSlot, Snapshot};
+use tollgate_identity::{Fetch, KeyHolder, KeyLocation, RefreshPace, keep_keys};
+use tollgate_policy::KeySource;
+
+/// The running keepers. A keeper lives as long as some policy in force wants its holder.
+pub(super) struct Keepers {
+    fetch: Arc<dyn Fetch>,
+    running: Vec<Keeper>,
+}
+
+struct Keeper {
+    holder: Arc<KeyHolder>,
+    task: JoinHandle<()>,
+}
+
+// === impl Keepers ===
+
+impl Keepers {
+    pub(super) fn new(fetch: Arc<dyn Fetch>) -> Self {
+        Self {
+            fetch,
+            running: Vec::new(),
+        }
+    }
+
+    /// Starts keepers for new holders and ends those that no issuer of `snapshot` uses.
+    pub(super) fn follow(&mut self, snapshot: &Snapshot) {
+        let wanted = snapshot.key_sources();
+        self.running.retain(|keeper| {
+            let kept = wanted.iter().any(|slot| Arc::ptr_eq(&slot.holder, &keeper.holder));
+            if !kept {
+                keeper.task.abort();
+            }
+            kept
+        });
+        for slot in wanted {
+            let known = |keeper: &Keeper| Arc::ptr_eq(&keeper.holder, &slot.holder);
+            if self.running.iter().any(known) {
+                continue;
+            }
+            if let Some(location) = location(slot) {
+                self.running.push(self.start(slot, location));
+            }
+        }
+    }
+
+    fn start(&self, slot: &KeySourceSlot, location: KeyLocation) -> Keeper {
+        let pace = RefreshPace {
+            interval: slot.config.refresh,
+            ..RefreshPace::default()
+        };
+        let (holder, fetch) = (slot.holder.clone(), self.fetch.clone());
+        let task = tokio::spawn(async move {
+            keep_keys(holder, location, fetch, pace).await;
+        });
+        Keeper {
+            holder: slot.holder.clone(),
+            task,
+        }
+    }
+}
+
+impl Drop for Keepers {
+    fn drop(&mut self) {
+        for keeper in &self.running {
+            keeper.task.abort();
+        }
+    }
+}
+
+/// Where keys are fetched from; `None` for keys that came with the policy.
+fn location(slot: &KeySourceSlot) -> Option<KeyLocation> {
+    match &slot.config.keys {
+        KeySource::Url(url) => Some(KeyLocation::Url(url.clone())),
+        KeySource::Discovery => Some(KeyLocation::Discovery {
+            issuer: slot.issuer.clone(),
+        }),
+        KeySource::File(_) | KeySource::Inline(_) | KeySource::SecretFile(_) => None,
+    }
+}

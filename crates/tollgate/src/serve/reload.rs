@@ -1,0 +1,132 @@
+//! Hot reload: a changed policy is put in force whole, a bad one changes nothing and says so.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tollgate_policy::Policy;
+use tollgate_proxy::Shared;
+
+/// How often the policy's files are looked at. Looking works on every file system, also where
+/// a mounted folder is swapped underneath (Kubernetes), which file events miss.
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Counts of reloads, for metrics.
+#[derive(Debug, Default)]
+pub(super) struct ReloadCounts {
+    pub(super) succeeded: AtomicU64,
+    pub(super) failed: AtomicU64,
+    /// 1 while the file on disk is not the policy in force.
+    pub(super) stale: AtomicU64,
+}
+
+/// Watches a policy's files and reloads on change.
+pub(super) struct Reloader {
+    config: PathBuf,
+    shared: Arc<Shared>,
+    counts: Arc<ReloadCounts>,
+    inputs: Vec<PathBuf>,
+    seen: Vec<Stamp>,
+}
+
+/// What tells one state of a file from another without reading it.
+#[derive(PartialEq, Eq)]
+struct Stamp(Option<(SystemTime, u64)>);
+
+// === impl Reloader ===
+
+impl Reloader {
+    pub(super) fn new(
+        config: &Path,
+        shared: Arc<Shared>,
+        counts: Arc<ReloadCounts>,
+    ) -> Self {
+        let inputs = shared.engine().snapshot().policy().inputs().to_vec();
+        let seen = stamps(&inputs);
+        Self {
+            config: config.to_owned(),
+            shared,
+            counts,
+            inputs,
+            seen,
+        }
+    }
+
+    /// True when some file of the policy is not what it was.
+    pub(super) fn changed(&mut self) -> bool {
+        let now = stamps(&self.inputs);
+        let changed = now != self.seen;
+        self.seen = now;
+        changed
+    }
+
+    /// Loads the policy again and puts it in force; true when a new one is.
+    pub(super) fn reload(&mut self) -> bool {
+        let before = self.shared.engine().snapshot();
+        let result = Policy::load(&self.config)
+            .map_err(|diagnostics| diagnostics.to_string())
+            .and_then(|policy| {
+                let inputs = policy.inputs().to_vec();
+                self.shared
+                    .follow_policy(&policy)
+                    .map_err(|error| error.to_string())?;
+                self.shared
+                    .engine()
+                    .reload(policy)
+                    .map_err(|error| error.to_string())?;
+                Ok(inputs)
+            });
+        match result {
+            Ok(inputs) => {
+                self.inputs = inputs;
+                self.seen = stamps(&self.inputs);
+                self.counts.succeeded.fetch_add(1, Ordering::Relaxed);
+                self.counts.stale.store(0, Ordering::Relaxed);
+                let now = self.shared.engine().snapshot();
+                for what in needs_restart(before.policy(), now.policy()) {
+                    tracing::warn!("`{what}` changed: this part takes effect at the next start");
+                }
+                tracing::info!(config = %self.config.display(), "policy reloaded");
+                true
+            }
+            Err(error) => {
+                tracing::error!(
+                    config = %self.config.display(),
+                    "policy not reloaded, the last good one stays in force:\n{error}"
+                );
+                // After the log, so that whoever sees the count finds the reason there.
+                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+                self.counts.stale.store(1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+}
+
+fn stamps(inputs: &[PathBuf]) -> Vec<Stamp> {
+    let stamp = |path: &PathBuf| {
+        let metadata = std::fs::metadata(path).ok();
+        Stamp(metadata.and_then(|metadata| Some((metadata.modified().ok()?, metadata.len()))))
+    };
+    inputs.iter().map(stamp).collect()
+}
+
+/// Parts of a policy that are bound to sockets and memory made at start.
+fn needs_restart(before: &Policy, now: &Policy) -> Vec<&'static str> {
+    let parts = [
+        ("listen", before.listeners() != now.listeners()),
+        ("admin", before.admin() != now.admin()),
+        ("counting", before.counting() != now.counting()),
+        (
+            "telemetry",
+            before.observability().otlp != now.observability().otlp,
+        ),
+        (
+            "access_log",
+            before.observability().access_log != now.observability().access_log,
+        ),
+    ];
+    let changed = parts.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(part, _)| part).collect()
+}

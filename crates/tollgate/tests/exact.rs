@@ -1,0 +1,222 @@
+//! A thousand users on four endpoints for a minute: each is limited at exactly its own limit.
+//!
+//! A real identity provider's shape (RS256, keys over HTTP that rotate under load), a real origin
+//! (nginx), the release binary. The load asks each bucket for more than it may give; then every
+//! bucket must have given `burst + rate·t`, within one request.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may panic and tell"
+)]
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tollgate_testkit::peers::{Gateway, Peer, free_address, nginx_json_origin};
+use tollgate_testkit::{Algorithm, Issuer};
+
+const USERS: usize = 1_000;
+const AUDIENCE: &str = "https://api.example.com";
+const LOAD_TIME: Duration = Duration::from_secs(60);
+const CONNECTIONS: usize = 32;
+
+/// Users who stay within their limits all the while, and must never notice the others.
+const CALM_USERS: usize = 50;
+
+/// Endpoint, requests a second, burst: as in the policy below.
+const ENDPOINTS: [(&str, &str, f64, u64); 4] = [
+    ("GET", "/orders", 0.5, 5),
+    ("POST", "/orders", 0.2, 2),
+    ("GET", "/orders/7", 0.4, 1),
+    ("GET", "/items", 1.0, 10),
+];
+
+fn policy(issuer: &Issuer, origin: &Peer, listen: std::net::SocketAddr) -> String {
+    format!(
+        "tollgate: 1
+listen: {listen}
+admin: off
+origin: {origin}
+identity:
+  issuers:
+    - issuer: {issuer}
+      audience: {AUDIENCE}
+      jwks: {jwks}
+      algorithms: [RS256]
+routes: [GET /orders, POST /orders, 'GET /orders/{{id}}', GET /items]
+plans:
+  standard:
+    limits: [{{name: burst, rate: 1/s, burst: 10}}]
+    routes:
+      GET /orders: [{{name: burst, rate: 1/2s, burst: 5}}]
+      POST /orders: [{{name: burst, rate: 1/5s, burst: 2}}]
+      'GET /orders/{{id}}': [{{name: burst, rate: 2/5s, burst: 1}}]
+default_plan: standard
+",
+        origin = origin.url(),
+        issuer = issuer.url(),
+        jwks = issuer.jwks_url(),
+    )
+}
+
+/// What one bucket gave, as its caller saw it.
+#[derive(Clone, Debug, Default)]
+struct Bucket {
+    admitted: u64,
+    refused: u64,
+    other: Vec<u16>,
+    /// When the first request was sent, and when the last answer came.
+    first: Option<Instant>,
+    last: Option<Instant>,
+}
+
+struct Load {
+    base: String,
+    tokens: Vec<String>,
+    next: AtomicUsize,
+    end: Instant,
+}
+
+impl Load {
+    /// Walks over all buckets in turn until the time is up; what one connection saw.
+    async fn run(self: Arc<Self>) -> HashMap<(usize, usize), Bucket> {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut seen: HashMap<_, Bucket> = HashMap::new();
+        while Instant::now() < self.end {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let (user, endpoint) = (number / ENDPOINTS.len() % USERS, number % ENDPOINTS.len());
+            self.ask(&client, user, endpoint, seen.entry((user, endpoint)).or_default())
+                .await;
+        }
+        seen
+    }
+
+    /// One request a bucket and pass, far below its limit.
+    async fn calm(self: Arc<Self>) -> Vec<Bucket> {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut buckets = vec![Bucket::default(); CALM_USERS];
+        let mut pace = tokio::time::interval(Duration::from_millis(50));
+        for number in 0.. {
+            pace.tick().await;
+            if Instant::now() >= self.end {
+                break;
+            }
+            let calm = number % CALM_USERS;
+            // 50 users in turn, one every 50 ms: each asks every 2.5 s, `GET /orders` gives one
+            // every 2 s.
+            self.ask(&client, USERS + calm, 0, &mut buckets[calm]).await;
+        }
+        buckets
+    }
+
+    async fn ask(
+        &self,
+        client: &reqwest::Client,
+        user: usize,
+        endpoint: usize,
+        bucket: &mut Bucket,
+    ) {
+        let (method, path, ..) = ENDPOINTS[endpoint];
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = client
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.tokens[user]);
+        bucket.first.get_or_insert_with(Instant::now);
+        match request.send().await.unwrap().status().as_u16() {
+            200 => bucket.admitted += 1,
+            429 => bucket.refused += 1,
+            other => bucket.other.push(other),
+        }
+        bucket.last = Some(Instant::now());
+    }
+}
+
+#[test]
+fn a_thousand_users_on_four_endpoints_are_limited_at_exactly_their_own_limit() {
+    let issuer = Issuer::with_keys(&[Algorithm::Rs256]).unwrap();
+    let origin = nginx_json_origin().unwrap();
+    let listen = free_address().unwrap();
+    let gateway = Gateway {
+        binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
+        policy: &policy(&issuer, &origin, listen),
+        files: &[],
+        address: listen,
+        workers: 2,
+    }
+    .launch()
+    .unwrap();
+    let mint = |user: usize| issuer.token(&format!("user_{user}")).audience(AUDIENCE).mint();
+    // Half of the tokens are signed by a key that the gateway has to fetch under load.
+    let mut tokens: Vec<String> = (0..USERS / 2).map(mint).collect();
+    issuer.rotate(Algorithm::Rs256);
+    tokens.extend((USERS / 2..USERS + CALM_USERS).map(mint));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let load = Arc::new(Load {
+        base: gateway.url(),
+        tokens,
+        next: AtomicUsize::new(0),
+        end: Instant::now() + LOAD_TIME,
+    });
+    let (buckets, calm) = runtime.block_on(async {
+        let tasks: Vec<_> = (0..CONNECTIONS)
+            .map(|_| tokio::spawn(load.clone().run()))
+            .collect();
+        let calm = tokio::spawn(load.clone().calm());
+        let mut buckets: HashMap<_, Bucket> = HashMap::new();
+        for task in tasks {
+            for (key, seen) in task.await.unwrap() {
+                buckets.entry(key).or_default().merge(seen);
+            }
+        }
+        (buckets, calm.await.unwrap())
+    });
+    check(&buckets);
+    for bucket in &calm {
+        assert_eq!((bucket.refused, &bucket.other), (0, &vec![]), "{bucket:?}");
+        assert!(bucket.admitted >= 20, "{bucket:?}");
+    }
+}
+
+fn check(buckets: &HashMap<(usize, usize), Bucket>) {
+    assert_eq!(buckets.len(), USERS * ENDPOINTS.len());
+    let (mut admitted, mut refused, mut widest) = (0, 0, 0.0_f64);
+    for ((user, endpoint), bucket) in buckets {
+        let (method, path, rate, burst) = ENDPOINTS[*endpoint];
+        let t = bucket.last.unwrap() - bucket.first.unwrap();
+        let expected = burst as f64 + rate * t.as_secs_f64();
+        let off = bucket.admitted as f64 - expected;
+        widest = if off.abs() > widest.abs() { off } else { widest };
+        assert_eq!(bucket.other, [], "user {user} on {method} {path}");
+        assert!(
+            off.abs() <= 1.0,
+            "user {user} on {method} {path}: admitted {} over {t:?}, expected {expected:.2}",
+            bucket.admitted
+        );
+        admitted += bucket.admitted;
+        refused += bucket.refused;
+    }
+    println!(
+        "{} buckets: {admitted} admitted, {refused} refused, widest deviation {widest:.2}",
+        buckets.len()
+    );
+}
+
+impl Bucket {
+    fn merge(&mut self, other: Bucket) {
+        self.admitted += other.admitted;
+        self.refused += other.refused;
+        self.other.extend(other.other);
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.max(other.last);
+    }
+}

@@ -1,0 +1,13 @@
+//! The running gateway: reload, drain, admin listener, logs and traces, as an operator sees them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
+
+mod admin;
+mod drain;
+mod reload;
+mod support;
+mod traces;

@@ -1,0 +1,122 @@
+//! A gateway in front of the test origin, with an issuer over HTTP.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::blocking::{Client, Response};
+use tollgate_testkit::peers::{Gateway, Peer, free_address};
+use tollgate_testkit::{Algorithm, Issuer, Origin};
+
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
+
+pub(crate) struct Running {
+    pub(crate) issuer: Issuer,
+    pub(crate) origin: Origin,
+    pub(crate) gateway: Peer,
+    pub(crate) client: Client,
+    listen: SocketAddr,
+    admin: SocketAddr,
+    rest: String,
+}
+
+pub(crate) const PLANS: &str = "
+routes: [GET /orders, POST /orders, 'GET /orders/{id}']
+plans:
+  standard: {limits: [{name: burst, rate: 1/1h, burst: 3}]}
+default_plan: standard
+";
+
+impl Running {
+    pub(crate) fn start(rest: &str) -> Self {
+        let issuer = Issuer::with_keys(&[Algorithm::EdDsa]).unwrap();
+        let origin = Origin::start().unwrap();
+        let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
+        let policy = policy(&issuer, &origin, listen, admin, rest);
+        let gateway = Gateway {
+            binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
+            policy: &policy,
+            files: &[],
+            address: listen,
+            workers: 2,
+        }
+        .launch()
+        .unwrap();
+        let running = Self {
+            issuer,
+            origin,
+            gateway,
+            client: Client::builder().no_proxy().build().unwrap(),
+            listen,
+            admin,
+            rest: rest.to_owned(),
+        };
+        running.eventually("ready", || running.admin("/readyz").status() == 200);
+        running
+    }
+
+    /// Replaces the policy's own part in the file, as an editor does: whole, by rename.
+    pub(crate) fn rewrite(&mut self, rest: &str) {
+        self.rest = rest.to_owned();
+        let text = policy(&self.issuer, &self.origin, self.listen, self.admin, rest);
+        let folder = self.gateway.folder();
+        std::fs::write(folder.join("next.yaml"), text).unwrap();
+        std::fs::rename(folder.join("next.yaml"), folder.join("tollgate.yaml")).unwrap();
+    }
+
+    pub(crate) fn token(&self, sub: &str) -> String {
+        self.issuer.token(sub).audience(AUDIENCE).mint()
+    }
+
+    pub(crate) fn get(&self, path: &str, token: &str) -> Response {
+        let url = format!("http://{}{path}", self.listen);
+        self.client.get(url).bearer_auth(token).send().unwrap()
+    }
+
+    pub(crate) fn admin(&self, path: &str) -> Response {
+        let url = format!("http://{}{path}", self.admin);
+        self.client.get(url).send().unwrap()
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        self.admin("/metrics").text().unwrap()
+    }
+
+    /// Waits for what another process does in its own time; bounded.
+    pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while !holds() {
+            assert!(
+                Instant::now() < deadline,
+                "never came to pass: {what}\n{}",
+                self.gateway.output()
+            );
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn policy(
+    issuer: &Issuer,
+    origin: &Origin,
+    listen: SocketAddr,
+    admin: SocketAddr,
+    rest: &str,
+) -> String {
+    format!(
+        "tollgate: 1
+listen: {listen}
+admin: {admin}
+origin: {origin}
+identity:
+  issuers:
+    - issuer: {issuer}
+      audience: {AUDIENCE}
+      jwks: {jwks}
+      algorithms: [EdDSA]
+{rest}",
+        origin = origin.url(),
+        issuer = issuer.url(),
+        jwks = issuer.jwks_url(),
+    )
+}

@@ -1,0 +1,100 @@
+//! Other programs: run in the checkout's root, reported by the command line that a person would type.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+
+use crate::error::XtaskError;
+use crate::root::workspace_root;
+
+/// A command in the checkout's root.
+pub(crate) fn command<I, A>(program: impl AsRef<OsStr>, arguments: I) -> Command
+where
+    I: IntoIterator<Item = A>,
+    A: AsRef<OsStr>,
+{
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(workspace_root())
+        .stdin(Stdio::null());
+    command
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    command(cargo, arguments)
+}
+
+/// The command as it would be typed.
+pub(crate) fn typed(command: &Command) -> String {
+    let program = command.get_program().to_string_lossy();
+    let program = program.rsplit('/').next().unwrap_or_default();
+    let mut line = program.to_owned();
+    for argument in command.get_args() {
+        line.push(' ');
+        line.push_str(&argument.to_string_lossy());
+    }
+    line
+}
+
+/// Runs it with its output shown.
+///
+/// # Errors
+/// When it is missing (with `remedy`) or fails.
+pub(crate) fn run(command: &mut Command, remedy: &'static str) -> Result<(), XtaskError> {
+    let status = command.status();
+    finish(command, remedy, status.map(|status| (status, ())))
+}
+
+/// Runs it and gives what it printed; its errors are shown.
+///
+/// # Errors
+/// When it is missing (with `remedy`) or fails.
+pub(crate) fn read(command: &mut Command, remedy: &'static str) -> Result<String, XtaskError> {
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map(|output| {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status, text)
+    });
+    finish(command, remedy, output)
+}
+
+fn finish<T>(
+    command: &Command,
+    remedy: &'static str,
+    outcome: std::io::Result<(std::process::ExitStatus, T)>,
+) -> Result<T, XtaskError> {
+    match outcome {
+        Ok((status, value)) if status.success() => Ok(value),
+        Ok((status, _)) => Err(XtaskError::Failed {
+            command: typed(command),
+            status: status.to_string(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(XtaskError::Missing {
+            program: command.get_program().to_string_lossy().into_owned(),
+            remedy,
+        }),
+        Err(error) => Err(XtaskError::io(format!("start `{}`", typed(command)))(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_told_with_its_remedy() {
+        let error = run(&mut command("no-such-program", ["x"]), "install it").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no-such-program is not installed: install it"
+        );
+    }
+
+    #[test]
+    fn a_failure_names_the_command_as_typed() {
+        let error = run(&mut command("/bin/sh", ["-c", "exit 3"]), "").unwrap_err();
+        assert_eq!(error.to_string(), "`sh -c exit 3` failed (exit status: 3)");
+    }
+}

@@ -1,0 +1,180 @@
+//! Everything that must hold before a change is good: one command, its steps in order, stopped by the first failure.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::error::XtaskError;
+use crate::root::target_folder;
+use crate::shell::{self, cargo, command, typed};
+use crate::tidy;
+
+const CARGO: &str = "install the toolchain that rust-toolchain.toml names";
+const DENY: &str = "run `cargo xtask setup`";
+const BINARY: &str = "run `cargo build --release -p tollgate`";
+
+/// A test target that requires this feature needs the release binary and real peers.
+const END_TO_END_FEATURE: &str = "e2e";
+
+/// `cargo xtask test`.
+///
+/// # Errors
+/// The first step that failed.
+pub(crate) fn run() -> Result<(), XtaskError> {
+    let mut done = Vec::new();
+    let outcome = steps(&mut done);
+    println!();
+    for (name, took) in &done {
+        println!("{name:<16} {:>7.1} s", took.as_secs_f64());
+    }
+    let total: Duration = done.iter().map(|(_, took)| *took).sum();
+    if outcome.is_ok() {
+        println!(
+            "{:<16} {:>7.1} s, everything holds",
+            "total",
+            total.as_secs_f64()
+        );
+    }
+    outcome
+}
+
+fn steps(done: &mut Vec<(&'static str, Duration)>) -> Result<(), XtaskError> {
+    let mut step = |name, work: &mut dyn FnMut() -> Result<(), XtaskError>| {
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let outcome = work();
+        done.push((name, start.elapsed()));
+        outcome.map_err(|error| XtaskError::Step {
+            step: name,
+            why: error.to_string(),
+        })
+    };
+    step("fmt", &mut || {
+        show(&mut cargo(["fmt", "--all", "--", "--check"]), CARGO)
+    })?;
+    step("clippy", &mut || {
+        let clippy = [
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+        ];
+        show(cargo(clippy).args(["--", "-D", "warnings"]), CARGO)
+    })?;
+    step("doc", &mut || {
+        let doc = [
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+            "--locked",
+        ];
+        show(cargo(doc).env("RUSTDOCFLAGS", "-D warnings"), CARGO)
+    })?;
+    step("deny", &mut || {
+        let deny = target_folder().join("tools/bin/cargo-deny");
+        let checks = ["--all-features", "check", "bans", "licenses", "sources"];
+        show(&mut command(deny, checks), DENY)
+    })?;
+    step("tidy", &mut tidy::run)?;
+    step("test", &mut || {
+        show(&mut cargo(["test", "--workspace", "--locked"]), CARGO)
+    })?;
+    step("release build", &mut || {
+        show(
+            &mut cargo(["build", "--release", "--locked", "-p", "tollgate"]),
+            CARGO,
+        )
+    })?;
+    step("demo", &mut || {
+        let binary = target_folder().join("release/tollgate");
+        show(&mut command(binary, ["demo", "--once"]), BINARY)
+    })?;
+    step("end to end", &mut end_to_end)
+}
+
+/// Says what runs, and runs it.
+fn show(command: &mut Command, remedy: &'static str) -> Result<(), XtaskError> {
+    println!("$ {}", typed(command));
+    shell::run(command, remedy)
+}
+
+fn end_to_end() -> Result<(), XtaskError> {
+    let targets = end_to_end_targets(&metadata()?);
+    if targets.is_empty() {
+        return Err(XtaskError::Unreadable {
+            what: "cargo metadata",
+            why: format!("no test target requires the feature `{END_TO_END_FEATURE}`"),
+        });
+    }
+    for (package, target) in targets {
+        let test = [
+            "test",
+            "--release",
+            "--locked",
+            "--features",
+            END_TO_END_FEATURE,
+        ];
+        show(cargo(test).args(["-p", &package, "--test", &target]), CARGO)?;
+    }
+    Ok(())
+}
+
+/// The workspace's own packages, as cargo describes them.
+///
+/// # Errors
+/// When cargo fails or prints no JSON.
+pub(crate) fn metadata() -> Result<Value, XtaskError> {
+    let describe = [
+        "metadata",
+        "--no-deps",
+        "--format-version",
+        "1",
+        "--offline",
+    ];
+    let text = shell::read(&mut cargo(describe), CARGO)?;
+    serde_json::from_str(&text).map_err(|error| XtaskError::Unreadable {
+        what: "cargo metadata",
+        why: error.to_string(),
+    })
+}
+
+/// (package, test target) of all that require the feature.
+fn end_to_end_targets(metadata: &Value) -> Vec<(String, String)> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    for package in list(&metadata["packages"]) {
+        for target in list(&package["targets"]) {
+            let required = list(&target["required-features"]);
+            let is_test = list(&target["kind"]).iter().any(|kind| kind == "test");
+            if is_test && required.iter().any(|feature| feature == END_TO_END_FEATURE) {
+                found.push((text(&package["name"]), text(&target["name"])));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_test_targets_that_require_the_feature_are_end_to_end() {
+        let metadata = json!({ "packages": [
+            { "name": "a", "targets": [
+                { "name": "load", "kind": ["test"], "required-features": ["e2e"] },
+                { "name": "unit", "kind": ["test"] },
+                { "name": "tool", "kind": ["bin"], "required-features": ["e2e"] },
+            ] },
+            { "name": "b", "targets": [] },
+        ] });
+        let expected = [("a".to_owned(), "load".to_owned())];
+        assert_eq!(end_to_end_targets(&metadata), expected);
+    }
+}
