@@ -16,20 +16,39 @@ pub(crate) enum Scenario {
     Job,
     /// Verified users over their limit: every request is 429.
     Limited,
-    /// Forged tokens, each different: every request is 401.
+    /// Garbage behind a token's header, each different: every request is 401.
+    Garbage,
+    /// Well-formed tokens that nobody signed, each different: every request is 401.
     Forged,
 }
 
 impl Scenario {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Scenario; 3] = [Scenario::Job, Scenario::Limited, Scenario::Forged];
+    pub(crate) const ALL: [Scenario; 4] = [
+        Scenario::Job,
+        Scenario::Limited,
+        Scenario::Garbage,
+        Scenario::Forged,
+    ];
 
     /// The heading of its table.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Scenario::Job => "Verified users within their limits: forwarded",
             Scenario::Limited => "Verified users over their limit: refused with 429",
-            Scenario::Forged => "Forged tokens, each one new: refused with 401",
+            Scenario::Garbage => "Garbage in a token's shape, each one new: refused with 401",
+            Scenario::Forged => {
+                "Well-formed tokens that nobody signed, each one new: refused with 401"
+            }
+        }
+    }
+
+    /// The status of its answers.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Scenario::Job => 200,
+            Scenario::Limited => 429,
+            Scenario::Garbage | Scenario::Forged => 401,
         }
     }
 }
@@ -69,7 +88,7 @@ impl Contender {
 }
 
 /// Everybody.
-pub(crate) const CONTENDERS: [Contender; 10] = [
+pub(crate) const CONTENDERS: [Contender; 12] = [
     Contender {
         name: "bare-hyper",
         does: "plain proxy, hyper's floor",
@@ -125,6 +144,20 @@ pub(crate) const CONTENDERS: [Contender; 10] = [
         scenario: Scenario::Limited,
         is_measure: false,
         start: |with| start_tollgate(with, configs::tollgate_refusing),
+    },
+    Contender {
+        name: "haproxy",
+        does: "jwt_verify",
+        scenario: Scenario::Garbage,
+        is_measure: true,
+        start: |with| start_haproxy(with, configs::haproxy_job),
+    },
+    Contender {
+        name: "tollgate",
+        does: "the job's own configuration",
+        scenario: Scenario::Garbage,
+        is_measure: false,
+        start: |with| start_tollgate(with, configs::tollgate_job),
     },
     Contender {
         name: "haproxy",
@@ -196,10 +229,12 @@ fn start_tollgate(with: &Surroundings, config: Config) -> Result<Peer, TestkitEr
 }
 
 /// Versions of the programs that take part, for the report.
-pub(crate) fn versions() -> Vec<String> {
-    let tools = ["nginx", "haproxy", "envoy", "wrk"].into_iter();
+pub(crate) fn versions(surroundings: &Surroundings) -> Vec<String> {
+    let peers = ["nginx", "haproxy", "envoy", "wrk"].into_iter();
+    let peers = peers.filter_map(|name| Tool::find(name).ok());
+    let gateway = surroundings.gateway.as_ref().ok();
+    let tools = peers.chain(gateway.map(|path| Tool::at("tollgate", path)));
     tools
-        .filter_map(|name| Tool::find(name).ok())
         .map(|tool| format!("{}: {}", tool.name(), tool.version()))
         .collect()
 }

@@ -20,6 +20,9 @@ pub(crate) const PATHS: [&str; 4] = ["/orders/1", "/orders/2", "/invoices/1", "/
 const LIFETIME_S: u64 = 12 * 3_600;
 /// The file of tokens that the scripts read.
 pub(crate) const TOKENS_FILE: &str = "tokens.txt";
+/// Random characters that [`always_new_script`] writes, and how far before the token's end.
+const NEW_CHARACTERS: usize = 16;
+const NEW_BEFORE_END: usize = 200;
 
 /// Keys and tokens of one run.
 pub(crate) struct Tokens {
@@ -29,6 +32,8 @@ pub(crate) struct Tokens {
     pub(crate) pem: String,
     /// One token a line.
     pub(crate) lines: String,
+    /// The header of a token before what is no JSON and no signature.
+    pub(crate) garbage: String,
 }
 
 impl Tokens {
@@ -52,7 +57,9 @@ impl Tokens {
             lines.push_str(&key.sign_compact(&header, &claims));
             lines.push('\n');
         }
+        let first = lines.lines().next().unwrap_or_default();
         Tokens {
+            garbage: with_garbage_payload(first),
             jwks: json!({ "keys": [key.jwk()] }).to_string(),
             pem: key.public_pem(),
             lines,
@@ -65,26 +72,38 @@ pub(crate) fn users_script() -> String {
     bearer_script(&PATHS)
 }
 
-/// wrk's script for forgeries: a real token's header and claims under a signature that is different every time.
+/// The same number of characters, but a payload that decodes to no JSON.
+fn with_garbage_payload(token: &str) -> String {
+    let mut dots = 0;
+    let garbage = |character| {
+        dots += usize::from(character == '.');
+        match (dots, character) {
+            (1, '.') | (0 | 2.., _) => character,
+            _ => 'A',
+        }
+    };
+    token.chars().map(garbage).collect()
+}
+
+/// wrk's script for bad tokens: the first of the file, with a signature that is different every time.
 ///
 /// So no cache of refused tokens helps anybody: every one has to be looked at.
-pub(crate) fn forgeries_script() -> String {
+pub(crate) fn always_new_script() -> String {
+    let path = PATHS[0];
     format!(
         r#"
 local before, after
 init = function(args)
   math.randomseed(os.time())
   local token = io.open("{TOKENS_FILE}"):read("*l")
-  local request = wrk.format("GET", "{}", {{["Authorization"] = "Bearer " .. token}})
-  -- Sixteen characters in the midst of the signature, which has 342.
-  local at = request:find(token, 1, true) + #token - 200
-  before, after = request:sub(1, at), request:sub(at + 17)
+  local request = wrk.format("GET", "{path}", {{["Authorization"] = "Bearer " .. token}})
+  local at = request:find(token, 1, true) + #token - {NEW_BEFORE_END}
+  before, after = request:sub(1, at), request:sub(at + {NEW_CHARACTERS} + 1)
 end
 request = function()
   return string.format("%s%08x%08x%s", before, math.random(0, 2147483647), math.random(0, 2147483647), after)
 end
-"#,
-        PATHS[0]
+"#
     )
 }
 
@@ -97,6 +116,16 @@ mod tests {
         let tokens = Tokens::mint();
         let mut lines: Vec<&str> = tokens.lines.lines().collect();
         assert!(lines.iter().all(|line| line.split('.').count() == 3));
+        assert_eq!(tokens.garbage.len(), lines[0].len());
+        assert!(
+            tokens
+                .garbage
+                .split('.')
+                .nth(1)
+                .unwrap()
+                .chars()
+                .all(|c| c == 'A')
+        );
         lines.sort_unstable();
         lines.dedup();
         assert_eq!(lines.len(), USERS);

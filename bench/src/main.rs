@@ -24,6 +24,7 @@ mod error;
 mod load;
 mod machine;
 mod measure;
+mod probe;
 mod report;
 mod summary;
 

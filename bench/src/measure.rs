@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use tollgate_testkit::peers::{Load, Peer, nginx_json_origin, workspace_root};
+use tollgate_testkit::replace_claim;
 
 use crate::contender::{CONTENDERS, Contender, Scenario, Surroundings, versions};
 use crate::error::BenchError;
-use crate::load::{self, TOKENS_FILE, Tokens};
+use crate::load::{self, PATHS, TOKENS_FILE, Tokens};
 use crate::machine;
+use crate::probe;
 use crate::report::{Report, Row};
 use crate::summary::{Summary, Turn};
 
@@ -32,6 +34,8 @@ struct Runner {
     contender: Contender,
     peer: Peer,
     turns: Vec<Turn>,
+    /// What it answers where it should answer otherwise.
+    answers: Option<String>,
 }
 
 /// Measures everybody.
@@ -58,6 +62,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Report, BenchError> {
                 contender,
                 peer,
                 turns: Vec::new(),
+                answers: None,
             }),
             Err(error) => println!("without {}: {error}", contender.name),
         }
@@ -67,6 +72,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Report, BenchError> {
     }
     for runner in &mut runners {
         take_turn(runner, plan.connections, WARM_UP_S, &surroundings.tokens)?;
+        runner.answers = wrong_answer(runner, &surroundings.tokens);
     }
     for round in 1..=plan.rounds {
         for runner in &mut runners {
@@ -80,7 +86,24 @@ pub(crate) fn run(plan: &Plan) -> Result<Report, BenchError> {
             runner.turns.push(turn);
         }
     }
-    Ok(report(plan, &runners))
+    Ok(report(plan, &runners, &surroundings))
+}
+
+/// What a contender answers after the warm-up, if it is not what its scenario says.
+fn wrong_answer(runner: &Runner, tokens: &Tokens) -> Option<String> {
+    let scenario = runner.contender.scenario;
+    let user = tokens.lines.lines().next().unwrap_or_default();
+    let token = match scenario {
+        Scenario::Job | Scenario::Limited => user.to_owned(),
+        Scenario::Garbage => tokens.garbage.clone(),
+        Scenario::Forged => replace_claim(user, "sub", "nobody"),
+    };
+    let status = probe::status(runner.peer.address(), PATHS[0], &token);
+    match status {
+        Some(status) if status == scenario.status() => None,
+        Some(status) => Some(format!("answers {status}")),
+        None => Some("does not answer".to_owned()),
+    }
 }
 
 fn wanted(only: &[String]) -> Vec<Contender> {
@@ -117,9 +140,10 @@ fn take_turn(
     seconds: u32,
     tokens: &Tokens,
 ) -> Result<Turn, BenchError> {
-    let script = match runner.contender.scenario {
-        Scenario::Job | Scenario::Limited => load::users_script(),
-        Scenario::Forged => load::forgeries_script(),
+    let (script, lines) = match runner.contender.scenario {
+        Scenario::Job | Scenario::Limited => (load::users_script(), &tokens.lines),
+        Scenario::Garbage => (load::always_new_script(), &tokens.garbage),
+        Scenario::Forged => (load::always_new_script(), &tokens.lines),
     };
     let url = runner.peer.url();
     let load = Load {
@@ -127,7 +151,7 @@ fn take_turn(
         connections,
         seconds,
         script: &script,
-        files: &[(TOKENS_FILE, &tokens.lines)],
+        files: &[(TOKENS_FILE, lines)],
     };
     let before = runner.peer.cpu_us();
     let load = load.run()?;
@@ -137,9 +161,9 @@ fn take_turn(
     })
 }
 
-fn report(plan: &Plan, runners: &[Runner]) -> Report {
+fn report(plan: &Plan, runners: &[Runner], with: &Surroundings) -> Report {
     let mut surroundings = machine::describe();
-    surroundings.extend(versions());
+    surroundings.extend(versions(with));
     surroundings.push(format!(
         "load: wrk -t1 -c{}, {} users × {} paths, RS256, keep-alive; one worker thread each",
         plan.connections,
@@ -151,13 +175,15 @@ fn report(plan: &Plan, runners: &[Runner]) -> Report {
         plan.rounds, plan.seconds
     ));
     let rows = runners.iter().filter_map(|runner| {
+        let mut summary = Summary::of(runner.contender.scenario, &runner.turns)?;
+        summary.remark = runner.answers.clone().or(summary.remark);
         Some(Row {
             scenario: runner.contender.scenario,
             name: runner.contender.name,
             does: runner.contender.does,
             is_measure: runner.contender.is_measure,
             resident_bytes: runner.peer.resident_bytes(),
-            summary: Summary::of(runner.contender.scenario, &runner.turns)?,
+            summary,
         })
     });
     Report {

@@ -86,7 +86,9 @@ fn remark(scenario: Scenario, turns: &[Turn]) -> Option<String> {
     match scenario {
         Scenario::Job if refused > 0 => remarks.push(format!("{refused} of {answers} refused")),
         // A bucket's first request passes: one a user and path.
-        Scenario::Limited | Scenario::Forged if refused < answers - answers / 100 => {
+        Scenario::Limited | Scenario::Garbage | Scenario::Forged
+            if refused < answers - answers / 100 =>
+        {
             remarks.push(format!("only {refused} of {answers} refused"));
         }
         _ => {}

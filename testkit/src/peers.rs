@@ -10,6 +10,7 @@ mod nginx;
 mod port;
 mod process;
 mod tool;
+mod watch;
 mod wrk;
 
 pub use self::envoy::envoy;

@@ -1,17 +1,17 @@
-//! Answers that Tollgate gives itself: 429, 401, 400, 503 and the caller's own limits.
-//!
-//! Bodies are problem documents (RFC 9457) with the types of
-//! draft-ietf-httpapi-ratelimit-headers-10; gRPC callers get a trailers-only gRPC status instead.
+//! Answers that Tollgate gives itself: 429, 401, 400 and 503, for HTTP and for gRPC callers.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use serde_json::{Map, Value, json};
 use tollgate_limiter::{Enforcement, Nanos};
 
+use self::problem::Problem;
 use crate::decision::{Decision, Rejection, Unauthenticated, Verdict};
 
 mod grpc;
+mod problem;
 
 /// What an answer depends on beside the decision.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,19 +24,9 @@ pub struct AnswerContext<'a> {
     pub request_id: Option<&'a str>,
 }
 
-/// An answer before it takes its wire form.
-struct Problem {
-    status: StatusCode,
-    kind: &'static str,
-    title: &'static str,
-    detail: String,
-    extra: Map<String, Value>,
-}
-
-const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-const REDUCED_CAPACITY: &str =
-    "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
-const BLANK: &str = "about:blank";
+/// What a caller is told to wait while an issuer's keys are missing: they are fetched again
+/// within seconds.
+const UNAVAILABLE_RETRY_S: u64 = 5;
 
 impl Decision {
     /// The answer to send instead of forwarding; `None` when the request is to be forwarded, and
@@ -44,33 +34,47 @@ impl Decision {
     #[must_use]
     pub fn answer(&self, context: &AnswerContext<'_>) -> Option<Response<Bytes>> {
         let mut problem = self.problem()?;
-        let mut headers = HeaderMap::new();
-        self.answer_headers(&problem, &mut headers);
-        if let Some(id) = context.request_id {
-            problem.extra.insert("instance".to_owned(), json!(id));
-        }
-        let retry_after = match &self.verdict {
-            Verdict::Limit { retry_after } => *retry_after,
-            _ => None,
-        };
+        problem.instance = context.request_id;
+        let mut headers = HeaderMap::with_capacity(HEADERS_TYPICAL);
+        self.answer_headers(&mut headers);
         if context.is_grpc {
+            let wait = self.retry_after();
             return Some(grpc::response(
                 problem.status,
                 &problem.detail,
-                retry_after,
+                wait,
                 headers,
             ));
         }
-        Some(problem.into_response(headers, context.head_only))
+        let body = problem.body();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        let mut response = Response::new(if context.head_only {
+            Bytes::new()
+        } else {
+            body
+        });
+        *response.status_mut() = problem.status;
+        *response.headers_mut() = headers;
+        Some(response)
     }
 
-    fn answer_headers(&self, problem: &Problem, headers: &mut HeaderMap) {
+    fn retry_after(&self) -> Option<Nanos> {
+        match &self.verdict {
+            Verdict::Limit { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+
+    fn answer_headers(&self, headers: &mut HeaderMap) {
+        // RFC 6585, section 4: a 429 must not be stored; nor should any other refusal.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.response_headers(headers);
         match &self.verdict {
             Verdict::Limit { retry_after } => {
                 if let Some(wait) = retry_after {
-                    headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs_ceil().max(1)));
+                    headers.insert(RETRY_AFTER, HeaderValue::from(seconds(*wait)));
                 }
                 let extra = self
                     .plan
@@ -87,7 +91,7 @@ impl Decision {
             Verdict::Unavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(UNAVAILABLE_RETRY_S));
             }
-            _ => debug_assert!(problem.status.is_client_error()),
+            Verdict::Allow | Verdict::Own(_) | Verdict::Forbidden(_) | Verdict::BadRequest(_) => {}
         }
     }
 
@@ -103,67 +107,44 @@ impl Decision {
         }
     }
 
-    fn problem(&self) -> Option<Problem> {
-        let problem = |status, kind, title, detail: String| Problem {
-            status,
-            kind,
-            title,
-            detail,
-            extra: Map::new(),
-        };
+    fn problem(&self) -> Option<Problem<'_>> {
         Some(match &self.verdict {
             Verdict::Allow | Verdict::Own(_) => return None,
             Verdict::Limit { retry_after } => self.quota_exceeded(*retry_after),
-            Verdict::Unauthenticated(reason) => problem(
-                StatusCode::UNAUTHORIZED,
-                BLANK,
-                "Unauthorized",
-                reason.description().to_owned(),
-            ),
+            Verdict::Unauthenticated(reason) => {
+                let status = StatusCode::UNAUTHORIZED;
+                Problem::plain(status, "Unauthorized", reason.description())
+            }
             Verdict::Forbidden(reason) => match *reason {},
-            Verdict::BadRequest(rejection) => problem(
-                StatusCode::BAD_REQUEST,
-                BLANK,
-                "Bad Request",
-                match rejection {
+            Verdict::BadRequest(rejection) => {
+                let detail = match rejection {
                     Rejection::Path(error) => format!("the request path is refused: {error}"),
                     Rejection::Credential(error) => error.to_string(),
-                },
-            ),
-            Verdict::Unavailable => problem(
-                StatusCode::SERVICE_UNAVAILABLE,
-                REDUCED_CAPACITY,
-                "Request cannot be satisfied due to temporary server capacity constraints",
-                "the caller's identity cannot be verified at the moment".to_owned(),
-            ),
+                };
+                Problem::plain(StatusCode::BAD_REQUEST, "Bad Request", detail)
+            }
+            Verdict::Unavailable => {
+                Problem::reduced_capacity("the caller's identity cannot be verified at the moment")
+            }
         })
     }
 
-    fn quota_exceeded(&self, retry_after: Option<Nanos>) -> Problem {
-        let refusing = self
-            .limits
-            .iter()
-            .filter(|state| !state.reading.admitted && state.enforcement == Enforcement::Binding);
-        let violated: Vec<Value> = refusing.map(|state| json!(&*state.limit.name)).collect();
-        let plan = self
-            .plan
-            .map(|plan| &self.snapshot.policy().plans()[usize::from(plan.0)]);
-        let mut extra = Map::new();
-        extra.insert("violated-policies".to_owned(), Value::Array(violated));
-        if let Some(url) = plan.and_then(|plan| plan.upgrade_url.as_deref()) {
-            extra.insert("upgrade_url".to_owned(), json!(url));
-        }
-        let message = plan.and_then(|plan| plan.message.clone());
-        let detail = message.unwrap_or_else(|| match retry_after {
-            Some(wait) => format!("retry after {} s", wait.as_secs_ceil().max(1)),
-            None => "the cost of this request is above what the limit ever admits".to_owned(),
-        });
+    fn quota_exceeded(&self, retry_after: Option<Nanos>) -> Problem<'_> {
+        let plans = self.snapshot.policy().plans();
+        let plan = self.plan.map(|plan| &plans[usize::from(plan.0)]);
+        let detail = match (plan.and_then(|plan| plan.message.as_deref()), retry_after) {
+            (Some(message), _) => Cow::Borrowed(message),
+            (None, Some(wait)) => Cow::Owned(format!("retry after {} s", seconds(wait))),
+            (None, None) => {
+                Cow::Borrowed("the cost of this request is above what the limit ever admits")
+            }
+        };
+        let binding = |state: &crate::LimitState<'_>| state.enforcement == Enforcement::Binding;
+        let violated = self.limits.refusing().filter(binding);
         Problem {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            kind: QUOTA_EXCEEDED,
-            title: "Request cannot be satisfied as assigned quota has been exceeded",
-            detail,
-            extra,
+            violated: violated.map(|state| &*state.limit.name).collect(),
+            upgrade_url: plan.and_then(|plan| plan.upgrade_url.as_deref()),
+            ..Problem::quota_exceeded(detail)
         }
     }
 }
@@ -179,30 +160,10 @@ impl Unauthenticated {
     }
 }
 
-impl Problem {
-    fn into_response(mut self, mut headers: HeaderMap, head_only: bool) -> Response<Bytes> {
-        let fields = [
-            ("type", json!(self.kind)),
-            ("title", json!(self.title)),
-            ("status", json!(self.status.as_u16())),
-            ("detail", json!(self.detail)),
-        ];
-        for (name, value) in fields {
-            self.extra.insert(name.to_owned(), value);
-        }
-        let body = Bytes::from(Value::Object(self.extra).to_string());
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        let mut response = Response::new(if head_only { Bytes::new() } else { body });
-        *response.status_mut() = self.status;
-        *response.headers_mut() = headers;
-        response
-    }
-}
+/// Fields of a refusal, without growing the map.
+const HEADERS_TYPICAL: usize = 12;
 
-/// What a caller is told to wait while an issuer's keys are missing: they are fetched again
-/// within seconds.
-const UNAVAILABLE_RETRY_S: u64 = 5;
+/// Whole seconds for `Retry-After`: rounded up, and never zero.
+fn seconds(wait: Nanos) -> u64 {
+    wait.as_secs_ceil().max(1)
+}

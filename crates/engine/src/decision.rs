@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
 use tollgate_identity::{ClientNetwork, CredentialError, TokenError, User};
-use tollgate_limiter::{Enforcement, Nanos, Now, Reading};
+use tollgate_limiter::{Nanos, Now};
 use tollgate_policy::{PathError, PlanId, RouteId};
 
-use crate::limits::CountedLimit;
+use crate::consulted::{Consulted, LimitState};
 use crate::meters::VerdictLabel;
 use crate::snapshot::Snapshot;
 
@@ -23,7 +22,7 @@ pub struct Decision {
     /// The plan whose limits were consulted, when any were.
     pub plan: Option<PlanId>,
     /// The limits consulted, in the order of the policy.
-    pub limits: SmallVec<[LimitState; 2]>,
+    pub limits: Consulted,
     /// What path to forward.
     pub path: PathRewrite,
     /// A CORS preflight: free, and without identity.
@@ -114,18 +113,6 @@ pub enum PathRewrite {
     Canonical(Box<str>),
 }
 
-/// One limit and what it said.
-#[derive(Clone, Debug)]
-pub struct LimitState {
-    /// The limit.
-    pub limit: Arc<CountedLimit>,
-    /// What its bucket holds now.
-    pub reading: Reading,
-    /// Whether it could refuse this request (a limit in shadow, or any limit on a route that is
-    /// never blocked, could not).
-    pub enforcement: Enforcement,
-}
-
 // === impl Decision ===
 
 impl Decision {
@@ -146,15 +133,17 @@ impl Decision {
 
     /// The limit that refused, or in shadow would have refused: the one to wait longest for.
     #[must_use]
-    pub fn violated(&self) -> Option<&LimitState> {
-        let refusing = |state: &&LimitState| !state.reading.admitted;
+    pub fn violated(&self) -> Option<LimitState<'_>> {
         // A limit that will never admit outranks any wait.
-        let wait = |state: &&LimitState| state.reading.retry_after.map_or(u64::MAX, |wait| wait.0);
-        self.limits.iter().filter(refusing).max_by_key(wait)
+        let wait = |state: &LimitState<'_>| {
+            let retry_after = state.reading.retry_after;
+            retry_after.map_or(u64::MAX, |wait| wait.0)
+        };
+        self.limits.refusing().max_by_key(wait)
     }
 
     fn shadow_limited(&self) -> bool {
-        self.limits.iter().any(|state| !state.reading.admitted)
+        self.limits.refusing().next().is_some()
     }
 
     /// The plan's name, when a plan was consulted.

@@ -7,19 +7,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::Method;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use tollgate_identity::{KeyHolder, PrincipalKey, client_network};
-use tollgate_limiter::{CHECKS_MAX, Check, Now, Reading, Table, TableSize};
+use tollgate_limiter::{Check, Enforcement, Now, Reading, Table, TableSize};
 use tollgate_policy::{PathError, PlanId, Policy, RouteId, normalize};
 
-use crate::decision::{
-    Decision, LimitState, OwnAnswer, PathRewrite, Principal, Rejection, Verdict,
-};
+use crate::consulted::Consulted;
+use crate::decision::{Decision, OwnAnswer, PathRewrite, Principal, Rejection, Verdict};
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
 use crate::keys::HashKey;
-use crate::limits::PrincipalKeys;
+use crate::limits::{CountedLimit, PrincipalKeys};
 use crate::meters::{MeterTotals, Meters};
 use crate::snapshot::Snapshot;
 
@@ -49,6 +48,10 @@ pub struct Engine {
 
 /// What [`Engine::decide`] says.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one; a box would allocate on every request"
+)]
 pub enum Outcome {
     /// The verdict.
     Decided(Decision),
@@ -180,7 +183,7 @@ impl Engine {
             route,
             principal: Principal::Unknown,
             plan: None,
-            limits: SmallVec::new(),
+            limits: Consulted::default(),
             path: rewrite,
             preflight: head.is_preflight(),
             now,
@@ -227,7 +230,7 @@ impl Engine {
     /// As [`Engine::count`], for callers that have the principal's keys already.
     pub(crate) fn charge(&self, decision: &mut Decision, keys: &PrincipalKeys, cost: Option<u64>) {
         let Some(plan) = decision.plan else { return };
-        let (states, admitted) = self.consult(
+        let (limits, admitted) = self.consult(
             &decision.snapshot,
             plan,
             decision.route,
@@ -235,15 +238,13 @@ impl Engine {
             cost,
             decision.now,
         );
-        decision.limits = states;
+        decision.limits = limits;
         if !admitted {
-            let waits = decision.limits.iter().filter(|state| {
-                !state.reading.admitted
-                    && state.enforcement == tollgate_limiter::Enforcement::Binding
-            });
-            let longest = waits.map(|state| state.reading.retry_after);
+            let refusing = decision.limits.refusing();
+            let binding = refusing.filter(|state| state.enforcement == Enforcement::Binding);
+            let waits = binding.map(|state| state.reading.retry_after);
             // One limit that will never admit makes the whole request hopeless.
-            let retry_after = longest.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
+            let retry_after = waits.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
             decision.verdict = Verdict::Limit {
                 retry_after: retry_after.flatten(),
             };
@@ -259,27 +260,22 @@ impl Engine {
         keys: &PrincipalKeys,
         cost: Option<u64>,
         now: Now,
-    ) -> (SmallVec<[LimitState; 2]>, bool) {
+    ) -> (Consulted, bool) {
         let list = snapshot.limits.of(plan, route);
-        if list.is_empty() {
-            return (SmallVec::new(), true);
+        if list.limits.is_empty() {
+            return (Consulted::default(), true);
         }
         let never_block = snapshot.policy().routes().get(route).never_block;
         let route_key = snapshot.route_keys[route.0 as usize];
-        let mut readings = [Reading::default(); CHECKS_MAX];
-        let mut checks: SmallVec<[Check; 4]> = SmallVec::new();
-        for limit in list.iter() {
+        let check = |limit: &CountedLimit| {
             let cost = cost.unwrap_or(limit.cost);
-            checks.push(limit.check(&self.hash, keys, route_key, cost, never_block));
-        }
-        let verdict = self.table.decide(now.mono, &checks, &mut readings);
-        let state = |((limit, check), reading): ((&Arc<_>, &Check), Reading)| LimitState {
-            limit: Arc::clone(limit),
-            reading,
-            enforcement: check.enforcement,
+            limit.check(&self.hash, keys, route_key, cost, never_block)
         };
-        let states = list.iter().zip(&checks).zip(readings).map(state).collect();
-        (states, verdict.admitted())
+        let checks: SmallVec<[Check; 2]> = list.limits.iter().map(check).collect();
+        let mut readings = smallvec![Reading::default(); checks.len()];
+        let verdict = self.table.decide(now.mono, &checks, &mut readings);
+        let consulted = Consulted::new(Arc::clone(list), readings, never_block);
+        (consulted, verdict.admitted())
     }
 
     fn blank(&self, now: Now, path: PathRewrite, verdict: Verdict, route: RouteId) -> Decision {
@@ -288,7 +284,7 @@ impl Engine {
             route,
             principal: Principal::Unknown,
             plan: None,
-            limits: SmallVec::new(),
+            limits: Consulted::default(),
             path,
             preflight: false,
             now,

@@ -5,11 +5,12 @@
 
 use std::fmt::Write;
 
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_limiter::Enforcement;
 use tollgate_policy::{HeaderStyle, ResetStyle};
 
-use crate::decision::{Decision, LimitState};
+use crate::consulted::LimitState;
+use crate::decision::Decision;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -19,21 +20,18 @@ impl Decision {
     ///
     /// Nothing is written when no binding limit was consulted.
     pub fn response_headers(&self, headers: &mut HeaderMap) {
-        let mut binding = self.limits.iter().filter(is_binding).peekable();
-        if binding.peek().is_none() {
+        if self.limits.binding().next().is_none() {
             return;
         }
         match self.snapshot.policy().responses().style {
             HeaderStyle::None => {}
-            HeaderStyle::Draft10 => draft_10(binding, headers),
+            HeaderStyle::Draft10 => self.draft_10(headers),
             HeaderStyle::Draft03 => {
-                let policies = self.limits.iter().filter(is_binding);
                 let mut limit = String::with_capacity(48);
-                for (i, state) in policies.enumerate() {
-                    if i == 0 {
-                        let tight = self.tightest().unwrap_or(state);
-                        let _ = write!(limit, "{}", tight.limit.quota);
-                    }
+                if let Some(tight) = self.tightest() {
+                    let _ = write!(limit, "{}", tight.limit.quota);
+                }
+                for state in self.limits.binding() {
                     let _ = write!(limit, ", {};w={}", state.limit.quota, state.limit.window_s);
                 }
                 self.triple("ratelimit", Some(limit), ResetStyle::Delta, headers);
@@ -53,13 +51,34 @@ impl Decision {
         }
     }
 
+    fn draft_10(&self, headers: &mut HeaderMap) {
+        let mut left = BytesMut::with_capacity(64);
+        for state in self.limits.binding() {
+            if !left.is_empty() {
+                left.extend_from_slice(b",");
+            }
+            left.extend_from_slice(state.limit.quoted.as_bytes());
+            let _ = write!(left, ";r={}", state.reading.remaining);
+            // `t` speaks of additional quota; a full bucket gets none.
+            if state.reading.next.0 > 0 {
+                let _ = write!(left, ";t={}", state.reading.next.as_secs_ceil());
+            }
+        }
+        if let Some(policy) = self.limits.policy_field() {
+            headers.insert(RATELIMIT_POLICY, policy.clone());
+        }
+        if let Ok(left) = HeaderValue::from_maybe_shared(left.freeze()) {
+            headers.insert(RATELIMIT, left);
+        }
+    }
+
     /// The single-limit styles show the limit that will bind first: least left, longest to wait.
-    fn tightest(&self) -> Option<&LimitState> {
-        let left = |state: &&LimitState| {
+    fn tightest(&self) -> Option<LimitState<'_>> {
+        let left = |state: &LimitState<'_>| {
             let reading = &state.reading;
             (reading.remaining, std::cmp::Reverse(reading.next))
         };
-        self.limits.iter().filter(is_binding).min_by_key(left)
+        self.limits.binding().min_by_key(left)
     }
 
     fn triple(
@@ -94,36 +113,6 @@ impl Decision {
     }
 }
 
-fn draft_10<'a>(binding: impl Iterator<Item = &'a LimitState>, headers: &mut HeaderMap) {
-    let mut policy = String::with_capacity(64);
-    let mut left = String::with_capacity(64);
-    for state in binding {
-        if !policy.is_empty() {
-            policy.push(',');
-            left.push(',');
-        }
-        policy.push_str(&state.limit.policy_item);
-        let _ = write!(
-            left,
-            "\"{}\";r={}",
-            state.limit.name, state.reading.remaining
-        );
-        // `t` speaks of additional quota; a full bucket gets none.
-        if state.reading.next.0 > 0 {
-            let _ = write!(left, ";t={}", state.reading.next.as_secs_ceil());
-        }
-    }
-    // Limit names are checked by the policy to be plain printable ASCII.
-    if let (Ok(policy), Ok(left)) = (HeaderValue::try_from(policy), HeaderValue::try_from(left)) {
-        headers.insert(RATELIMIT_POLICY, policy);
-        headers.insert(RATELIMIT, left);
-    }
-}
-
 fn set(headers: &mut HeaderMap, name: &'static str, value: u64) {
     headers.insert(name, HeaderValue::from(value));
-}
-
-fn is_binding(state: &&LimitState) -> bool {
-    state.enforcement == Enforcement::Binding
 }

@@ -14,6 +14,7 @@
 )]
 
 mod answer;
+mod consulted;
 mod decision;
 mod engine;
 mod error;
@@ -29,9 +30,9 @@ mod policy_tests;
 mod snapshot;
 
 pub use answer::AnswerContext;
+pub use consulted::{Consulted, LimitState};
 pub use decision::{
-    Decision, Forbidden, LimitState, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated,
-    Verdict,
+    Decision, Forbidden, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
 };
 pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
 pub use error::EngineError;

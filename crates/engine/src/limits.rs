@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use tollgate_identity::PrincipalKey;
 use tollgate_limiter::{CHECKS_MAX, Check, Enforcement, Gcra, Partition};
 use tollgate_policy::{Across, Limit, Mode, Per, PlanId, Policy, RouteId};
@@ -25,8 +26,8 @@ pub struct CountedLimit {
     pub window_s: u64,
     /// Units that flow in that window: the `q` of RateLimit-Policy.
     pub quota: u64,
-    /// The limit's item of a draft-10 `RateLimit-Policy` field: `"burst";q=200;w=2`.
-    pub policy_item: Box<str>,
+    /// The start of the limit's item in draft-10 fields: its name in quotes.
+    pub(crate) quoted: Box<str>,
     per: Per,
     across: Across,
     key: u64,
@@ -34,12 +35,17 @@ pub struct CountedLimit {
 }
 
 /// The limits of one plan on one route.
-pub(crate) type LimitList = Arc<[Arc<CountedLimit>]>;
+#[derive(Debug)]
+pub(crate) struct RouteLimits {
+    pub(crate) limits: Box<[CountedLimit]>,
+    /// `"burst";q=200;w=2, …` of the binding limits; `None` when there are none.
+    pub(crate) policy_field: Option<HeaderValue>,
+}
 
 /// For every plan and route, which list of limits is in force.
 #[derive(Debug)]
 pub(crate) struct LimitTable {
-    lists: Vec<LimitList>,
+    lists: Vec<Arc<RouteLimits>>,
     /// `list_of[plan × routes + route]` is an index into `lists`.
     list_of: Vec<u32>,
     routes: usize,
@@ -83,7 +89,8 @@ impl LimitTable {
                     Some(list) => *list,
                     None => {
                         let list = u32::try_from(table.lists.len()).unwrap_or(u32::MAX);
-                        table.lists.push(compile_list(limits, &plan.name, hash)?);
+                        let compiled = RouteLimits::new(limits, &plan.name, hash)?;
+                        table.lists.push(Arc::new(compiled));
                         seen.insert((limits.as_ptr() as usize, limits.len(), index), list);
                         list
                     }
@@ -91,7 +98,7 @@ impl LimitTable {
                 table.list_of.push(list);
             }
         }
-        let mut limits = table.lists.iter().flat_map(|list| list.iter());
+        let mut limits = table.lists.iter().flat_map(|list| list.limits.iter());
         table.per_network = limits.any(|limit| limit.per == Per::Network);
         Ok(table)
     }
@@ -101,15 +108,36 @@ impl LimitTable {
         self.per_network
     }
 
-    pub(crate) fn of(&self, plan: PlanId, route: RouteId) -> &LimitList {
+    pub(crate) fn of(&self, plan: PlanId, route: RouteId) -> &Arc<RouteLimits> {
         let cell = usize::from(plan.0) * self.routes + route.0 as usize;
         &self.lists[self.list_of[cell] as usize]
     }
 }
 
-fn compile_list(limits: &[Limit], plan: &str, hash: &HashKey) -> Result<LimitList, EngineError> {
-    let compile = |limit: &Limit| CountedLimit::new(limit, plan, hash).map(Arc::new);
-    limits.iter().map(compile).collect()
+// === impl RouteLimits ===
+
+impl RouteLimits {
+    fn new(limits: &[Limit], plan: &str, hash: &HashKey) -> Result<Self, EngineError> {
+        let compile = |limit: &Limit| CountedLimit::new(limit, plan, hash);
+        let limits: Box<[_]> = limits.iter().map(compile).collect::<Result<_, _>>()?;
+        let binding = |limit: &&CountedLimit| limit.enforcement == Enforcement::Binding;
+        let item = |limit: &CountedLimit| {
+            format!("{};q={};w={}", limit.quoted, limit.quota, limit.window_s)
+        };
+        let items: Vec<_> = limits.iter().filter(binding).map(item).collect();
+        let policy_field = match items.is_empty() {
+            true => None,
+            false => {
+                let field = items.join(",");
+                let value = HeaderValue::from_str(&field);
+                Some(value.map_err(|_| EngineError::Header(field))?)
+            }
+        };
+        Ok(Self {
+            limits,
+            policy_field,
+        })
+    }
 }
 
 // === impl CountedLimit ===
@@ -140,7 +168,7 @@ impl CountedLimit {
             },
             window_s,
             quota,
-            policy_item: format!("\"{}\";q={quota};w={window_s}", limit.name).into(),
+            quoted: format!("\"{}\"", limit.name).into(),
             per: limit.per,
             across: limit.across,
             key,
@@ -173,11 +201,16 @@ impl CountedLimit {
             overflow: self.overflow,
             gcra: self.gcra,
             cost,
-            enforcement: if never_block {
-                Enforcement::Shadow
-            } else {
-                self.enforcement
-            },
+            enforcement: self.enforcement_on(never_block),
+        }
+    }
+
+    /// On a route that is never blocked every limit only counts.
+    pub(crate) fn enforcement_on(&self, never_block: bool) -> Enforcement {
+        if never_block {
+            Enforcement::Shadow
+        } else {
+            self.enforcement
         }
     }
 }

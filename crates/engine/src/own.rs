@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tollgate_policy::{RouteId, normalize};
 
 use crate::answer::AnswerContext;
-use crate::decision::{Decision, LimitState, Principal, Verdict};
+use crate::consulted::LimitState;
+use crate::decision::{Decision, Principal, Verdict};
 use crate::engine::Engine;
 use crate::head::RequestHead;
 
@@ -72,7 +73,7 @@ impl Engine {
     }
 }
 
-fn shown_limit(state: &LimitState, decision: &Decision) -> Value {
+fn shown_limit(state: LimitState<'_>, decision: &Decision) -> Value {
     let full_s = state.reading.full.as_secs_ceil();
     json!({
         "name": &*state.limit.name,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use smallvec::SmallVec;
 use tollgate_identity::{PrincipalKey, User, client_network};
 use tollgate_limiter::{Nanos, Now, TableSize};
 use tollgate_policy::{
     ExpectedVerdict, Policy, PolicyTest, TestCaller, TestExpect, TestStep, normalize,
 };
 
+use crate::consulted::{Consulted, LimitState};
 use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticated, Verdict};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::EngineError;
@@ -123,7 +123,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep) -> Decision {
         route: tollgate_policy::RouteId::UNMATCHED,
         principal: Principal::Unknown,
         plan: None,
-        limits: SmallVec::new(),
+        limits: Consulted::default(),
         path: PathRewrite::AsSent,
         preflight: false,
         now: Now {
@@ -215,10 +215,8 @@ fn mismatches(expect: &TestExpect, decision: &Decision) -> Vec<String> {
             .iter()
             .find(|state| *state.limit.name == **name),
         None => decision.violated().or_else(|| {
-            decision
-                .limits
-                .iter()
-                .min_by_key(|state| state.reading.remaining)
+            let remaining = |state: &LimitState<'_>| state.reading.remaining;
+            decision.limits.iter().min_by_key(remaining)
         }),
     };
     let remaining = state.map(|state| state.reading.remaining);

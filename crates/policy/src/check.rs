@@ -40,24 +40,50 @@ pub(crate) struct Check<'a, 'f> {
 }
 
 /// Checks the whole policy; `None` where there is an error.
-pub(crate) fn check(raw: RawPolicy, base: &Path, findings: &mut Findings<'_>) -> (Option<Policy>, Vec<Diagnostic>) {
+pub(crate) fn check(
+    raw: RawPolicy,
+    base: &Path,
+    findings: &mut Findings<'_>,
+) -> (Option<Policy>, Vec<Diagnostic>) {
     // Checked where it was read.
     let RawVersion = raw.tollgate;
     let whole = !findings.has_errors();
-    let (raw_plans, plans_span) = raw.plans.0.map_or((Vec::new(), raw.span), |plans| (plans.value.0, plans.span));
-    let plan_names = raw_plans.iter().map(|(name, _)| name.value.clone()).collect();
-    let mut check = Check { findings, base, whole, plan_names, elsewhere: Vec::new(), inputs: Vec::new() };
+    let (raw_plans, plans_span) = raw
+        .plans
+        .0
+        .map_or((Vec::new(), raw.span), |plans| (plans.value.0, plans.span));
+    let plan_names = raw_plans
+        .iter()
+        .map(|(name, _)| name.value.clone())
+        .collect();
+    let mut check = Check {
+        findings,
+        base,
+        whole,
+        plan_names,
+        elsewhere: Vec::new(),
+        inputs: Vec::new(),
+    };
 
     let mode = raw.mode.map_or(Mode::Enforce, |Word(mode)| mode);
-    let has_anonymous = raw.identity.as_ref().is_some_and(|identity| identity.anonymous.is_some());
+    let has_anonymous = raw
+        .identity
+        .as_ref()
+        .is_some_and(|identity| identity.anonymous.is_some());
     let routes = check.routes(raw.routes, &raw_plans, raw.never_block.unwrap_or_default());
     let plans = check.plans(raw_plans, mode, plans_span, &routes);
-    let identity_span = raw.identity.as_ref().map_or(raw.span, |identity| identity.span);
+    let identity_span = raw
+        .identity
+        .as_ref()
+        .map_or(raw.span, |identity| identity.span);
     let identity = check.identity(raw.identity, identity_span);
-    let default_plan = check.default_plan(raw.default_plan, &identity, &plans);
+    let default_plan = check.default_plan(raw.default_plan, &identity, has_anonymous, &plans);
     let listeners = check.listeners(raw.listen);
     let admin = check.admin(raw.admin, &listeners);
-    let origin = raw.origin.0.map(|origin| check.origin(origin.0, &listeners));
+    let origin = raw
+        .origin
+        .0
+        .map(|origin| check.origin(origin.0, &listeners));
     let on_failure = check.on_failure(raw.on_failure, has_anonymous);
     let sizes = check.sizes(raw.sizes);
     let forwarding = check.forwarding(raw.forward);
@@ -66,7 +92,9 @@ pub(crate) fn check(raw: RawPolicy, base: &Path, findings: &mut Findings<'_>) ->
     let failed = check.findings.has_errors() || check.elsewhere.iter().any(Diagnostic::is_error);
     let (elsewhere, inputs) = (check.elsewhere, check.inputs);
     let observability = operation::observability(raw.access_log, raw.telemetry, base);
-    let (Some(default_plan), Some(origin), false) = (default_plan, origin, failed) else { return (None, elsewhere) };
+    let (Some(default_plan), Some(origin), false) = (default_plan, origin, failed) else {
+        return (None, elsewhere);
+    };
     let policy = Policy {
         listeners,
         admin,
@@ -102,13 +130,18 @@ impl Check<'_, '_> {
 
     /// The plan of a name that the policy uses.
     fn plan(&mut self, name: &At<String>) -> Option<PlanId> {
-        let index = self.plan_names.iter().position(|known| *known == name.value);
+        let index = self
+            .plan_names
+            .iter()
+            .position(|known| *known == name.value);
         // Without any plan there is one finding already, and no name to suggest.
         if index.is_none() && !self.plan_names.is_empty() {
             let finding = self.unknown_plan(&name.value, name.span);
             self.error(finding);
         }
-        index.and_then(|index| u16::try_from(index).ok()).map(PlanId)
+        index
+            .and_then(|index| u16::try_from(index).ok())
+            .map(PlanId)
     }
 
     fn unknown_plan(&self, name: &str, span: Span) -> Finding {
@@ -117,6 +150,8 @@ impl Check<'_, '_> {
             Some(other) => format!("did you mean `{other}`?"),
             None => format!("add the plan `{name}` to `plans`, or name one that is there"),
         };
-        Finding::error(codes::UNKNOWN_PLAN, span, format!("unknown plan `{name}`")).label("not in `plans`").help(help)
+        Finding::error(codes::UNKNOWN_PLAN, span, format!("unknown plan `{name}`"))
+            .label("not in `plans`")
+            .help(help)
     }
 }

@@ -76,7 +76,10 @@ mod tests {
     #[test]
     fn codes_are_unique_and_in_order() {
         assert!(ALL.windows(2).all(|pair| pair[0].id < pair[1].id));
-        assert!(ALL.iter().all(|code| code.id.len() == 6 && code.meaning.ends_with('.')));
+        assert!(
+            ALL.iter()
+                .all(|code| code.id.len() == 6 && code.meaning.ends_with('.'))
+        );
         assert_eq!(find("TG0012"), Some(&RATE));
     }
 }

@@ -73,7 +73,17 @@ impl Diagnostic {
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        renderer.render(&[group])
+        let rendered = renderer.render(&[group]);
+        match &self.excerpt {
+            // The column in a part of a line is not that in the file.
+            Some(excerpt) if !excerpt.whole => {
+                let before = &excerpt.text[..excerpt.span.start];
+                let shown = format!("{}:{}:{}", self.file, self.line, before.chars().count() + 1);
+                let real = format!("{}:{}:{}", self.file, self.line, self.column);
+                rendered.replacen(&shown, &real, 1)
+            }
+            _ => rendered,
+        }
     }
 }
 
@@ -87,7 +97,11 @@ impl Diagnostics {
     /// All findings as a compiler would print them, with an empty line between two.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let mut out = String::new();
         for diagnostic in &self.0 {
@@ -138,5 +152,27 @@ impl<'a> IntoIterator for &'a Diagnostics {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::codes;
+    use crate::diagnostics::{Diagnostics, Span};
+    use crate::findings::{Finding, Source};
+
+    #[test]
+    fn a_part_of_a_long_line_has_the_column_of_the_file() {
+        let text = format!("{}bad{}", "x".repeat(9_000), "y".repeat(9_000));
+        let source = Source {
+            name: "api.json",
+            text: &text,
+        };
+        let finding = Finding::error(codes::OPENAPI_PATH, Span::new(9_000, 9_003), "bad path");
+        let found = Diagnostics::new(vec![finding.into_diagnostic(source)]);
+        for rendered in [found.render(false), found.render(true)] {
+            assert!(rendered.contains("api.json:1:9001"), "{rendered}");
+            assert!(rendered.len() < 2_000);
+        }
     }
 }

@@ -60,7 +60,8 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if unit.is_empty() {
         return Err(DurationError::NoUnit { text: text.into() });
     }
-    let factor = unit_millis(unit).ok_or_else(|| DurationError::UnknownUnit { unit: unit.into() })?;
+    let factor =
+        unit_millis(unit).ok_or_else(|| DurationError::UnknownUnit { unit: unit.into() })?;
     let too_long = || DurationError::TooLong { text: text.into() };
     let number: u64 = number.parse().map_err(|_| too_long())?;
     let duration = Duration::from_millis(number.checked_mul(factor).ok_or_else(too_long)?);
@@ -81,7 +82,10 @@ pub(crate) fn unit_millis(unit: &str) -> Option<u64> {
         "w" | "week" | "weeks" => "w",
         _ => return None,
     };
-    UNITS.iter().find(|(name, _)| *name == canonical).map(|(_, millis)| *millis)
+    UNITS
+        .iter()
+        .find(|(name, _)| *name == canonical)
+        .map(|(_, millis)| *millis)
 }
 
 /// The shortest exact text for a duration: the inverse of [`parse`].
@@ -123,9 +127,15 @@ mod tests {
         assert!(matches!(parse("10"), Err(DurationError::NoUnit { .. })));
         assert!(matches!(parse("s"), Err(DurationError::NoNumber { .. })));
         assert!(matches!(parse("-1s"), Err(DurationError::NoNumber { .. })));
-        assert!(matches!(parse("1.5h"), Err(DurationError::UnknownUnit { .. })));
+        assert!(matches!(
+            parse("1.5h"),
+            Err(DurationError::UnknownUnit { .. })
+        ));
         assert!(matches!(parse("5m"), Err(DurationError::UnknownUnit { unit }) if unit == "m"));
         assert!(matches!(parse("367d"), Err(DurationError::TooLong { .. })));
-        assert!(matches!(parse("99999999999999999999d"), Err(DurationError::TooLong { .. })));
+        assert!(matches!(
+            parse("99999999999999999999d"),
+            Err(DurationError::TooLong { .. })
+        ));
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Findings<'a> {
     /// Places of errors, to keep one cause from being reported twice.
     left_out: usize,
     errors: usize,
+    /// Where lines end, once asked for.
+    breaks: Option<Vec<usize>>,
 }
 
 // === impl Finding ===
@@ -57,12 +59,18 @@ impl Finding {
     }
 
     pub(crate) fn warning(code: Code, span: Span, message: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Warning, ..Finding::error(code, span, message) }
+        Finding {
+            severity: Severity::Warning,
+            ..Finding::error(code, span, message)
+        }
     }
 
     /// About the file as a whole.
     pub(crate) fn file(code: Code, message: impl Into<String>) -> Finding {
-        Finding { span: None, ..Finding::error(code, Span::default(), message) }
+        Finding {
+            span: None,
+            ..Finding::error(code, Span::default(), message)
+        }
     }
 
     /// The cause, beside the offending text.
@@ -88,7 +96,11 @@ impl Finding {
     pub(crate) fn into_diagnostic(self, source: Source<'_>) -> Diagnostic {
         let found = self.span.map(|span| place(source.text, span));
         let (line, column, excerpt) = match found {
-            Some(Place { line, column, excerpt }) => (line, column, Some(excerpt)),
+            Some(Place {
+                line,
+                column,
+                excerpt,
+            }) => (line, column, Some(excerpt)),
             None => (0, 0, None),
         };
         Diagnostic {
@@ -109,7 +121,11 @@ impl Finding {
 
 impl Problem {
     pub(crate) fn new(code: Code, message: impl Into<String>, help: impl Into<String>) -> Problem {
-        Problem { code, message: message.into(), help: help.into() }
+        Problem {
+            code,
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
     pub(crate) fn at(self, span: Span) -> Finding {
@@ -121,7 +137,13 @@ impl Problem {
 
 impl<'a> Findings<'a> {
     pub(crate) fn new(source: Source<'a>) -> Self {
-        Findings { source, list: Vec::new(), left_out: 0, errors: 0 }
+        Findings {
+            source,
+            list: Vec::new(),
+            left_out: 0,
+            errors: 0,
+            breaks: None,
+        }
     }
 
     pub(crate) fn push(&mut self, finding: Finding) {
@@ -138,17 +160,24 @@ impl<'a> Findings<'a> {
     }
 
     /// The line of a span, from 1.
-    pub(crate) fn line(&self, span: Span) -> usize {
-        place(self.source.text, span).line
+    pub(crate) fn line(&mut self, span: Span) -> usize {
+        let text = self.source.text;
+        let breaks = self
+            .breaks
+            .get_or_insert_with(|| memchr::memchr_iter(b'\n', text.as_bytes()).collect());
+        breaks.partition_point(|at| *at < span.start) + 1
     }
 
     /// Everything found, by place.
     pub(crate) fn into_list(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|found| (found.line, found.column));
         if self.left_out > 0 {
-            let more = Finding::file(crate::codes::TOO_MANY, format!("{} more findings are not shown", self.left_out))
-                .help("mend what is shown first")
-                .warn_if(self.errors == 0);
+            let more = Finding::file(
+                crate::codes::TOO_MANY,
+                format!("{} more findings are not shown", self.left_out),
+            )
+            .help("mend what is shown first")
+            .warn_if(self.errors == 0);
             self.list.push(more.into_diagnostic(self.source));
         }
         self.list

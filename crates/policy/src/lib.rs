@@ -11,7 +11,12 @@
 
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "tests may panic"
+    )
 )]
 
 mod answers;
@@ -39,21 +44,31 @@ mod template;
 
 pub use answers::{ForwardedStyle, ForwardingConfig, HeaderStyle, ResetStyle, ResponseConfig};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
-pub use duration::{DURATION_MAX, DurationError, humane as humane_duration, parse as parse_duration};
+pub use duration::{
+    DURATION_MAX, DurationError, humane as humane_duration, parse as parse_duration,
+};
 pub use expectation::{
     ExpectedVerdict, PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals,
 };
-pub use identity::{Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig, KeySource};
-pub use limit::{Across, BURST_MAX, Limit, Mode, Per, RATE_PER_SECOND_MAX, RATE_PERIOD_SECONDS_MAX, Rate};
+pub use identity::{
+    Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig, KeySource,
+};
+pub use limit::{
+    Across, BURST_MAX, Limit, Mode, Per, RATE_PER_SECOND_MAX, RATE_PERIOD_SECONDS_MAX, Rate,
+};
 pub use network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol, Scheme, Tls};
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};
 pub use operation::{
     AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits, Timeouts,
 };
-pub use paths::{PATH_BYTES_MAX, PATH_SEGMENTS_MAX, PathError, PathRules, TrailingSlash, normalize};
+pub use paths::{
+    PATH_BYTES_MAX, PATH_SEGMENTS_MAX, PathError, PathRules, TrailingSlash, normalize,
+};
 pub use plan::{Plan, PlanId};
 pub use policy::{LIMITS_PER_ROUTE_MAX, PLANS_MAX, POLICY_BYTES_MAX, Policy};
 pub use route::{Route, RouteId, RouteMethod};
 pub use routes::{ROUTES_MAX, RouteTable};
 pub use schema::json_schema;
-pub use template::{TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Template, TemplateError, TemplateNote};
+pub use template::{
+    TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Template, TemplateError, TemplateNote,
+};

@@ -39,6 +39,8 @@ pub struct OriginConfig {
     pub max_idle_per_endpoint: usize,
     /// Whether the client's `Host` is passed on; else the endpoint's own.
     pub pass_host: bool,
+    /// PEM file of the authorities trusted for the origin's certificate; the platform's unless configured.
+    pub ca: Option<PathBuf>,
 }
 
 /// One address of the origin.

@@ -57,7 +57,9 @@ impl Node {
             Value::Text(value) => value.as_str().into(),
             Value::List(items) => items.iter().map(Node::to_json).collect(),
             Value::Map(entries) => {
-                let entries = entries.iter().map(|(key, value)| (key.value.clone(), value.to_json()));
+                let entries = entries
+                    .iter()
+                    .map(|(key, value)| (key.value.clone(), value.to_json()));
                 serde_json::Value::Object(entries.collect())
             }
         }
@@ -69,13 +71,19 @@ fn span_of(location: Location) -> Span {
     let span = location.span();
     let start = span.byte_offset().unwrap_or_default();
     let end = start + span.byte_len().unwrap_or_default();
-    Span::new(usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(end).unwrap_or(usize::MAX))
+    Span::new(
+        usize::try_from(start).unwrap_or(usize::MAX),
+        usize::try_from(end).unwrap_or(usize::MAX),
+    )
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Node { span: span_of(spanned.defined), value: spanned.value })
+        Ok(Node {
+            span: span_of(spanned.defined),
+            value: spanned.value,
+        })
     }
 }
 
@@ -145,7 +153,10 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = Vec::new();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
-            let key = At { span: span_of(key.defined), value: key.value };
+            let key = At {
+                span: span_of(key.defined),
+                value: key.value,
+            };
             entries.push((key, map.next_value()?));
         }
         Ok(Value::Map(entries))

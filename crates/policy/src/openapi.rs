@@ -41,22 +41,46 @@ pub(crate) enum BasePath {
 pub fn import_openapi(path: &Path) -> Result<(RouteTable, Diagnostics), Diagnostics> {
     let name = path.display().to_string();
     let text = read_text(path).map_err(|reason| {
-        let finding = Finding::file(codes::OPENAPI_UNREADABLE, format!("OpenAPI file cannot be read: {reason}"));
-        let source = Source { name: &name, text: "" };
-        Diagnostics::new(vec![finding.help("give the name of a YAML or JSON file").into_diagnostic(source)])
+        let finding = Finding::file(
+            codes::OPENAPI_UNREADABLE,
+            format!("OpenAPI file cannot be read: {reason}"),
+        );
+        let source = Source {
+            name: &name,
+            text: "",
+        };
+        Diagnostics::new(vec![
+            finding
+                .help("give the name of a YAML or JSON file")
+                .into_diagnostic(source),
+        ])
     })?;
-    let mut findings = Findings::new(Source { name: &name, text: &text });
-    let routes = import(&text, &BasePath::Unsaid, PathRules::default(), &mut findings);
+    let mut findings = Findings::new(Source {
+        name: &name,
+        text: &text,
+    });
+    let routes = import(
+        &text,
+        &BasePath::Unsaid,
+        PathRules::default(),
+        &mut findings,
+    );
     let failed = findings.has_errors();
     let found = Diagnostics::new(findings.into_list());
-    if failed { Err(found) } else { Ok((RouteTable::build(routes, PathRules::default()), found)) }
+    if failed {
+        Err(found)
+    } else {
+        Ok((RouteTable::build(routes, PathRules::default()), found))
+    }
 }
 
 /// Reads a document's file, up to [`OPENAPI_BYTES_MAX`]; the error is a reason for people.
 pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(OPENAPI_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(OPENAPI_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
     if bytes.len() as u64 > OPENAPI_BYTES_MAX {
         return Err(format!("it is larger than {} MiB", OPENAPI_BYTES_MAX >> 20));
     }
@@ -78,7 +102,13 @@ pub(crate) fn import(
         }
     };
     let base = base(&document, text, base_path, findings);
-    let mut import = Import { text, rules, routes: Vec::new(), known: HashMap::new(), changed: Vec::new() };
+    let mut import = Import {
+        text,
+        rules,
+        routes: Vec::new(),
+        known: HashMap::new(),
+        changed: Vec::new(),
+    };
     for (path, item) in &document.paths.0.0 {
         if !path.starts_with("x-") {
             import.path(&base, path, item, findings);
@@ -98,19 +128,38 @@ fn base(document: &Document, text: &str, wanted: &BasePath, findings: &mut Findi
     let mut bases: Vec<String> = document.servers.0.iter().map(read::server_path).collect();
     bases.push(document.base_path.0.trim_end_matches('/').to_owned());
     bases.retain(|base| base.starts_with('/'));
-    let Some(first) = bases.first().cloned() else { return String::new() };
-    let span = find_key(text, if document.servers.0.is_empty() { "basePath" } else { "servers" });
+    let Some(first) = bases.first().cloned() else {
+        return String::new();
+    };
+    let span = find_key(
+        text,
+        if document.servers.0.is_empty() {
+            "basePath"
+        } else {
+            "servers"
+        },
+    );
     if *wanted == BasePath::Unsaid {
         findings.push(
-            Finding::warning(codes::OPENAPI_NOTE, span, format!("document puts `{first}` before its paths; its routes do not"))
-                .help("write `base_path: servers` if requests arrive with it, `base_path: none` if not"),
+            Finding::warning(
+                codes::OPENAPI_NOTE,
+                span,
+                format!("document puts `{first}` before its paths; its routes do not"),
+            )
+            .help(
+                "write `base_path: servers` if requests arrive with it, `base_path: none` if not",
+            ),
         );
         return String::new();
     }
     if bases.iter().any(|base| *base != first) {
         findings.push(
-            Finding::warning(codes::OPENAPI_NOTE, span, format!("servers have several paths; `{first}` is taken"))
-                .help("write the one that requests arrive with: `base_path: /…`"),
+            Finding::warning(
+                codes::OPENAPI_NOTE,
+                span,
+                format!("servers have several paths; `{first}` is taken"),
+            )
+            .help("write the one that requests arrive with: `base_path: /…`"),
         );
     }
     first
@@ -141,14 +190,24 @@ impl Import<'_> {
         }
         if item.reference {
             findings.push(
-                Finding::warning(codes::OPENAPI_NOTE, self.span(path), format!("path item `{path}` is elsewhere"))
-                    .label("taken as a route for any method")
-                    .help("bundle the document into one file, so that its methods are known"),
+                Finding::warning(
+                    codes::OPENAPI_NOTE,
+                    self.span(path),
+                    format!("path item `{path}` is elsewhere"),
+                )
+                .label("taken as a route for any method")
+                .help("bundle the document into one file, so that its methods are known"),
             );
             self.add(RouteMethod::Any, &template, path, &notes, findings);
         }
         for method in &item.methods {
-            self.add(RouteMethod::Token(method.as_str().into()), &template, path, &notes, findings);
+            self.add(
+                RouteMethod::Token(method.as_str().into()),
+                &template,
+                path,
+                &notes,
+                findings,
+            );
         }
     }
 
@@ -166,7 +225,9 @@ impl Import<'_> {
         let key = (template.shape(self.rules), method.clone());
         if let Some(other) = self.known.get(&key) {
             // Variants that differ only in what was cut off are counted with the cut.
-            let variant = notes.iter().any(|note| matches!(note, TemplateNote::FragmentCut | TemplateNote::QueryCut));
+            let variant = notes
+                .iter()
+                .any(|note| matches!(note, TemplateNote::FragmentCut | TemplateNote::QueryCut));
             if !variant || other != template.as_str() {
                 let message = format!("`{method} {path}` has the shape of `{other}`");
                 findings.push(
@@ -176,7 +237,10 @@ impl Import<'_> {
                 );
             }
         }
-        let name = self.known.entry(key).or_insert_with(|| template.as_str().to_owned());
+        let name = self
+            .known
+            .entry(key)
+            .or_insert_with(|| template.as_str().to_owned());
         if template.as_str() < name.as_str() {
             *name = template.as_str().to_owned();
         }
@@ -184,9 +248,13 @@ impl Import<'_> {
     }
 
     fn left_out(&self, path: &str, error: &TemplateError) -> Finding {
-        Finding::warning(codes::OPENAPI_PATH, self.span(path), format!("path `{path}` is left out: {error}"))
-            .label("its requests count as the route `*`")
-            .help("list the route by hand: `- GET /…`")
+        Finding::warning(
+            codes::OPENAPI_PATH,
+            self.span(path),
+            format!("path `{path}` is left out: {error}"),
+        )
+        .label("its requests count as the route `*`")
+        .help("list the route by hand: `- GET /…`")
     }
 
     fn finish(self, findings: &mut Findings<'_>) -> Vec<(RouteMethod, Template)> {
@@ -206,8 +274,11 @@ impl Import<'_> {
         }
         if self.routes.len() >= ROUTES_MAX {
             findings.push(
-                Finding::file(codes::TOO_MANY, format!("document has more than {ROUTES_MAX} routes"))
-                    .help("split it, or leave out paths"),
+                Finding::file(
+                    codes::TOO_MANY,
+                    format!("document has more than {ROUTES_MAX} routes"),
+                )
+                .help("split it, or leave out paths"),
             );
         }
         self.routes

@@ -3,7 +3,12 @@
 //! Percent-decoding is considered once. What two servers may read differently (an encoded slash or
 //! dot, a backslash, NUL, double encoding, text that is not UTF-8) is refused, not repaired.
 
+mod unit;
+
 use std::borrow::Cow;
+
+use unit::{decode_unit, is_unreserved};
+pub(crate) use unit::{hex_value, is_path_byte, push_encoded};
 
 /// The longest path, in bytes, as sent and in canonical form.
 pub const PATH_BYTES_MAX: usize = 8 * 1024;
@@ -21,7 +26,10 @@ pub struct PathRules {
 
 impl Default for PathRules {
     fn default() -> Self {
-        PathRules { trailing_slash: TrailingSlash::Ignore, case_sensitive: true }
+        PathRules {
+            trailing_slash: TrailingSlash::Ignore,
+            case_sensitive: true,
+        }
     }
 }
 
@@ -75,22 +83,6 @@ pub enum PathError {
     /// `..;` or `.;`: a dot segment to servers that cut off path parameters.
     #[error("path has a dot segment with a parameter")]
     DotSegmentParameter,
-}
-
-/// One character of a path, decoded.
-#[derive(Clone, Copy)]
-struct Unit {
-    /// Its bytes; only the first `len` count.
-    bytes: [u8; 4],
-    len: usize,
-    /// How many bytes of the input it took.
-    taken: usize,
-}
-
-impl Unit {
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
 }
 
 /// Brings a path (without its query) into canonical form; borrowed, and without allocation, when it
@@ -183,9 +175,17 @@ fn check(raw: &str) -> Result<bool, PathError> {
 
 /// Tomcat and Jetty cut `;…` off a segment before they resolve `..`.
 fn refuse_dot_parameter(segment: &str) -> Result<(), PathError> {
-    let rest = segment.strip_prefix("..").or_else(|| segment.strip_prefix('.')).unwrap_or("");
-    let semicolon = rest.starts_with(';') || rest.get(..3).is_some_and(|s| s.eq_ignore_ascii_case("%3b"));
-    if semicolon { Err(PathError::DotSegmentParameter) } else { Ok(()) }
+    let rest = segment
+        .strip_prefix("..")
+        .or_else(|| segment.strip_prefix('.'))
+        .unwrap_or("");
+    let semicolon =
+        rest.starts_with(';') || rest.get(..3).is_some_and(|s| s.eq_ignore_ascii_case("%3b"));
+    if semicolon {
+        Err(PathError::DotSegmentParameter)
+    } else {
+        Ok(())
+    }
 }
 
 /// Resolves segments from the left; `check` has passed before.
@@ -229,13 +229,6 @@ fn push_segment(out: &mut String, segment: &str) -> Result<(), PathError> {
     Ok(())
 }
 
-pub(crate) fn push_encoded(out: &mut String, byte: u8) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.push('%');
-    out.push(char::from(HEX[usize::from(byte >> 4)]));
-    out.push(char::from(HEX[usize::from(byte & 0xf)]));
-}
-
 /// Whether a character is written as the canonical form writes it.
 fn is_canonical_unit(written: &[u8], decoded: &[u8]) -> bool {
     if written[0] == b'%' {
@@ -244,95 +237,6 @@ fn is_canonical_unit(written: &[u8], decoded: &[u8]) -> bool {
     } else {
         written[0] == b'/' || is_path_byte(written[0])
     }
-}
-
-/// The character at `at`: one raw character, one encoded ASCII byte, or a whole encoded UTF-8
-/// sequence.
-fn decode_unit(text: &str, at: usize) -> Result<Unit, PathError> {
-    let bytes = text.as_bytes();
-    let first = bytes[at];
-    if first != b'%' {
-        refuse_raw(first)?;
-        let len = utf8_length(first).ok_or(PathError::NotUtf8)?;
-        let mut unit = Unit { bytes: [0; 4], len, taken: len };
-        unit.bytes[..len].copy_from_slice(bytes.get(at..at + len).ok_or(PathError::NotUtf8)?);
-        return Ok(unit);
-    }
-    let lead = decode_byte(bytes, at)?;
-    refuse_encoded(lead)?;
-    let len = utf8_length(lead).ok_or(PathError::NotUtf8)?;
-    let mut unit = Unit { bytes: [lead, 0, 0, 0], len, taken: 3 * len };
-    for index in 1..len {
-        let next = at + 3 * index;
-        if bytes.get(next) != Some(&b'%') {
-            return Err(PathError::NotUtf8);
-        }
-        unit.bytes[index] = decode_byte(bytes, next)?;
-    }
-    // Refuses overlong forms and surrogates as well.
-    match std::str::from_utf8(unit.bytes()) {
-        Ok(_) => Ok(unit),
-        Err(_) => Err(PathError::NotUtf8),
-    }
-}
-
-fn decode_byte(bytes: &[u8], at: usize) -> Result<u8, PathError> {
-    match bytes.get(at + 1..at + 3) {
-        Some(&[high, low]) => match (hex_value(high), hex_value(low)) {
-            (Some(high), Some(low)) => Ok(high << 4 | low),
-            _ => Err(PathError::MalformedEncoding),
-        },
-        _ => Err(PathError::MalformedEncoding),
-    }
-}
-
-pub(crate) fn hex_value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-fn refuse_raw(byte: u8) -> Result<(), PathError> {
-    match byte {
-        b'\\' => Err(PathError::Backslash),
-        0..=0x1f | 0x7f => Err(PathError::Control),
-        _ => Ok(()),
-    }
-}
-
-fn refuse_encoded(byte: u8) -> Result<(), PathError> {
-    match byte {
-        b'/' => Err(PathError::EncodedSlash),
-        b'.' => Err(PathError::EncodedDot),
-        _ => refuse_raw(byte),
-    }
-}
-
-fn utf8_length(lead: u8) -> Option<usize> {
-    match lead {
-        0..=0x7f => Some(1),
-        0xc2..=0xdf => Some(2),
-        0xe0..=0xef => Some(3),
-        0xf0..=0xf4 => Some(4),
-        _ => None,
-    }
-}
-
-/// RFC 3986 section 2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-/// `pchar` of RFC 3986 section 3.3, without the percent sign.
-pub(crate) fn is_path_byte(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@'
-        )
 }
 
 #[cfg(test)]

@@ -101,7 +101,10 @@ impl Policy {
     /// The plan of this name, as a plan claim or an assignment says it.
     #[must_use]
     pub fn plan_named(&self, name: &str) -> Option<PlanId> {
-        (0_u16..).zip(&self.plans).find(|(_, plan)| &*plan.name == name).map(|(id, _)| PlanId(id))
+        (0_u16..)
+            .zip(&self.plans)
+            .find(|(_, plan)| &*plan.name == name)
+            .map(|(id, _)| PlanId(id))
     }
 
     /// The plan of a user for whom nothing else is said.
@@ -115,7 +118,11 @@ impl Policy {
     #[must_use]
     pub fn limits(&self, plan: PlanId, route: RouteId) -> &[Limit] {
         // An id of another policy falls back to the default plan, so that it can never panic.
-        let index = if self.limits.len() > usize::from(plan.0) { plan } else { self.default_plan };
+        let index = if self.limits.len() > usize::from(plan.0) {
+            plan
+        } else {
+            self.default_plan
+        };
         let limits = &self.limits[usize::from(index.0)];
         match limits.by_route.binary_search_by_key(&route, |(id, _)| *id) {
             Ok(index) => &limits.by_route[index].1,

@@ -16,11 +16,15 @@ use section::section;
 
 use crate::limit::Mode;
 use crate::node::{At, Named, OneOrMany, Required};
-pub(crate) use identity::{AlgorithmName, RawAnonymous, RawClaims, RawIdentity, RawIssuer, RawKeys};
+pub(crate) use identity::{
+    AlgorithmName, RawAnonymous, RawClaims, RawIdentity, RawIssuer, RawKeys,
+};
 pub(crate) use operation::{RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts};
 pub(crate) use plans::{RawLimit, RawPlan, RouteLimits};
 pub(crate) use routes::{RawBasePath, RawOpenApi, RawRoutes};
-pub(crate) use serving::{RawForward, RawHealth, RawListen, RawOrigin, RawOriginSection, RawResponses};
+pub(crate) use serving::{
+    RawForward, RawHealth, RawListen, RawOrigin, RawOriginSection, RawResponses,
+};
 pub(crate) use tests::{RawCaller, RawExpect, RawStep, RawTest};
 pub(crate) use values::*;
 
@@ -76,15 +80,26 @@ section! {
 pub(crate) struct RawVersion;
 
 impl crate::node::FromNode for RawVersion {
-    fn from_node(node: &crate::node::Node, findings: &mut crate::findings::Findings<'_>) -> Option<Self> {
+    fn from_node(
+        node: &crate::node::Node,
+        findings: &mut crate::findings::Findings<'_>,
+    ) -> Option<Self> {
         if node.value != crate::node::Value::Int(1) {
             findings.push(
-                crate::findings::Finding::error(crate::codes::VERSION, node.span, "unknown version of the policy format")
-                    .label("this version reads format 1")
-                    .help("write `tollgate: 1`"),
+                crate::findings::Finding::error(
+                    crate::codes::VERSION,
+                    node.span,
+                    "unknown version of the policy format",
+                )
+                .label("this version reads format 1")
+                .help("write `tollgate: 1`"),
             );
         }
         // Whatever the number, the rest is read as format 1, to find all else that is wrong.
+        Some(RawVersion)
+    }
+
+    fn misfit() -> Option<Self> {
         Some(RawVersion)
     }
 }

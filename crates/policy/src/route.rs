@@ -59,7 +59,11 @@ impl Route {
     /// The route of all requests that no template matches.
     #[must_use]
     pub fn unmatched() -> Route {
-        Route { method: RouteMethod::Any, template: Arc::from("*"), never_block: false }
+        Route {
+            method: RouteMethod::Any,
+            template: Arc::from("*"),
+            never_block: false,
+        }
     }
 }
 

@@ -33,9 +33,14 @@ impl RouteTable {
     /// Builds the table. Of several routes of one shape and method, the template that sorts first
     /// names the route; more than [`ROUTES_MAX`] are not taken.
     #[must_use]
-    pub fn build(routes: impl IntoIterator<Item = (RouteMethod, Template)>, rules: PathRules) -> RouteTable {
+    pub fn build(
+        routes: impl IntoIterator<Item = (RouteMethod, Template)>,
+        rules: PathRules,
+    ) -> RouteTable {
         let mut wanted: Vec<(RouteMethod, Template)> = routes.into_iter().collect();
-        wanted.sort_by(|(a_method, a), (b_method, b)| (a.as_str(), a_method).cmp(&(b.as_str(), b_method)));
+        wanted.sort_by(|(a_method, a), (b_method, b)| {
+            (a.as_str(), a_method).cmp(&(b.as_str(), b_method))
+        });
         let mut table = RouteTable {
             routes: vec![Route::unmatched()],
             by_shape: HashMap::with_capacity(wanted.len()),
@@ -43,7 +48,9 @@ impl RouteTable {
             rules,
         };
         for (method, template) in wanted {
-            let Ok(index) = u32::try_from(table.routes.len()) else { break };
+            let Ok(index) = u32::try_from(table.routes.len()) else {
+                break;
+            };
             if table.routes.len() > ROUTES_MAX {
                 break;
             }
@@ -53,8 +60,14 @@ impl RouteTable {
                 continue;
             }
             table.by_shape.insert(key, id);
-            table.trie.insert(&template.segments(rules), method.clone(), id);
-            table.routes.push(Route { method, template: template.text(), never_block: false });
+            table
+                .trie
+                .insert(&template.segments(rules), method.clone(), id);
+            table.routes.push(Route {
+                method,
+                template: template.text(),
+                never_block: false,
+            });
         }
         table.trie.finish();
         table
@@ -113,7 +126,11 @@ impl RouteTable {
                     return (RouteId::UNMATCHED, 0);
                 }
             }
-            buffer[length] = if self.rules.case_sensitive { byte } else { byte.to_ascii_lowercase() };
+            buffer[length] = if self.rules.case_sensitive {
+                byte
+            } else {
+                byte.to_ascii_lowercase()
+            };
             length += 1;
         }
         self.find(method, &buffer[..length])
@@ -127,7 +144,10 @@ impl RouteTable {
 
     /// How many routes there are, with `*`.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a table always has the route `*`")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a table always has the route `*`"
+    )]
     pub fn len(&self) -> usize {
         self.routes.len()
     }
@@ -146,7 +166,9 @@ impl RouteTable {
     /// The route of this method and of the template's shape: parameter names do not matter.
     #[must_use]
     pub fn named(&self, method: &RouteMethod, template: &Template) -> Option<RouteId> {
-        self.by_shape.get(&(template.shape(self.rules), method.clone())).copied()
+        self.by_shape
+            .get(&(template.shape(self.rules), method.clone()))
+            .copied()
     }
 
     pub(crate) fn set_never_block(&mut self, id: RouteId) {
@@ -158,7 +180,9 @@ impl RouteTable {
 
 impl fmt::Debug for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.routes.iter().map(ToString::to_string)).finish()
+        f.debug_list()
+            .entries(self.routes.iter().map(ToString::to_string))
+            .finish()
     }
 }
 

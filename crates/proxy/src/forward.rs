@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use http::header::{
-    CONNECTION, EXPECT, Entry, FORWARDED, HOST, HeaderName, HeaderValue, TE, VIA,
-};
+use http::header::{CONNECTION, EXPECT, Entry, FORWARDED, HOST, HeaderName, HeaderValue, TE, VIA};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Uri, Version};
@@ -214,7 +212,13 @@ mod tests {
     fn forwarded_quotes_what_is_no_token() {
         let host = HeaderValue::from_static("a:81");
         let element = |peer: &str| forwarded_element(peer.parse().unwrap(), Some(&host), "http");
-        assert_eq!(element("1.2.3.4").unwrap(), "for=1.2.3.4;host=\"a:81\";proto=http");
-        assert_eq!(element("::1").unwrap(), "for=\"[::1]\";host=\"a:81\";proto=http");
+        assert_eq!(
+            element("1.2.3.4").unwrap(),
+            "for=1.2.3.4;host=\"a:81\";proto=http"
+        );
+        assert_eq!(
+            element("::1").unwrap(),
+            "for=\"[::1]\";host=\"a:81\";proto=http"
+        );
     }
 }

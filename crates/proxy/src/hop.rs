@@ -1,11 +1,11 @@
 //! Hop-by-hop fields: what belongs to one connection and must not cross the gateway
 //! (RFC 9110 section 7.6.1).
 
+use http::HeaderMap;
 use http::header::{
     CONNECTION, EXPECT, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::HeaderMap;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -68,9 +68,11 @@ pub(crate) fn nominations(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 /// fields to variables cannot tell them apart.
 pub(crate) fn is_protected(token: &[u8]) -> bool {
     PROTECTED.iter().any(|name| same(name, token))
-        || PROTECTED_PREFIXES
-            .iter()
-            .any(|prefix| token.get(..prefix.len()).is_some_and(|head| same(prefix, head)))
+        || PROTECTED_PREFIXES.iter().any(|prefix| {
+            token
+                .get(..prefix.len())
+                .is_some_and(|head| same(prefix, head))
+        })
 }
 
 fn same(known: &str, token: &[u8]) -> bool {

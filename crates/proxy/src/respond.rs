@@ -255,7 +255,11 @@ mod tests {
     #[test]
     fn each_fault_has_its_status_and_its_author() {
         for (fault, status, blame) in [
-            (Fault::Framing(Refusal::LengthAndChunked), 400, Blame::Caller),
+            (
+                Fault::Framing(Refusal::LengthAndChunked),
+                400,
+                Blame::Caller,
+            ),
             (Fault::Framing(Refusal::HeadTooLong), 431, Blame::Caller),
             (Fault::Framing(Refusal::Connect), 405, Blame::Caller),
             (Fault::Framing(Refusal::Version), 505, Blame::Caller),
@@ -266,11 +270,31 @@ mod tests {
             (Fault::Origin(OriginFault::Broken), 502, Blame::Origin),
             (Fault::Origin(OriginFault::Malformed), 502, Blame::Origin),
             (Fault::Origin(OriginFault::NoEndpoint), 503, Blame::Origin),
-            (Fault::Origin(OriginFault::AnswerTimeout), 504, Blame::Origin),
-            (Fault::Origin(OriginFault::ConnectTimeout), 504, Blame::Origin),
-            (Fault::Origin(OriginFault::Request(UploadFailure::TooLarge)), 413, Blame::Caller),
-            (Fault::Origin(OriginFault::Request(UploadFailure::Idle)), 408, Blame::Caller),
-            (Fault::Origin(OriginFault::Request(UploadFailure::Client)), 400, Blame::Caller),
+            (
+                Fault::Origin(OriginFault::AnswerTimeout),
+                504,
+                Blame::Origin,
+            ),
+            (
+                Fault::Origin(OriginFault::ConnectTimeout),
+                504,
+                Blame::Origin,
+            ),
+            (
+                Fault::Origin(OriginFault::Request(UploadFailure::TooLarge)),
+                413,
+                Blame::Caller,
+            ),
+            (
+                Fault::Origin(OriginFault::Request(UploadFailure::Idle)),
+                408,
+                Blame::Caller,
+            ),
+            (
+                Fault::Origin(OriginFault::Request(UploadFailure::Client)),
+                400,
+                Blame::Caller,
+            ),
         ] {
             let response = fault.response(&ReplyContext::default());
             assert_eq!((response.status().as_u16(), fault.blame()), (status, blame));
@@ -295,7 +319,10 @@ mod tests {
         };
         let head = Fault::Expectation.response(&head);
         assert!(head.body().is_empty());
-        assert_eq!(head.headers()[CONTENT_LENGTH], response.body().len().to_string());
+        assert_eq!(
+            head.headers()[CONTENT_LENGTH],
+            response.body().len().to_string()
+        );
     }
 
     #[test]

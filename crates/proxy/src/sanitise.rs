@@ -58,7 +58,9 @@ pub(crate) fn check(parts: &mut Parts, tls: bool, has_body: bool) -> Result<Fact
     }
     if upgrade.websocket && upgrade.nominated && parts.version == Version::HTTP_11 {
         if parts.method != Method::GET || has_body {
-            return Err(Fault::Head("only a GET without a body can ask for WebSocket"));
+            return Err(Fault::Head(
+                "only a GET without a body can ask for WebSocket",
+            ));
         }
         facts.websocket = true;
     }
@@ -108,7 +110,8 @@ fn take_field(
         facts.expects_continue = true;
     } else if name == TE {
         facts.hop_by_hop = true;
-        facts.te_trailers |= nominations(value).any(|token| token.eq_ignore_ascii_case(b"trailers"));
+        facts.te_trailers |=
+            nominations(value).any(|token| token.eq_ignore_ascii_case(b"trailers"));
     } else if name == UPGRADE {
         facts.hop_by_hop = true;
         upgrade.websocket |= value.as_bytes().eq_ignore_ascii_case(b"websocket");
@@ -134,7 +137,9 @@ fn is_forwarding(name: &HeaderName) -> bool {
     if !matches!(text.as_bytes().first(), Some(b'x' | b'f' | b't' | b'c')) {
         return false;
     }
-    FORWARDING.iter().any(|known| same_spelling(known.as_str(), text))
+    FORWARDING
+        .iter()
+        .any(|known| same_spelling(known.as_str(), text))
 }
 
 fn same_spelling(known: &str, name: &str) -> bool {
@@ -187,10 +192,14 @@ fn check_host(parts: &mut Parts, tls: bool) -> Result<(), Fault> {
             None => Err(Fault::Head("the host is missing")),
         };
     };
-    let text = field.to_str().map_err(|_| Fault::Head("the host is malformed"))?;
+    let text = field
+        .to_str()
+        .map_err(|_| Fault::Head("the host is malformed"))?;
     let host = canonical(text, default_port).ok_or(Fault::Head("the host is malformed"))?;
     if target.is_some_and(|target| target != *host) {
-        return Err(Fault::Head("the request target and Host name different hosts"));
+        return Err(Fault::Head(
+            "the request target and Host name different hosts",
+        ));
     }
     match host {
         std::borrow::Cow::Borrowed(_) => Ok(()),
@@ -251,13 +260,22 @@ mod tests {
             ("/", vec![("host", "user@a")]),
             ("/", vec![]),
         ] {
-            assert!(matches!(get(uri, &fields), Err(Fault::Head(_))), "{uri} {fields:?}");
+            assert!(
+                matches!(get(uri, &fields), Err(Fault::Head(_))),
+                "{uri} {fields:?}"
+            );
         }
     }
 
     #[test]
     fn a_connection_cannot_nominate_identity_away() {
-        for name in ["authorization", "X-Tollgate-Subject", "x_forwarded_for", "host", "cookie"] {
+        for name in [
+            "authorization",
+            "X-Tollgate-Subject",
+            "x_forwarded_for",
+            "host",
+            "cookie",
+        ] {
             let found = get("/", &[("host", "a"), ("connection", name)]);
             assert!(matches!(found, Err(Fault::Head(_))), "{name}");
         }
@@ -275,31 +293,54 @@ mod tests {
         let (facts, _) = get("/", &[("host", "a"), ("expect", "100-Continue")]).unwrap();
         assert!(facts.expects_continue);
         let mut trace = parts("TRACE", "/", Version::HTTP_11, &[("host", "a")]);
-        assert!(matches!(check(&mut trace, false, false), Err(Fault::Method(_))));
+        assert!(matches!(
+            check(&mut trace, false, false),
+            Err(Fault::Method(_))
+        ));
     }
 
     #[test]
     fn websocket_is_asked_by_a_bodiless_get_only() {
-        let ask = [("host", "a"), ("connection", "Upgrade"), ("upgrade", "WebSocket")];
+        let ask = [
+            ("host", "a"),
+            ("connection", "Upgrade"),
+            ("upgrade", "WebSocket"),
+        ];
         assert!(get("/", &ask).unwrap().0.websocket);
         let h2c = [("host", "a"), ("connection", "Upgrade"), ("upgrade", "h2c")];
         assert!(!get("/", &h2c).unwrap().0.websocket);
         let unasked = [("host", "a"), ("upgrade", "websocket")];
         assert!(!get("/", &unasked).unwrap().0.websocket);
         let mut post = parts("POST", "/", Version::HTTP_11, &ask);
-        assert!(matches!(check(&mut post, false, false), Err(Fault::Head(_))));
+        assert!(matches!(
+            check(&mut post, false, false),
+            Err(Fault::Head(_))
+        ));
         let mut body = parts("GET", "/", Version::HTTP_11, &ask);
         assert!(matches!(check(&mut body, false, true), Err(Fault::Head(_))));
     }
 
     #[test]
     fn forwarding_fields_are_found_in_both_spellings() {
-        for name in ["x-forwarded-for", "x_forwarded_for", "forwarded", "x-real-ip"] {
+        for name in [
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "forwarded",
+            "x-real-ip",
+        ] {
             let mut parts = parts("GET", "/", Version::HTTP_11, &[("host", "a"), (name, "1")]);
-            assert!(check(&mut parts, false, false).unwrap().forwarding, "{name}");
+            assert!(
+                check(&mut parts, false, false).unwrap().forwarding,
+                "{name}"
+            );
             strip_forwarding(&mut parts.headers);
             assert!(!parts.headers.contains_key(name), "{name}");
         }
-        assert!(!get("/", &[("host", "a"), ("x-other", "1")]).unwrap().0.forwarding);
+        assert!(
+            !get("/", &[("host", "a"), ("x-other", "1")])
+                .unwrap()
+                .0
+                .forwarding
+        );
     }
 }

@@ -75,11 +75,7 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, listening: Listen
     }
 }
 
-async fn serve_stream(
-    stream: TcpStream,
-    peer: SocketAddr,
-    listening: Listening,
-) -> io::Result<()> {
+async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening) -> io::Result<()> {
     // Answers are written whole; waiting to fill a segment only adds latency.
     stream.set_nodelay(true)?;
     let snapshot = listening.shared.engine.snapshot();
@@ -102,7 +98,9 @@ async fn serve_stream(
         Some(tls) => {
             let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
             let accepted = tokio::time::timeout(limits.timeouts.handshake, acceptor.accept(stream));
-            let stream = Box::pin(accepted).await.map_err(|_| io::ErrorKind::TimedOut)??;
+            let stream = Box::pin(accepted)
+                .await
+                .map_err(|_| io::ErrorKind::TimedOut)??;
             if chose_h2(stream.get_ref().1.alpn_protocol()) {
                 serve_h2(stream, BytesMut::new(), conn, &limits, draining).await
             } else {
@@ -199,7 +197,8 @@ where
     let state = Arc::clone(&conn.state);
     let times = conn_timeouts(&limits.timeouts);
     let gate = Gate::transparent(io, kept, Arc::clone(&state), times);
-    let service = service_fn(move |request: Request<Incoming>| answer(Arc::clone(&conn), 0, request));
+    let service =
+        service_fn(move |request: Request<Incoming>| answer(Arc::clone(&conn), 0, request));
     let still_max = times.body_idle * 2;
     let head_bytes = u32::try_from(limits.sizes.request_head_bytes).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(StreamExecutor { still_max })

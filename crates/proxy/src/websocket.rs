@@ -18,10 +18,10 @@ use crate::hop;
 use crate::observe::Record;
 use crate::request_body::RequestBody;
 use crate::tunnel::{TUNNEL_IDLE_MAX, carry};
-use crate::upstream::{Upstreams, address};
 use crate::upstream::connect::connect;
 use crate::upstream::fault::OriginFault;
 use crate::upstream::worker_endpoint::Lease;
+use crate::upstream::{Upstreams, address};
 
 /// Asks the origin to switch. On 101 the tunnel starts and the client gets the 101; any other
 /// answer is passed on as it is.
@@ -39,8 +39,12 @@ pub(crate) async fn switch(
     let Some(client) = parts.extensions.remove::<OnUpgrade>() else {
         return Err((OriginFault::Broken, record));
     };
-    parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    parts
+        .headers
+        .insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    parts
+        .headers
+        .insert(UPGRADE, HeaderValue::from_static("websocket"));
     let mut request = Request::from_parts(parts, RequestBody::Empty);
     let Some(endpoint) = upstreams.choose_once() else {
         return Err((OriginFault::NoEndpoint, record));

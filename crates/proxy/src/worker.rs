@@ -56,12 +56,11 @@ impl Worker {
         let mut loops = JoinSet::new();
         for listener in self.listeners {
             let address = listener.socket.local_addr();
-            let socket = TcpListener::from_std(listener.socket).map_err(|source| {
-                ProxyError::Bind {
+            let socket =
+                TcpListener::from_std(listener.socket).map_err(|source| ProxyError::Bind {
                     address: address.unwrap_or_else(|_| ([0, 0, 0, 0], 0).into()),
                     source,
-                }
-            })?;
+                })?;
             let listening = Listening {
                 shared: Arc::clone(&self.shared),
                 worker: Arc::clone(&worker),
@@ -78,9 +77,8 @@ impl Worker {
         }
         let _ = draining.send(true);
         let limit = self.shared.engine.snapshot().policy().timeouts().drain;
-        let drained = tokio::time::timeout(limit, async {
-            while loops.join_next().await.is_some() {}
-        });
+        let drained =
+            tokio::time::timeout(limit, async { while loops.join_next().await.is_some() {} });
         if drained.await.is_err() {
             tracing::warn!(?limit, "the drain's time is up; cutting what is left");
         }

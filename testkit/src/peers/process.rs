@@ -14,6 +14,7 @@ use rustix::process::{
 use tempfile::TempDir;
 
 use super::port::wait_accepting_while;
+use super::watch::Watch;
 use crate::error::TestkitError;
 
 /// Longest wait for a peer to accept connections.
@@ -41,11 +42,12 @@ pub struct Launch<'a> {
     pub address: SocketAddr,
 }
 
-/// A running child process. Dropping it ends it and everything in its process group.
+/// A running child process. Dropping it ends it and everything in its process group; so does the end of this process.
 #[derive(Debug)]
 pub struct Peer {
     name: String,
     child: Child,
+    _watch: Watch,
     folder: TempDir,
     address: SocketAddr,
 }
@@ -83,7 +85,7 @@ impl Peer {
         let errors = output
             .try_clone()
             .map_err(TestkitError::io("make an output file"))?;
-        let child = Command::new(launch.program)
+        let mut child = Command::new(launch.program)
             .args(launch.arguments)
             .current_dir(folder.path())
             .stdin(Stdio::null())
@@ -96,9 +98,18 @@ impl Peer {
                 program: launch.program.to_owned(),
                 source,
             })?;
+        let watch = Watch::over(child.id()).map_err(|source| {
+            let _ended = child.kill();
+            let _reaped = child.wait();
+            TestkitError::Spawn {
+                program: PathBuf::from("/bin/sh"),
+                source,
+            }
+        })?;
         Ok(Peer {
             name: launch.name.to_owned(),
             child,
+            _watch: watch,
             folder,
             address: launch.address,
         })

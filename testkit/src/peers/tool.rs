@@ -42,6 +42,15 @@ impl Tool {
         }
     }
 
+    /// A program that the caller has found itself.
+    #[must_use]
+    pub fn at(name: &str, path: &Path) -> Tool {
+        Tool {
+            name: name.to_owned(),
+            path: path.to_owned(),
+        }
+    }
+
     /// The program's name.
     #[must_use]
     pub fn name(&self) -> &str {

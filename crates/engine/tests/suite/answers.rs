@@ -8,7 +8,9 @@ use tollgate_engine::{AnswerContext, Decision};
 use crate::support::{Ask, Bench, REST};
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).map_or("", |value| value.to_str().unwrap())
+    headers
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
 }
 
 fn limited(bench: &Bench, ask: &Ask) -> Decision {
@@ -32,7 +34,10 @@ fn a_429_says_when_why_and_where_to_upgrade() {
         headers["ratelimit-policy"],
         "\"burst\";q=10;w=1,\"hourly\";q=6;w=216"
     );
-    assert_eq!(headers["ratelimit"], "\"burst\";r=0;t=1,\"hourly\";r=1;t=36");
+    assert_eq!(
+        headers["ratelimit"],
+        "\"burst\";r=0;t=1,\"hourly\";r=1;t=36"
+    );
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
     assert_eq!(
         body,
@@ -51,7 +56,9 @@ fn a_429_says_when_why_and_where_to_upgrade() {
 fn case_086_a_client_that_waits_as_told_is_served() {
     let bench = Bench::usual();
     let ask = Ask::new("POST", "/orders").bearer(&bench.user("bob"));
-    let answer = limited(&bench, &ask).answer(&AnswerContext::default()).unwrap();
+    let answer = limited(&bench, &ask)
+        .answer(&AnswerContext::default())
+        .unwrap();
     let wait: u64 = text(answer.headers(), "retry-after").parse().unwrap();
     bench.advance(wait * 1_000);
     assert_eq!(bench.allowed(&ask, 1), 1);
@@ -60,7 +67,10 @@ fn case_086_a_client_that_waits_as_told_is_served() {
 #[test]
 fn a_head_request_gets_the_same_head_and_no_body() {
     let bench = Bench::usual();
-    let decision = limited(&bench, &Ask::new("HEAD", "/orders").bearer(&bench.user("bob")));
+    let decision = limited(
+        &bench,
+        &Ask::new("HEAD", "/orders").bearer(&bench.user("bob")),
+    );
     let context = AnswerContext {
         head_only: true,
         ..AnswerContext::default()
@@ -134,7 +144,10 @@ fn every_header_style_speaks_its_own_dialect() {
         assert_eq!(text(&headers, name), expected, "{style}: {headers:?}");
     }
     let bench = Bench::new(&format!("{REST}responses: {{headers: none}}\n"));
-    let decision = limited(&bench, &Ask::new("GET", "/orders").bearer(&bench.user("bob")));
+    let decision = limited(
+        &bench,
+        &Ask::new("GET", "/orders").bearer(&bench.user("bob")),
+    );
     let answer = decision.answer(&AnswerContext::default()).unwrap();
     assert!(answer.headers().get("ratelimit").is_none());
     assert!(answer.headers().contains_key(RETRY_AFTER));
@@ -149,7 +162,10 @@ fn callers_see_their_own_limits_free_of_charge() {
         let ask = Ask::new("GET", "/rate_limit?method=GET&path=/orders").bearer(&token);
         let decision = bench.decide(&ask);
         let context = AnswerContext::default();
-        let answer = bench.engine.own_answer(&decision, &ask.head(), &context).unwrap();
+        let answer = bench
+            .engine
+            .own_answer(&decision, &ask.head(), &context)
+            .unwrap();
         let body: Value = serde_json::from_slice(answer.body()).unwrap();
         assert_eq!(body["plan"], "standard");
         assert_eq!(body["routes"][0]["route"], "GET /orders");
@@ -158,7 +174,9 @@ fn callers_see_their_own_limits_free_of_charge() {
     }
     let ask = Ask::new("GET", "/rate_limit").bearer(&token);
     let decision = bench.decide(&ask);
-    let answer = bench.engine.own_answer(&decision, &ask.head(), &AnswerContext::default());
+    let answer = bench
+        .engine
+        .own_answer(&decision, &ask.head(), &AnswerContext::default());
     let body: Value = serde_json::from_slice(answer.unwrap().body()).unwrap();
     assert_eq!(body["routes"].as_array().unwrap().len(), 5);
 }

@@ -28,9 +28,16 @@ fn verified_identity_is_added() {
 fn case_051_what_a_client_claims_is_removed_in_every_spelling() {
     let bench = Bench::usual();
     let claims = [
-        "x-tollgate-subject", "X-Tollgate-Account", "x_tollgate_subject", "x-tollgate-anything",
-        "x-tollgate_plan", "x-ratelimit-user-id", "x_ratelimit_user_id", "ratelimit",
-        "ratelimit-policy", "x-ratelimit-remaining",
+        "x-tollgate-subject",
+        "X-Tollgate-Account",
+        "x_tollgate_subject",
+        "x-tollgate-anything",
+        "x-tollgate_plan",
+        "x-ratelimit-user-id",
+        "x_ratelimit_user_id",
+        "ratelimit",
+        "ratelimit-policy",
+        "x-ratelimit-remaining",
     ];
     let mut ask = Ask::new("GET", "/orders").header("x-tollbooth", "kept");
     for claim in claims {
@@ -44,10 +51,14 @@ fn case_051_what_a_client_claims_is_removed_in_every_spelling() {
 
 #[test]
 fn names_of_identity_headers_are_the_policys_choice_and_are_stripped_too() {
-    let rest = format!("{REST}forward: {{identity_headers: {{subject: x-user, account: off, plan: off}}}}\n");
+    let rest = format!(
+        "{REST}forward: {{identity_headers: {{subject: x-user, account: off, plan: off}}}}\n"
+    );
     let bench = Bench::new(&rest);
     let token = bench.token(&json!({"sub": "bob", "accountId": "a1"}));
-    let ask = Ask::new("GET", "/orders").bearer(&token).header("x_user", "root");
+    let ask = Ask::new("GET", "/orders")
+        .bearer(&token)
+        .header("x_user", "root");
     let headers = forwarded(&bench, &ask);
     assert_eq!(headers["x-user"], "bob");
     assert!(headers.get("x_user").is_none());

@@ -12,7 +12,8 @@ fn remote(on_failure: &str) -> Bench {
     let text = policy_text(&usual.key, REST);
     let (before, rest) = text.split_once("      jwks:").unwrap();
     let (_, after) = rest.split_once('\n').unwrap();
-    let text = format!("{before}      jwks: https://login.example.com/jwks.json\n{after}{on_failure}");
+    let text =
+        format!("{before}      jwks: https://login.example.com/jwks.json\n{after}{on_failure}");
     let engine = tollgate_engine::Engine::new(parse(&text), options()).unwrap();
     Bench { engine, ..usual }
 }
@@ -55,9 +56,14 @@ fn installed_keys_serve_at_once() {
 fn a_key_that_stays_unknown_is_401() {
     let bench = remote("");
     let jwks = json!({ "keys": [bench.key.jwk()] }).to_string();
-    bench.engine.snapshot().key_sources()[0].holder.install(jwks.as_bytes()).unwrap();
+    bench.engine.snapshot().key_sources()[0]
+        .holder
+        .install(jwks.as_bytes())
+        .unwrap();
     let header = json!({"alg": "EdDSA", "kid": "never-seen"});
-    let token = bench.key.sign_compact(&header, &json!({"iss": ISSUER, "sub": "bob"}));
+    let token = bench
+        .key
+        .sign_compact(&header, &json!({"iss": ISSUER, "sub": "bob"}));
     let ask = Ask::new("GET", "/orders").bearer(&token);
     let decision = bench.engine.decide_final(&ask.head(), bench.clock.now());
     assert!(matches!(

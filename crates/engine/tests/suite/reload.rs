@@ -17,11 +17,22 @@ fn case_073_a_reload_keeps_counts_by_the_names_of_route_and_limit() {
         "[GET /orders, POST /orders,",
         "[GET /aaa, 'GET /orders/{order_id}/lines', POST /orders, GET /orders,",
     );
-    bench.engine.reload(parse(&policy_text(&bench.key, &moved))).unwrap();
+    bench
+        .engine
+        .reload(parse(&policy_text(&bench.key, &moved)))
+        .unwrap();
     assert_eq!(bench.allowed(&ask, 3), 0);
     assert_ne!(before.route, bench.decide(&ask).route);
     // A decision made before the reload still answers under its own policy.
-    assert_eq!(before.snapshot.policy().routes().get(before.route).to_string(), "GET /orders");
+    assert_eq!(
+        before
+            .snapshot
+            .policy()
+            .routes()
+            .get(before.route)
+            .to_string(),
+        "GET /orders"
+    );
 }
 
 #[test]
@@ -31,9 +42,14 @@ fn meters_survive_reloads() {
     for _ in 0..3 {
         let decision = bench.decide(&ask);
         bench.engine.observe(&decision, Duration::from_nanos(300));
-        bench.engine.reload(parse(&policy_text(&bench.key, REST))).unwrap();
+        bench
+            .engine
+            .reload(parse(&policy_text(&bench.key, REST)))
+            .unwrap();
     }
-    let (rows, durations) = bench.engine.with_totals(|totals| (totals.rows(), totals.durations()));
+    let (rows, durations) = bench
+        .engine
+        .with_totals(|totals| (totals.rows(), totals.durations()));
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].route, "GET /orders");
     assert_eq!((rows[0].verdict, rows[0].count), (VerdictLabel::Allow, 3));

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::Check;
 use crate::codes;
 use crate::diagnostics::Span;
 use crate::findings::Finding;
 use crate::identity::{Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig};
 use crate::node::{At, Given};
-use crate::raw::{AlgorithmName, ClaimName, RawAnonymous, RawClaims, RawIdentity, RawIssuer, Word};
+use crate::raw::{
+    AlgorithmName, ClaimName, Network, RawAnonymous, RawClaims, RawIdentity, RawIssuer, Word,
+};
 
 /// Algorithms of an issuer that names none.
 const DEFAULT_ALGORITHMS: [Algorithm; 3] = [Algorithm::EdDSA, Algorithm::Es256, Algorithm::Rs256];
@@ -24,7 +28,9 @@ const TOKEN_CLAIMS: [&str; 6] = ["iss", "aud", "exp", "nbf", "iat", "jti"];
 
 impl Check<'_, '_> {
     pub(super) fn identity(&mut self, raw: Option<RawIdentity>, span: Span) -> IdentityConfig {
-        let nobody = raw.as_ref().is_none_or(|raw| raw.anonymous.is_none() && raw.issuers.as_ref().is_none_or(Vec::is_empty));
+        let nobody = raw.as_ref().is_none_or(|raw| {
+            raw.anonymous.is_none() && raw.issuers.as_ref().is_none_or(Vec::is_empty)
+        });
         if nobody && self.whole {
             self.error(
                 Finding::error(codes::NOBODY, span, "nobody could ever be let through")
@@ -42,30 +48,70 @@ impl Check<'_, '_> {
             bucket_keys: None,
         };
         let Some(raw) = raw else { return config };
-        config.trusted_proxies = raw.trusted_proxies.unwrap_or_default().into_iter().map(|network| network.0).collect();
-        if let Some(anonymous) = raw.anonymous {
-            config.trusted_proxies.extend(anonymous.trusted_proxies.iter().flatten().map(|network| network.0));
+        config.trusted_proxies = self.trusted(raw.trusted_proxies.unwrap_or_default());
+        if let Some(mut anonymous) = raw.anonymous {
+            let trusted = anonymous.trusted_proxies.take().unwrap_or_default();
+            config.trusted_proxies.extend(self.trusted(trusted));
             config.anonymous = self.anonymous(anonymous);
-        } else if let Some(At { value: Word(InvalidToken::Anonymous), span }) = raw.invalid_token {
+        } else if let Some(At {
+            value: Word(InvalidToken::Anonymous),
+            span,
+        }) = raw.invalid_token
+        {
             self.error(
-                Finding::error(codes::CONFLICT, span, "callers with an invalid token have no plan")
-                    .label("there is no `anonymous` section")
-                    .help("add `anonymous: {plan: …}`, or write `invalid_token: reject`"),
+                Finding::error(
+                    codes::CONFLICT,
+                    span,
+                    "callers with an invalid token have no plan",
+                )
+                .label("there is no `anonymous` section")
+                .help("add `anonymous: {plan: …}`, or write `invalid_token: reject`"),
             );
         }
         config.trusted_proxies.sort();
         config.trusted_proxies.dedup();
         config.trusted_hops = raw.trusted_hops.and_then(|hops| u8::try_from(hops.0).ok());
-        config.invalid_token = raw.invalid_token.map_or(InvalidToken::Reject, |word| word.value.0);
-        config.token_cache_entries = raw.token_cache.map_or(config.token_cache_entries, |entries| entries.size());
+        config.invalid_token = raw
+            .invalid_token
+            .map_or(InvalidToken::Reject, |word| word.value.0);
+        config.token_cache_entries = raw
+            .token_cache
+            .map_or(config.token_cache_entries, |entries| entries.size());
         config.bucket_keys = raw.bucket_keys.map(|path| self.file(&path.0));
         config.issuers = self.issuers(raw.issuers.unwrap_or_default());
         config
     }
 
+    fn trusted(&mut self, networks: Vec<At<Network>>) -> Vec<IpNet> {
+        for network in networks
+            .iter()
+            .filter(|network| network.value.0.prefix_len() == 0)
+        {
+            self.findings.push(
+                Finding::warning(
+                    codes::NETWORK,
+                    network.span,
+                    "every caller is trusted to tell its own address",
+                )
+                .label("any number of client networks can be made up")
+                .help("name the networks of your own proxies, for example `10.0.0.0/8`"),
+            );
+        }
+        networks
+            .into_iter()
+            .map(|network| network.value.0)
+            .collect()
+    }
+
     fn anonymous(&mut self, raw: RawAnonymous) -> Option<Anonymous> {
-        let plan = self.plan(&At { span: raw.plan.span, value: raw.plan.value.0 })?;
-        let prefix = |bits: Option<u64>, default: u8| bits.and_then(|bits| u8::try_from(bits).ok()).unwrap_or(default);
+        let plan = self.plan(&At {
+            span: raw.plan.span,
+            value: raw.plan.value.0,
+        })?;
+        let prefix = |bits: Option<u64>, default: u8| {
+            bits.and_then(|bits| u8::try_from(bits).ok())
+                .unwrap_or(default)
+        };
         Some(Anonymous {
             plan,
             ipv4_prefix: prefix(raw.ipv4_prefix.map(|bits| bits.0), 32),
@@ -77,17 +123,25 @@ impl Check<'_, '_> {
         let mut issuers: Vec<IssuerConfig> = Vec::new();
         if let Some(beyond) = raw.get(ISSUERS_MAX) {
             self.error(
-                Finding::error(codes::TOO_MANY, beyond.span, format!("policy has more than {ISSUERS_MAX} issuers"))
-                    .help("remove those that are not used"),
+                Finding::error(
+                    codes::TOO_MANY,
+                    beyond.span,
+                    format!("policy has more than {ISSUERS_MAX} issuers"),
+                )
+                .help("remove those that are not used"),
             );
         }
         for raw in raw {
             let name = raw.issuer.clone();
             if issuers.iter().any(|known| known.issuer == name.value.0) {
                 self.error(
-                    Finding::error(codes::DUPLICATE_NAME, name.span, format!("issuer `{}` stands twice", name.value.0))
-                        .label("the second one")
-                        .help("put both into one, with both audiences in a list"),
+                    Finding::error(
+                        codes::DUPLICATE_NAME,
+                        name.span,
+                        format!("issuer `{}` stands twice", name.value.0),
+                    )
+                    .label("the second one")
+                    .help("put both into one, with both audiences in a list"),
                 );
             }
             issuers.extend(self.issuer(raw));
@@ -96,7 +150,12 @@ impl Check<'_, '_> {
     }
 
     fn issuer(&mut self, raw: RawIssuer) -> Option<IssuerConfig> {
-        let audiences: Vec<String> = raw.audience.0.iter().map(|audience| audience.0.clone()).collect();
+        let audiences: Vec<String> = raw
+            .audience
+            .0
+            .iter()
+            .map(|audience| audience.0.clone())
+            .collect();
         if audiences.is_empty() {
             self.error(
                 Finding::error(codes::RANGE, raw.issuer.span, "issuer has no audience")
@@ -105,8 +164,22 @@ impl Check<'_, '_> {
             );
         }
         let algorithms = self.algorithms(&raw.algorithms, raw.issuer.span);
-        let leeway = self.within(raw.leeway.as_ref().map(|leeway| (leeway.span, leeway.value.0)), "60s", Duration::ZERO, LEEWAY_MAX);
-        let refresh = self.within(raw.refresh.as_ref().map(|refresh| (refresh.span, refresh.value.0)), "10min", REFRESH_MIN, REFRESH_MAX);
+        let leeway = self.within(
+            raw.leeway
+                .as_ref()
+                .map(|leeway| (leeway.span, leeway.value.0)),
+            "60s",
+            Duration::ZERO,
+            LEEWAY_MAX,
+        );
+        let refresh = self.within(
+            raw.refresh
+                .as_ref()
+                .map(|refresh| (refresh.span, refresh.value.0)),
+            "10min",
+            REFRESH_MIN,
+            REFRESH_MAX,
+        );
         let keys = self.keys(&raw, &algorithms)?;
         Some(IssuerConfig {
             issuer: raw.issuer.value.0,
@@ -114,30 +187,50 @@ impl Check<'_, '_> {
             keys: keys.source,
             algorithms,
             leeway: leeway.unwrap_or(Duration::from_secs(60)),
-            required_claims: raw.required_claims.unwrap_or_default().into_iter().map(|claim| claim.0).collect(),
+            required_claims: raw
+                .required_claims
+                .unwrap_or_default()
+                .into_iter()
+                .map(|claim| claim.0)
+                .collect(),
             claims: self.claims(raw.claims),
             typ: raw.typ.map(|typ| typ.0),
-            max_lifetime: raw.max_lifetime.map_or(Duration::from_secs(30 * 86_400), |lifetime| lifetime.0),
+            max_lifetime: raw
+                .max_lifetime
+                .map_or(Duration::from_secs(30 * 86_400), |lifetime| lifetime.0),
             refresh: refresh.unwrap_or(Duration::from_secs(600)),
             allow_private_addresses: keys.allow_private_addresses,
         })
     }
 
     /// A duration in a range of its own.
-    fn within(&mut self, written: Option<(Span, Duration)>, example: &str, min: Duration, max: Duration) -> Option<Duration> {
+    fn within(
+        &mut self,
+        written: Option<(Span, Duration)>,
+        example: &str,
+        min: Duration,
+        max: Duration,
+    ) -> Option<Duration> {
         let (span, duration) = written?;
         if duration < min || duration > max {
             let (min, max) = (crate::duration::humane(min), crate::duration::humane(max));
             self.error(
-                Finding::error(codes::DURATION, span, "duration is out of range")
-                    .help(format!("write one from `{min}` to `{max}`, for example `{example}`")),
+                Finding::error(codes::DURATION, span, "duration is out of range").help(format!(
+                    "write one from `{min}` to `{max}`, for example `{example}`"
+                )),
             );
         }
         Some(duration)
     }
 
-    fn algorithms(&mut self, raw: &Given<Vec<At<AlgorithmName>>>, issuer: Span) -> Vec<Algorithm> {
-        let Given::Value(raw) = raw else { return DEFAULT_ALGORITHMS.to_vec() };
+    fn algorithms(
+        &mut self,
+        raw: &Option<Given<Vec<At<AlgorithmName>>>>,
+        issuer: Span,
+    ) -> Vec<Algorithm> {
+        let Some(Given::Value(raw)) = raw else {
+            return DEFAULT_ALGORITHMS.to_vec();
+        };
         if raw.is_empty() && self.whole {
             self.error(
                 Finding::error(codes::ALGORITHM, issuer, "issuer has no algorithm")
@@ -150,9 +243,13 @@ impl Check<'_, '_> {
             && raw.iter().any(|name| !name.value.0.is_symmetric())
         {
             self.error(
-                Finding::error(codes::ALGORITHM, symmetric.span, "HS256 stands beside algorithms with public keys")
-                    .label("a public key could be taken for the secret")
-                    .help("keep either `[HS256]` or the others; two kinds of tokens are two issuers"),
+                Finding::error(
+                    codes::ALGORITHM,
+                    symmetric.span,
+                    "HS256 stands beside algorithms with public keys",
+                )
+                .label("a public key could be taken for the secret")
+                .help("keep either `[HS256]` or the others; two kinds of tokens are two issuers"),
             );
         }
         let mut algorithms: Vec<Algorithm> = raw.iter().map(|name| name.value.0).collect();
@@ -162,22 +259,46 @@ impl Check<'_, '_> {
     }
 
     fn claims(&mut self, raw: Option<RawClaims>) -> ClaimMap {
-        let (subject, account, plan) = raw.map_or((None, None, None), |raw| (raw.subject, raw.account, raw.plan));
-        let written = [("subject", &subject), ("account", &account), ("plan", &plan)];
+        let (subject, account, plan) = raw.map_or((None, None, None), |raw| {
+            (raw.subject, raw.account, raw.plan)
+        });
+        let written = [
+            ("subject", &subject),
+            ("account", &account),
+            ("plan", &plan),
+        ];
         for (index, (role, claim)) in written.iter().enumerate() {
-            let Some(At { span, value: ClaimName(name) }) = claim else { continue };
+            let Some(At {
+                span,
+                value: ClaimName(name),
+            }) = claim
+            else {
+                continue;
+            };
             if TOKEN_CLAIMS.contains(&name.as_str()) {
                 self.error(
-                    Finding::error(codes::CLAIM, *span, format!("claim `{name}` cannot be the {role}"))
-                        .label("it describes the token, not its bearer")
-                        .help("write the claim that names the caller, for example `sub`"),
+                    Finding::error(
+                        codes::CLAIM,
+                        *span,
+                        format!("claim `{name}` cannot be the {role}"),
+                    )
+                    .label("it describes the token, not its bearer")
+                    .help("write the claim that names the caller, for example `sub`"),
                 );
             }
-            let same = written[..index].iter().find(|(_, other)| other.as_ref().is_some_and(|other| other.value.0 == *name));
+            let same = written[..index]
+                .iter()
+                .find(|(_, other)| other.as_ref().is_some_and(|other| other.value.0 == *name));
             if let Some((other, _)) = same {
                 self.error(
-                    Finding::error(codes::CLAIM, *span, format!("claim `{name}` is the {other} already"))
-                        .help(format!("write the claim that carries the {role}, or remove the key")),
+                    Finding::error(
+                        codes::CLAIM,
+                        *span,
+                        format!("claim `{name}` is the {other} already"),
+                    )
+                    .help(format!(
+                        "write the claim that carries the {role}, or remove the key"
+                    )),
                 );
             }
         }

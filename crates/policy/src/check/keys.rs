@@ -22,29 +22,50 @@ impl Check<'_, '_> {
         }
         // An algorithm that could not be read may have been HS256.
         let read = match &raw.algorithms {
-            Given::Absent => true,
-            Given::Value(names) => !names.is_empty(),
-            Given::Misfit => false,
+            None => true,
+            Some(Given::Value(names)) => !names.is_empty(),
+            Some(Given::Misfit) => false,
         };
         if let (Some(secret), true) = (&raw.secret_file, read) {
             self.error(
-                Finding::error(codes::ALGORITHM, secret.span, "a secret is used by HS256 only")
-                    .label("its algorithms have public keys")
-                    .help("remove `secret_file`, or write `algorithms: [HS256]`"),
+                Finding::error(
+                    codes::ALGORITHM,
+                    secret.span,
+                    "a secret is used by HS256 only",
+                )
+                .label("its algorithms have public keys")
+                .help("remove `secret_file`, or write `algorithms: [HS256]`"),
             );
         }
         let private = raw.allow_private_addresses;
         let (source, fetched) = match &raw.jwks {
-            Given::Misfit => return None,
-            Given::Value(At { value: RawKeys::File(path), .. }) => (KeySource::File(self.file(&path.0)), None),
-            Given::Value(At { value: RawKeys::Inline(text), .. }) => {
+            Some(Given::Misfit) => return None,
+            Some(Given::Value(At {
+                value: RawKeys::File(path),
+                ..
+            })) => (KeySource::File(self.file(&path.0)), None),
+            Some(Given::Value(At {
+                value: RawKeys::Inline(text),
+                ..
+            })) => {
                 self.key_set(text);
                 (KeySource::Inline(text.value.clone()), None)
             }
-            Given::Value(At { value: RawKeys::Url(url), span }) => (KeySource::Url(url.0.text.clone()), Some((url.0.clone(), *span))),
-            Given::Value(At { value: RawKeys::Discovery, .. }) | Given::Absent => {
-                (KeySource::Discovery, Some((self.discovery_url(raw)?, raw.issuer.span)))
-            }
+            Some(Given::Value(At {
+                value: RawKeys::Url(url),
+                span,
+            })) => (
+                KeySource::Url(url.0.text.clone()),
+                Some((url.0.clone(), *span)),
+            ),
+            Some(Given::Value(At {
+                value: RawKeys::Discovery,
+                ..
+            }))
+            | None => (
+                KeySource::Discovery,
+                Some((self.discovery_url(raw)?, raw.issuer.span)),
+            ),
         };
         let mut allow_private_addresses = private.unwrap_or(false);
         if let Some((url, span)) = fetched {
@@ -57,21 +78,31 @@ impl Check<'_, '_> {
                 );
             }
         }
-        Some(Keys { source, allow_private_addresses })
+        Some(Keys {
+            source,
+            allow_private_addresses,
+        })
     }
 
     /// HS256: a shared secret, and nothing else.
     fn secret(&mut self, raw: &RawIssuer) -> Option<Keys> {
         let span = match &raw.algorithms {
-            Given::Value(names) => names.iter().find(|name| name.value.0.is_symmetric()).map(|name| name.span),
-            Given::Absent | Given::Misfit => None,
+            Some(Given::Value(names)) => names
+                .iter()
+                .find(|name| name.value.0.is_symmetric())
+                .map(|name| name.span),
+            None | Some(Given::Misfit) => None,
         };
         let span = span.unwrap_or(raw.issuer.span);
-        if let Given::Value(jwks) = &raw.jwks {
+        if let Some(Given::Value(jwks)) = &raw.jwks {
             self.error(
-                Finding::error(codes::CONFLICT, jwks.span, "HS256 has no public keys to fetch")
-                    .label("published keys are no secret")
-                    .help("remove `jwks`, and write `secret_file: …`"),
+                Finding::error(
+                    codes::CONFLICT,
+                    jwks.span,
+                    "HS256 has no public keys to fetch",
+                )
+                .label("published keys are no secret")
+                .help("remove `jwks`, and write `secret_file: …`"),
             );
         }
         let Some(secret) = &raw.secret_file else {
@@ -83,7 +114,10 @@ impl Check<'_, '_> {
             return None;
         };
         let source = KeySource::SecretFile(self.file(&secret.value.0));
-        Some(Keys { source, allow_private_addresses: false })
+        Some(Keys {
+            source,
+            allow_private_addresses: false,
+        })
     }
 
     /// Discovery asks the issuer itself, so that its name has to be a URL.
@@ -91,13 +125,20 @@ impl Check<'_, '_> {
         let name = &raw.issuer.value.0;
         if !name.starts_with("https://") && !name.starts_with("http://") {
             self.error(
-                Finding::error(codes::URL, raw.issuer.span, format!("issuer `{name}` is no URL to discover keys at"))
-                    .label("there is no `jwks`")
-                    .help("add `jwks:` with the URL or file of its key set"),
+                Finding::error(
+                    codes::URL,
+                    raw.issuer.span,
+                    format!("issuer `{name}` is no URL to discover keys at"),
+                )
+                .label("there is no `jwks`")
+                .help("add `jwks:` with the URL or file of its key set"),
             );
             return None;
         }
-        let node = Node { span: raw.issuer.span, value: Value::Text(name.clone()) };
+        let node = Node {
+            span: raw.issuer.span,
+            value: Value::Text(name.clone()),
+        };
         WebUrl::from_node(&node, self.findings).map(|url| url.0)
     }
 

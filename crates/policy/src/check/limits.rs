@@ -26,30 +26,47 @@ impl Check<'_, '_> {
         let mut resolved: BTreeMap<RouteId, Vec<Limit>> = BTreeMap::new();
         for (name, raw) in by_route.map_or(Vec::new(), |by_route| by_route.0) {
             let own = self.limits(raw, mode);
-            let Some(id) = self.route(&name, routes) else { continue };
-            let kept = everywhere.iter().filter(|limit| own.iter().all(|own| own.name != limit.name));
+            let Some(id) = self.route(&name, routes) else {
+                continue;
+            };
+            let kept = everywhere
+                .iter()
+                .filter(|limit| own.iter().all(|own| own.name != limit.name));
             let all: Vec<Limit> = kept.chain(&own).cloned().collect();
             if all.len() > LIMITS_PER_ROUTE_MAX {
                 self.error(
-                    Finding::error(codes::TOO_MANY, name.span, format!("{} limits apply to one route", all.len()))
-                        .label("with those of the plan")
-                        .help(format!("keep at most {LIMITS_PER_ROUTE_MAX}")),
+                    Finding::error(
+                        codes::TOO_MANY,
+                        name.span,
+                        format!("{} limits apply to one route", all.len()),
+                    )
+                    .label("with those of the plan")
+                    .help(format!("keep at most {LIMITS_PER_ROUTE_MAX}")),
                 );
             }
             if resolved.insert(id, all).is_some() {
-                let finding =
-                    Finding::error(codes::DUPLICATE_NAME, name.span, format!("route `{}` stands twice in one plan", routes.table.get(id)))
-                        .label("names of parameters do not tell routes apart")
-                        .help("put its limits into one list");
+                let finding = Finding::error(
+                    codes::DUPLICATE_NAME,
+                    name.span,
+                    format!("route `{}` stands twice in one plan", routes.table.get(id)),
+                )
+                .label("names of parameters do not tell routes apart")
+                .help("put its limits into one list");
                 self.error(finding);
             }
         }
         let counting = |limits: Vec<Limit>| -> Vec<Limit> {
-            limits.into_iter().filter(|limit| limit.mode != Mode::Off).collect()
+            limits
+                .into_iter()
+                .filter(|limit| limit.mode != Mode::Off)
+                .collect()
         };
         PlanLimits {
             everywhere: counting(everywhere),
-            by_route: resolved.into_iter().map(|(id, limits)| (id, counting(limits))).collect(),
+            by_route: resolved
+                .into_iter()
+                .map(|(id, limits)| (id, counting(limits)))
+                .collect(),
         }
     }
 
@@ -58,17 +75,25 @@ impl Check<'_, '_> {
         let mut limits: Vec<Limit> = Vec::new();
         if let Some(beyond) = raw.get(LIMITS_PER_ROUTE_MAX) {
             self.error(
-                Finding::error(codes::TOO_MANY, beyond.span, format!("more than {LIMITS_PER_ROUTE_MAX} limits in one list"))
-                    .help("remove what another limit covers"),
+                Finding::error(
+                    codes::TOO_MANY,
+                    beyond.span,
+                    format!("more than {LIMITS_PER_ROUTE_MAX} limits in one list"),
+                )
+                .help("remove what another limit covers"),
             );
         }
         for raw in raw {
             let (span, name) = (raw.name.span, raw.name.value.0.clone());
             if limits.iter().any(|limit| *limit.name == *name) {
                 self.error(
-                    Finding::error(codes::DUPLICATE_NAME, span, format!("limit `{name}` stands twice in one list"))
-                        .label("the second one")
-                        .help("give it another name: limits of one name replace each other"),
+                    Finding::error(
+                        codes::DUPLICATE_NAME,
+                        span,
+                        format!("limit `{name}` stands twice in one list"),
+                    )
+                    .label("the second one")
+                    .help("give it another name: limits of one name replace each other"),
                 );
                 continue;
             }
@@ -82,19 +107,32 @@ impl Check<'_, '_> {
         let burst = raw.burst.as_ref().map_or(rate.count, |burst| burst.value.0);
         if burst.get() > BURST_MAX {
             self.error(
-                Finding::error(codes::UNITS, raw.rate.span, format!("burst would be {burst}, the count of the rate"))
-                    .label("above 2^32")
-                    .help(format!("write a burst of at most {BURST_MAX}")),
+                Finding::error(
+                    codes::UNITS,
+                    raw.rate.span,
+                    format!("burst would be {burst}, the count of the rate"),
+                )
+                .label("above 2^32")
+                .help(format!("write a burst of at most {BURST_MAX}")),
             );
             return None;
         }
-        let cost = raw.cost.as_ref().map_or(NonZeroU64::MIN, |cost| cost.value.0);
+        let cost = raw
+            .cost
+            .as_ref()
+            .map_or(NonZeroU64::MIN, |cost| cost.value.0);
         if cost > burst {
             let span = raw.cost.map_or(raw.span, |cost| cost.span);
             self.error(
-                Finding::error(codes::UNITS, span, format!("cost of {cost} is above the burst of {burst}"))
-                    .label("no request could ever pass")
-                    .help(format!("write a cost of at most {burst}, or `burst: {cost}`")),
+                Finding::error(
+                    codes::UNITS,
+                    span,
+                    format!("cost of {cost} is above the burst of {burst}"),
+                )
+                .label("no request could ever pass")
+                .help(format!(
+                    "write a cost of at most {burst}, or `burst: {cost}`"
+                )),
             );
             return None;
         }
@@ -112,7 +150,12 @@ impl Check<'_, '_> {
 
 /// Every name, once.
 pub(super) fn names(limits: &[PlanLimits]) -> Vec<Arc<str>> {
-    let all = limits.iter().flat_map(|plan| plan.by_route.iter().map(|(_, limits)| limits).chain([&plan.everywhere]));
+    let all = limits.iter().flat_map(|plan| {
+        plan.by_route
+            .iter()
+            .map(|(_, limits)| limits)
+            .chain([&plan.everywhere])
+    });
     let mut names: Vec<Arc<str>> = all.flatten().map(|limit| Arc::clone(&limit.name)).collect();
     names.sort();
     names.dedup();

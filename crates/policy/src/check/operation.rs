@@ -9,25 +9,38 @@ use crate::findings::Finding;
 use crate::operation::{
     AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits, Timeouts,
 };
-use crate::raw::{FilePath, OffOr, Period, RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts, Word};
+use crate::raw::{
+    FilePath, OffOr, Period, RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts, Word,
+};
 
 /// The smallest and the largest head that can be configured, in bytes.
 const HEAD_BYTES_MIN: u64 = 8 * 1024;
 const HEAD_BYTES_MAX: u64 = 1024 * 1024;
 
 impl Check<'_, '_> {
-    pub(super) fn on_failure(&mut self, raw: Option<RawOnFailure>, has_anonymous: bool) -> OnFailure {
+    pub(super) fn on_failure(
+        &mut self,
+        raw: Option<RawOnFailure>,
+        has_anonymous: bool,
+    ) -> OnFailure {
         let span = raw.as_ref().map(|raw| raw.span).unwrap_or_default();
         let (wanted, counters) = raw.map_or((None, None), |raw| (raw.identity, raw.counters));
         let wanted = wanted.map_or(FailMode::Closed, |Word(mode)| mode);
         if wanted == FailMode::Open && !has_anonymous {
             self.error(
-                Finding::error(codes::CONFLICT, span, "callers who cannot be identified would have no plan")
-                    .label("`identity: open` treats them as anonymous")
-                    .help("add `anonymous: {plan: …}` to `identity`, or write `identity: closed`"),
+                Finding::error(
+                    codes::CONFLICT,
+                    span,
+                    "callers who cannot be identified would have no plan",
+                )
+                .label("`identity: open` treats them as anonymous")
+                .help("add `anonymous: {plan: …}` to `identity`, or write `identity: closed`"),
             );
         }
-        OnFailure { identity: wanted, counters: counters.map_or(FailMode::Open, |Word(mode)| mode) }
+        OnFailure {
+            identity: wanted,
+            counters: counters.map_or(FailMode::Open, |Word(mode)| mode),
+        }
     }
 
     pub(super) fn sizes(&mut self, raw: Option<RawSizes>) -> SizeLimits {
@@ -51,7 +64,9 @@ impl Check<'_, '_> {
         }
         sizes.header_count = raw.headers.map_or(sizes.header_count, |count| count.size());
         sizes.body_bytes = raw.body.map(|bytes| bytes.0);
-        sizes.connections = raw.connections.map_or(sizes.connections, |count| count.size());
+        sizes.connections = raw
+            .connections
+            .map_or(sizes.connections, |count| count.size());
         let streams = raw.streams.and_then(|count| u32::try_from(count.0).ok());
         sizes.streams_per_connection = streams.unwrap_or(sizes.streams_per_connection);
         sizes
@@ -59,10 +74,19 @@ impl Check<'_, '_> {
 }
 
 pub(super) fn timeouts(raw: Option<RawTimeouts>) -> Timeouts {
-    let or = |written: Option<Period>, seconds| written.map_or(Duration::from_secs(seconds), |period| period.0);
-    let (header, body_idle, keep_alive, handshake, drain) = raw.map_or((None, None, None, None, None), |raw| {
-        (raw.header, raw.body_idle, raw.keep_alive, raw.handshake, raw.drain)
-    });
+    let or = |written: Option<Period>, seconds| {
+        written.map_or(Duration::from_secs(seconds), |period| period.0)
+    };
+    let (header, body_idle, keep_alive, handshake, drain) =
+        raw.map_or((None, None, None, None, None), |raw| {
+            (
+                raw.header,
+                raw.body_idle,
+                raw.keep_alive,
+                raw.handshake,
+                raw.drain,
+            )
+        });
     Timeouts {
         header: or(header, 10),
         body_idle: or(body_idle, 30),
@@ -94,7 +118,9 @@ pub(super) fn observability(
         otlp: telemetry.map(|raw| Otlp {
             endpoint: raw.endpoint.0.text,
             sample_ratio: raw.sample_ratio.map_or(0.01, |share| share.0),
-            service_name: raw.service_name.map_or_else(|| "tollgate".to_owned(), |name| name.0),
+            service_name: raw
+                .service_name
+                .map_or_else(|| "tollgate".to_owned(), |name| name.0),
         }),
     }
 }

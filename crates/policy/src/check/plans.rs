@@ -29,7 +29,13 @@ pub(super) struct Plans {
 }
 
 impl Check<'_, '_> {
-    pub(super) fn plans(&mut self, raw: Vec<(At<String>, RawPlan)>, mode: Mode, section: Span, routes: &Routes) -> Plans {
+    pub(super) fn plans(
+        &mut self,
+        raw: Vec<(At<String>, RawPlan)>,
+        mode: Mode,
+        section: Span,
+        routes: &Routes,
+    ) -> Plans {
         let first = raw.first().map_or(section, |(name, _)| name.span);
         if raw.is_empty() && self.whole {
             self.error(
@@ -39,11 +45,20 @@ impl Check<'_, '_> {
         }
         if raw.len() > PLANS_MAX {
             self.error(
-                Finding::error(codes::TOO_MANY, first, format!("policy has more than {PLANS_MAX} plans"))
-                    .help("give customers with limits of their own an override instead of a plan"),
+                Finding::error(
+                    codes::TOO_MANY,
+                    first,
+                    format!("policy has more than {PLANS_MAX} plans"),
+                )
+                .help("give customers with limits of their own an override instead of a plan"),
             );
         }
-        let mut made = Plans { plans: Vec::new(), limits: Vec::new(), limit_names: Vec::new(), first };
+        let mut made = Plans {
+            plans: Vec::new(),
+            limits: Vec::new(),
+            limit_names: Vec::new(),
+            first,
+        };
         let mut classes: HashMap<Arc<str>, String> = HashMap::new();
         for (name, plan) in raw.into_iter().take(PLANS_MAX) {
             if let Err(problem) = plan_name(&name.value) {
@@ -51,7 +66,12 @@ impl Check<'_, '_> {
             }
             let class = self.class(&name, &plan, &mut classes);
             let plan_mode = mode.and(plan.mode.map_or(Mode::Enforce, |Word(mode)| mode));
-            made.limits.push(self.plan_limits(plan.limits.unwrap_or_default(), plan.routes, plan_mode, routes));
+            made.limits.push(self.plan_limits(
+                plan.limits.unwrap_or_default(),
+                plan.routes,
+                plan_mode,
+                routes,
+            ));
             made.plans.push(Plan {
                 name: name.value.as_str().into(),
                 class,
@@ -65,26 +85,49 @@ impl Check<'_, '_> {
     }
 
     /// The class written, or the letters and digits that a plan's name begins with.
-    fn class(&mut self, name: &At<String>, plan: &RawPlan, classes: &mut HashMap<Arc<str>, String>) -> Arc<str> {
+    fn class(
+        &mut self,
+        name: &At<String>,
+        plan: &RawPlan,
+        classes: &mut HashMap<Arc<str>, String>,
+    ) -> Arc<str> {
         let (class, span) = match &plan.class {
             Some(class) => (class.value.0.clone(), class.span),
             None => {
                 let letters = name.value.chars().filter(char::is_ascii_alphanumeric);
-                (letters.take(CLASS_BYTES_MAX).collect::<String>().to_ascii_lowercase(), name.span)
+                (
+                    letters
+                        .take(CLASS_BYTES_MAX)
+                        .collect::<String>()
+                        .to_ascii_lowercase(),
+                    name.span,
+                )
             }
         };
         let class: Arc<str> = class.into();
         if class.is_empty() {
             self.error(
-                Finding::error(codes::PLAN_CLASS, span, format!("no class can be made of the plan's name `{}`", name.value))
-                    .help("write one: `class: std`"),
+                Finding::error(
+                    codes::PLAN_CLASS,
+                    span,
+                    format!("no class can be made of the plan's name `{}`", name.value),
+                )
+                .help("write one: `class: std`"),
             );
         } else if let Some(other) = classes.insert(Arc::clone(&class), name.value.clone()) {
-            let written = if plan.class.is_some() { "written here" } else { "made of this name" };
+            let written = if plan.class.is_some() {
+                "written here"
+            } else {
+                "made of this name"
+            };
             self.error(
-                Finding::error(codes::PLAN_CLASS, span, format!("class `{class}` is that of the plan `{other}` too"))
-                    .label(written)
-                    .help("write another one: `class: …`, 1 to 8 of `a-z` and `0-9`"),
+                Finding::error(
+                    codes::PLAN_CLASS,
+                    span,
+                    format!("class `{class}` is that of the plan `{other}` too"),
+                )
+                .label(written)
+                .help("write another one: `class: …`, 1 to 8 of `a-z` and `0-9`"),
             );
         }
         class
@@ -105,23 +148,35 @@ impl Check<'_, '_> {
         &mut self,
         raw: Option<At<PlanName>>,
         identity: &IdentityConfig,
+        has_anonymous: bool,
         plans: &Plans,
     ) -> Option<PlanId> {
         if let Some(name) = raw {
-            return self.plan(&At { span: name.span, value: name.value.0 });
+            return self.plan(&At {
+                span: name.span,
+                value: name.value.0,
+            });
         }
         let anonymous = identity.anonymous.as_ref().map(|anonymous| anonymous.plan);
         match (plans.plans.len(), anonymous) {
             (0, _) => None,
             (1, _) => Some(PlanId(0)),
+            // An anonymous plan that is not there was told already.
+            (_, None) if identity.issuers.is_empty() && has_anonymous => None,
             // Nobody has a token: the default plan is never used.
             (_, Some(plan)) if identity.issuers.is_empty() => Some(plan),
             _ => {
-                let other = (0_u16..).zip(&plans.plans).find(|(id, _)| Some(PlanId(*id)) != anonymous);
+                let other = (0_u16..)
+                    .zip(&plans.plans)
+                    .find(|(id, _)| Some(PlanId(*id)) != anonymous);
                 let example = other.map_or("standard", |(_, plan)| &plan.name);
-                let finding = Finding::error(codes::NO_PLANS, plans.first, "no default among several plans")
-                    .label("which one has a user for whom nothing else is said?")
-                    .help(format!("add `default_plan: {example}`"));
+                let finding = Finding::error(
+                    codes::NO_PLANS,
+                    plans.first,
+                    "no default among several plans",
+                )
+                .label("which one has a user for whom nothing else is said?")
+                .help(format!("add `default_plan: {example}`"));
                 self.error(finding);
                 None
             }

@@ -34,7 +34,12 @@ impl Check<'_, '_> {
         plans: &[(At<String>, RawPlan)],
         never_block: Vec<At<RouteName>>,
     ) -> Routes {
-        let named = || plans.iter().filter_map(|(_, plan)| plan.routes.as_ref()).flat_map(|routes| &routes.0);
+        let named = || {
+            plans
+                .iter()
+                .filter_map(|(_, plan)| plan.routes.as_ref())
+                .flat_map(|routes| &routes.0)
+        };
         for name in named().map(|(name, _)| name).chain(&never_block) {
             self.route_notes(name);
         }
@@ -45,13 +50,18 @@ impl Check<'_, '_> {
             // The smallest policy needs no list: what it names is what there is.
             None => {
                 for name in named().map(|(name, _)| name).chain(&never_block) {
-                    if let RouteNameParts::Named { method, template, .. } = &name.value.0 {
+                    if let RouteNameParts::Named {
+                        method, template, ..
+                    } = &name.value.0
+                    {
                         list.push((method.clone(), template.clone()));
                     }
                 }
             }
             Some(RawRoutes(section)) => {
-                rules.trailing_slash = section.trailing_slash.map_or(TrailingSlash::Ignore, |Word(rule)| rule);
+                rules.trailing_slash = section
+                    .trailing_slash
+                    .map_or(TrailingSlash::Ignore, |Word(rule)| rule);
                 rules.case_sensitive = section.case_sensitive.unwrap_or(true);
                 let known = self.listed(section.list.unwrap_or_default(), rules, &mut list);
                 for import in section.openapi.map_or(Vec::new(), |many| many.0) {
@@ -61,17 +71,27 @@ impl Check<'_, '_> {
         }
         if list.len() > ROUTES_MAX {
             self.error(
-                Finding::file(codes::TOO_MANY, format!("policy has {} routes, more than {ROUTES_MAX}", list.len()))
-                    .help("leave out what needs no limit of its own: it counts as the route `*`"),
+                Finding::file(
+                    codes::TOO_MANY,
+                    format!("policy has {} routes, more than {ROUTES_MAX}", list.len()),
+                )
+                .help("leave out what needs no limit of its own: it counts as the route `*`"),
             );
         }
-        let mut routes = Routes { table: RouteTable::build(list, rules), complete };
+        let mut routes = Routes {
+            table: RouteTable::build(list, rules),
+            complete,
+        };
         for name in never_block {
             match self.route(&name, &routes) {
                 Some(RouteId::UNMATCHED) => self.error(
-                    Finding::error(codes::UNKNOWN_ROUTE, name.span, "`*` cannot be a route that is never blocked")
-                        .label("every path that no template matches")
-                        .help("name the routes that a blocked customer needs in order to pay"),
+                    Finding::error(
+                        codes::UNKNOWN_ROUTE,
+                        name.span,
+                        "`*` cannot be a route that is never blocked",
+                    )
+                    .label("every path that no template matches")
+                    .help("name the routes that a blocked customer needs in order to pay"),
                 ),
                 Some(id) => routes.table.set_never_block(id),
                 None => {}
@@ -81,11 +101,19 @@ impl Check<'_, '_> {
     }
 
     /// Adds the hand-written routes, of which no two may be the same.
-    fn listed(&mut self, names: Vec<At<RouteName>>, rules: PathRules, list: &mut Vec<(RouteMethod, Template)>) -> Known {
+    fn listed(
+        &mut self,
+        names: Vec<At<RouteName>>,
+        rules: PathRules,
+        list: &mut Vec<(RouteMethod, Template)>,
+    ) -> Known {
         let mut known = Known::new();
         for name in names {
             self.route_notes(&name);
-            let RouteNameParts::Named { method, template, .. } = name.value.0 else {
+            let RouteNameParts::Named {
+                method, template, ..
+            } = name.value.0
+            else {
                 self.error(
                     Finding::error(codes::TEMPLATE, name.span, "route `*` is always there")
                         .help("remove the entry: `*` is what no template matches"),
@@ -96,9 +124,13 @@ impl Check<'_, '_> {
             if let Some(first) = known.get(&key) {
                 let line = self.findings.line(*first);
                 self.error(
-                    Finding::error(codes::DUPLICATE_ROUTE, name.span, format!("`{method} {}` is there already", template.as_str()))
-                        .label(format!("matches the same requests as line {line}"))
-                        .help("remove one of the two; names of parameters do not tell routes apart"),
+                    Finding::error(
+                        codes::DUPLICATE_ROUTE,
+                        name.span,
+                        format!("`{method} {}` is there already", template.as_str()),
+                    )
+                    .label(format!("matches the same requests as line {line}"))
+                    .help("remove one of the two; names of parameters do not tell routes apart"),
                 );
                 continue;
             }
@@ -123,9 +155,13 @@ impl Check<'_, '_> {
             Ok(text) => text,
             Err(reason) => {
                 self.error(
-                    Finding::error(codes::OPENAPI_UNREADABLE, section.file.span, format!("OpenAPI file cannot be read: {reason}"))
-                        .label(format!("looked for {}", path.display()))
-                        .help("write its name relative to the policy's folder"),
+                    Finding::error(
+                        codes::OPENAPI_UNREADABLE,
+                        section.file.span,
+                        format!("OpenAPI file cannot be read: {reason}"),
+                    )
+                    .label(format!("looked for {}", path.display()))
+                    .help("write its name relative to the policy's folder"),
                 );
                 return false;
             }
@@ -137,7 +173,10 @@ impl Check<'_, '_> {
             Some(RawBasePath::Path(path)) => BasePath::Path(path),
         };
         let name = path.display().to_string();
-        let mut findings = Findings::new(Source { name: &name, text: &text });
+        let mut findings = Findings::new(Source {
+            name: &name,
+            text: &text,
+        });
         let routes = openapi::import(&text, &base_path, rules, &mut findings);
         let failed = findings.has_errors();
         self.elsewhere.extend(findings.into_list());
@@ -146,9 +185,16 @@ impl Check<'_, '_> {
                 let finding = Finding::warning(
                     codes::DUPLICATE_ROUTE,
                     *span,
-                    format!("`{method} {}` is in an OpenAPI document too", template.as_str()),
+                    format!(
+                        "`{method} {}` is in an OpenAPI document too",
+                        template.as_str()
+                    ),
                 );
-                self.findings.push(finding.label("listed by hand").help("remove it here: the import has it"));
+                self.findings.push(
+                    finding
+                        .label("listed by hand")
+                        .help("remove it here: the import has it"),
+                );
             }
         }
         list.extend(routes);
@@ -157,36 +203,57 @@ impl Check<'_, '_> {
 
     /// Warns of what a route's name says beyond its meaning.
     fn route_notes(&mut self, name: &At<RouteName>) {
-        let RouteNameParts::Named { method, template, notes, looks_like } = &name.value.0 else { return };
+        let RouteNameParts::Named {
+            method,
+            template,
+            notes,
+            looks_like,
+        } = &name.value.0
+        else {
+            return;
+        };
         if let Some(usual) = looks_like {
             self.findings.push(
-                Finding::warning(codes::METHOD, name.span, format!("unusual method `{method}`"))
-                    .help(format!("did you mean `{usual} {}`?", template.as_str())),
+                Finding::warning(
+                    codes::METHOD,
+                    name.span,
+                    format!("unusual method `{method}`"),
+                )
+                .help(format!("did you mean `{usual} {}`?", template.as_str())),
             );
         }
         for note in notes {
             let (message, help) = match note {
-                TemplateNote::FragmentCut => {
-                    ("a fragment never reaches a server: it is left out", format!("write `{method} {}`", template.as_str()))
-                }
-                TemplateNote::QueryCut => {
-                    ("a route does not look at the query: it is left out", format!("write `{method} {}`", template.as_str()))
-                }
-                TemplateNote::SlashesCollapsed => {
-                    ("repeated slashes count as one, as they do in requests", "write single slashes".to_owned())
-                }
+                TemplateNote::FragmentCut => (
+                    "a fragment never reaches a server: it is left out",
+                    format!("write `{method} {}`", template.as_str()),
+                ),
+                TemplateNote::QueryCut => (
+                    "a route does not look at the query: it is left out",
+                    format!("write `{method} {}`", template.as_str()),
+                ),
+                TemplateNote::SlashesCollapsed => (
+                    "repeated slashes count as one, as they do in requests",
+                    "write single slashes".to_owned(),
+                ),
                 TemplateNote::ColonLiteral => (
                     "a segment that begins with `:` matches just that text",
                     "write a parameter as `{name}`; for the text, write `%3A`".to_owned(),
                 ),
             };
-            self.findings.push(Finding::warning(codes::TEMPLATE_CHANGED, name.span, message).help(help));
+            self.findings
+                .push(Finding::warning(codes::TEMPLATE_CHANGED, name.span, message).help(help));
         }
     }
 
     /// The route that another section names.
     pub(super) fn route(&mut self, name: &At<RouteName>, routes: &Routes) -> Option<RouteId> {
-        let RouteNameParts::Named { method, template, .. } = &name.value.0 else { return Some(RouteId::UNMATCHED) };
+        let RouteNameParts::Named {
+            method, template, ..
+        } = &name.value.0
+        else {
+            return Some(RouteId::UNMATCHED);
+        };
         let found = routes.table.named(method, template);
         if found.is_none() && routes.complete {
             let finding = unknown_route(method, template, name.span, &routes.table);
@@ -197,18 +264,34 @@ impl Check<'_, '_> {
 }
 
 /// The same template with another method is the likeliest thing meant, then the nearest name.
-fn unknown_route(method: &RouteMethod, template: &Template, span: Span, table: &RouteTable) -> Finding {
+fn unknown_route(
+    method: &RouteMethod,
+    template: &Template,
+    span: Span,
+    table: &RouteTable,
+) -> Finding {
     let wanted = format!("{method} {}", template.as_str());
-    let same_template =
-        table.iter().skip(1).find(|(id, route)| table.named(&route.method, template) == Some(*id));
-    let names: Vec<String> = table.iter().skip(1).take(SUGGESTIONS_MAX).map(|(_, route)| route.to_string()).collect();
+    let same_template = table
+        .iter()
+        .skip(1)
+        .find(|(id, route)| table.named(&route.method, template) == Some(*id));
+    let names: Vec<String> = table
+        .iter()
+        .skip(1)
+        .take(SUGGESTIONS_MAX)
+        .map(|(_, route)| route.to_string())
+        .collect();
     let near = nearest(&wanted, names.iter().map(String::as_str));
     let help = match (same_template.map(|(_, route)| route.to_string()), near) {
         (Some(other), _) => format!("did you mean `{other}`?"),
         (None, Some(other)) => format!("did you mean `{other}`?"),
         (None, None) => format!("add `{wanted}` to `routes`, or name a route that is there"),
     };
-    Finding::error(codes::UNKNOWN_ROUTE, span, format!("unknown route `{wanted}`"))
-        .label("neither listed nor imported")
-        .help(help)
+    Finding::error(
+        codes::UNKNOWN_ROUTE,
+        span,
+        format!("unknown route `{wanted}`"),
+    )
+    .label("neither listed nor imported")
+    .help(help)
 }

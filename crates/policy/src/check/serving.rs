@@ -11,7 +11,8 @@ use crate::findings::Finding;
 use crate::network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol, Tls};
 use crate::node::{At, OneOrMany};
 use crate::raw::{
-    Address, HeaderName, OffOr, OriginUrl, RawForward, RawHealth, RawListen, RawOriginSection, RawResponses, Word,
+    Address, OffOr, OriginUrl, RawForward, RawHealth, RawListen, RawOriginSection,
+    RawResponses, Word,
 };
 
 /// Listeners of a policy.
@@ -24,22 +25,41 @@ const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST
 
 impl Check<'_, '_> {
     pub(super) fn listeners(&mut self, raw: Option<OneOrMany<RawListen>>) -> Vec<Listener> {
-        let Some(OneOrMany(raw)) = raw else { return vec![Listener { address: LISTEN_DEFAULT, tls: None }] };
+        let Some(OneOrMany(raw)) = raw else {
+            return vec![Listener {
+                address: LISTEN_DEFAULT,
+                tls: None,
+            }];
+        };
         let mut listeners: Vec<Listener> = Vec::new();
         for RawListen(raw) in raw {
-            let At { span, value: Address(address) } = raw.address;
+            let At {
+                span,
+                value: Address(address),
+            } = raw.address;
             if is_taken(address, &listeners) {
                 self.error(
-                    Finding::error(codes::ADDRESS, span, format!("address `{address}` is listened on already"))
-                        .label("the second one")
-                        .help("remove one of the two, or change its port"),
+                    Finding::error(
+                        codes::ADDRESS,
+                        span,
+                        format!("address `{address}` is listened on already"),
+                    )
+                    .label("the second one")
+                    .help("remove one of the two, or change its port"),
                 );
             }
-            let tls = raw.tls.map(|tls| Tls { cert: self.file(&tls.cert.0), key: self.file(&tls.key.0) });
+            let tls = raw.tls.map(|tls| Tls {
+                cert: self.file(&tls.cert.0),
+                key: self.file(&tls.key.0),
+            });
             if listeners.len() == LISTENERS_MAX {
                 self.error(
-                    Finding::error(codes::TOO_MANY, span, format!("policy has more than {LISTENERS_MAX} listeners"))
-                        .help("listen on `0.0.0.0` or `[::]` for all addresses of the machine"),
+                    Finding::error(
+                        codes::TOO_MANY,
+                        span,
+                        format!("policy has more than {LISTENERS_MAX} listeners"),
+                    )
+                    .help("listen on `0.0.0.0` or `[::]` for all addresses of the machine"),
                 );
                 break;
             }
@@ -48,14 +68,26 @@ impl Check<'_, '_> {
         listeners
     }
 
-    pub(super) fn admin(&mut self, raw: Option<At<OffOr<Address>>>, listeners: &[Listener]) -> Option<SocketAddr> {
-        let Some(At { span, value }) = raw else { return Some(ADMIN_DEFAULT) };
-        let OffOr::Value(Address(address)) = value else { return None };
+    pub(super) fn admin(
+        &mut self,
+        raw: Option<At<OffOr<Address>>>,
+        listeners: &[Listener],
+    ) -> Option<SocketAddr> {
+        let Some(At { span, value }) = raw else {
+            return Some(ADMIN_DEFAULT);
+        };
+        let OffOr::Value(Address(address)) = value else {
+            return None;
+        };
         if is_taken(address, listeners) {
             self.error(
-                Finding::error(codes::ADDRESS, span, format!("address `{address}` is listened on already"))
-                    .label("by `listen`")
-                    .help(format!("give `admin` a port of its own: `{ADMIN_DEFAULT}`")),
+                Finding::error(
+                    codes::ADDRESS,
+                    span,
+                    format!("address `{address}` is listened on already"),
+                )
+                .label("by `listen`")
+                .help(format!("give `admin` a port of its own: `{ADMIN_DEFAULT}`")),
             );
         }
         Some(address)
@@ -65,41 +97,72 @@ impl Check<'_, '_> {
         let mut endpoints: Vec<Endpoint> = Vec::new();
         if raw.urls.0.is_empty() {
             self.error(
-                Finding::error(codes::RANGE, raw.span, "origin has no URL").help("write `urls: [http://127.0.0.1:9000]`"),
+                Finding::error(codes::RANGE, raw.span, "origin has no URL")
+                    .help("write `urls: [http://127.0.0.1:9000]`"),
             );
         }
         if let Some(beyond) = raw.urls.0.get(ENDPOINTS_MAX) {
             self.error(
-                Finding::error(codes::TOO_MANY, beyond.span, format!("origin has more than {ENDPOINTS_MAX} URLs"))
-                    .help("put a load balancer between"),
+                Finding::error(
+                    codes::TOO_MANY,
+                    beyond.span,
+                    format!("origin has more than {ENDPOINTS_MAX} URLs"),
+                )
+                .help("put a load balancer between"),
             );
         }
-        for At { span, value: OriginUrl(endpoint) } in raw.urls.0 {
-            if endpoints.iter().any(|known| (&known.host, known.port) == (&endpoint.host, endpoint.port)) {
+        for At {
+            span,
+            value: OriginUrl(endpoint),
+        } in raw.urls.0
+        {
+            if endpoints
+                .iter()
+                .any(|known| (&known.host, known.port) == (&endpoint.host, endpoint.port))
+            {
                 self.error(
-                    Finding::error(codes::DUPLICATE_NAME, span, format!("origin `{}` stands twice", endpoint.url))
-                        .label("the second one")
-                        .help("remove it: every endpoint gets its share by its load"),
+                    Finding::error(
+                        codes::DUPLICATE_NAME,
+                        span,
+                        format!("origin `{}` stands twice", endpoint.url),
+                    )
+                    .label("the second one")
+                    .help("remove it: every endpoint gets its share by its load"),
                 );
             }
-            let address = endpoint.host.parse().ok().map(|host: IpAddr| SocketAddr::new(host, endpoint.port));
+            let address = endpoint
+                .host
+                .parse()
+                .ok()
+                .map(|host: IpAddr| SocketAddr::new(host, endpoint.port));
             if address.is_some_and(|address| is_taken(address, listeners)) {
                 self.error(
-                    Finding::error(codes::CONFLICT, span, format!("origin `{}` is the gateway itself", endpoint.url))
-                        .label("`listen` has this address")
-                        .help("write the address of the service behind the gateway"),
+                    Finding::error(
+                        codes::CONFLICT,
+                        span,
+                        format!("origin `{}` is the gateway itself", endpoint.url),
+                    )
+                    .label("`listen` has this address")
+                    .help("write the address of the service behind the gateway"),
                 );
             }
             endpoints.push(endpoint);
         }
         OriginConfig {
             endpoints,
-            protocol: raw.protocol.map_or(OriginProtocol::Http1, |Word(protocol)| protocol),
+            protocol: raw
+                .protocol
+                .map_or(OriginProtocol::Http1, |Word(protocol)| protocol),
             health: raw.health.map(health),
-            connect_timeout: raw.connect_timeout.map_or(Duration::from_secs(5), |period| period.0),
-            response_timeout: raw.response_timeout.map_or(Duration::from_secs(60), |period| period.0),
+            connect_timeout: raw
+                .connect_timeout
+                .map_or(Duration::from_secs(5), |period| period.0),
+            response_timeout: raw
+                .response_timeout
+                .map_or(Duration::from_secs(60), |period| period.0),
             max_idle_per_endpoint: raw.max_idle_per_endpoint.map_or(128, |idle| idle.size()),
             pass_host: raw.pass_host.unwrap_or(true),
+            ca: raw.ca.map(|path| self.file(&path.0)),
         }
     }
 
@@ -125,15 +188,24 @@ impl Check<'_, '_> {
                     (&mut config.plan, names.plan),
                 ];
                 for (slot, written) in slots {
-                    let span = written.as_ref().map(|name| name.span);
-                    if let Some(At { value: HeaderName(name), .. }) = written {
-                        *slot = Some(name);
+                    let mut span = names.span;
+                    match written {
+                        None => {}
+                        Some(OffOr::Off) => *slot = None,
+                        Some(OffOr::Value(name)) => {
+                            span = name.span;
+                            *slot = Some(name.value.0);
+                        }
                     }
-                    let name = slot.clone().unwrap_or_default();
+                    let Some(name) = slot.clone() else { continue };
                     if !taken.insert(name.clone()) {
                         self.error(
-                            Finding::error(codes::DUPLICATE_NAME, span.unwrap_or(names.span), format!("header field `{name}` is used twice"))
-                                .help("give each its own name"),
+                            Finding::error(
+                                codes::DUPLICATE_NAME,
+                                span,
+                                format!("header field `{name}` is used twice"),
+                            )
+                            .help("give each its own name"),
                         );
                     }
                 }
@@ -153,18 +225,28 @@ fn is_taken(address: SocketAddr, listeners: &[Listener]) -> bool {
 }
 
 fn health(raw: RawHealth) -> HealthCheck {
-    let times = |written: Option<u64>, default: u32| written.and_then(|times| u32::try_from(times).ok()).unwrap_or(default);
+    let times = |written: Option<u64>, default: u32| {
+        written
+            .and_then(|times| u32::try_from(times).ok())
+            .unwrap_or(default)
+    };
     HealthCheck {
         path: raw.path.0,
-        interval: raw.interval.map_or(Duration::from_secs(5), |period| period.0),
-        timeout: raw.timeout.map_or(Duration::from_secs(2), |period| period.0),
+        interval: raw
+            .interval
+            .map_or(Duration::from_secs(5), |period| period.0),
+        timeout: raw
+            .timeout
+            .map_or(Duration::from_secs(2), |period| period.0),
         unhealthy_after: times(raw.unhealthy_after.map(|times| times.0), 3),
         healthy_after: times(raw.healthy_after.map(|times| times.0), 2),
     }
 }
 
 pub(super) fn responses(raw: Option<RawResponses>) -> ResponseConfig {
-    let (style, path, realm) = raw.map_or((None, None, None), |raw| (raw.headers, raw.rate_limit_path, raw.realm));
+    let (style, path, realm) = raw.map_or((None, None, None), |raw| {
+        (raw.headers, raw.rate_limit_path, raw.realm)
+    });
     ResponseConfig {
         style: style.map_or(HeaderStyle::Draft10, |Word(style)| style),
         rate_limit_path: OffOr::or_default(path, "/rate_limit".to_owned(), |path| path.0),

@@ -32,39 +32,69 @@ impl Check<'_, '_> {
         plans: &Plans,
         identity: &IdentityConfig,
     ) -> Vec<PolicyTest> {
-        let known = Known { routes, plans, identity };
+        let known = Known {
+            routes,
+            plans,
+            identity,
+        };
         if let Some(beyond) = raw.get(TESTS_MAX) {
             self.error(
-                Finding::error(codes::TOO_MANY, beyond.span, format!("policy has more than {TESTS_MAX} tests"))
-                    .help("keep those that show something new"),
+                Finding::error(
+                    codes::TOO_MANY,
+                    beyond.span,
+                    format!("policy has more than {TESTS_MAX} tests"),
+                )
+                .help("keep those that show something new"),
             );
         }
-        raw.into_iter().take(TESTS_MAX).enumerate().filter_map(|(index, raw)| self.test(index, raw, &known)).collect()
+        raw.into_iter()
+            .take(TESTS_MAX)
+            .enumerate()
+            .filter_map(|(index, raw)| self.test(index, raw, &known))
+            .collect()
     }
 
     fn test(&mut self, index: usize, raw: RawTest, known: &Known<'_>) -> Option<PolicyTest> {
         let line = self.findings.line(raw.span);
         let caller = self.caller(&raw.r#as, known);
         let expects = match (&raw.expect, &raw.steps) {
-            (Given::Absent, Given::Absent) => false,
-            (Given::Absent, Given::Value(steps)) => steps.iter().any(|step| step.expect.is_some()) || !self.whole,
+            (None, None) => false,
+            (None, Some(Given::Value(steps))) => {
+                steps.iter().any(|step| step.expect.is_some()) || !self.whole
+            }
             _ => true,
         };
         if !expects {
             self.error(
-                Finding::error(codes::TEST_REQUEST, raw.span, "test expects nothing: it could never fail")
-                    .help("add `expect: {allowed: …, limited: …}`"),
+                Finding::error(
+                    codes::TEST_REQUEST,
+                    raw.span,
+                    "test expects nothing: it could never fail",
+                )
+                .help("add `expect: {allowed: …, limited: …}`"),
             );
         }
         let steps = match (raw.send, raw.steps) {
-            (Given::Misfit, _) | (_, Given::Misfit) => return None,
-            (Given::Value(send), Given::Absent) => {
-                vec![step(send.0.request, Duration::ZERO, send.0.over, send.0.count, line)]
+            (Some(Given::Misfit), _) | (_, Some(Given::Misfit)) => return None,
+            (Some(Given::Value(send)), None) => {
+                vec![step(
+                    send.0.request,
+                    Duration::ZERO,
+                    send.0.over,
+                    send.0.count,
+                    line,
+                )]
             }
-            (Given::Absent, Given::Value(steps)) if !steps.is_empty() || !self.whole => self.steps(steps, known),
+            (None, Some(Given::Value(steps))) if !steps.is_empty() || !self.whole => {
+                self.steps(steps, known)
+            }
             (send, _) => {
-                let both = send.value().is_some();
-                let message = if both { "test has both `send` and `steps`" } else { "test sends nothing" };
+                let both = send.is_some();
+                let message = if both {
+                    "test has both `send` and `steps`"
+                } else {
+                    "test sends nothing"
+                };
                 self.error(
                     Finding::error(codes::TEST_REQUEST, raw.span, message)
                         .help("write either `send: 11 x POST /items in 0s`, or `steps: […]`"),
@@ -75,23 +105,42 @@ impl Check<'_, '_> {
         let sent: u64 = steps.iter().map(|step| u64::from(step.count)).sum();
         if sent > u64::from(TEST_REQUESTS_MAX) {
             self.error(
-                Finding::error(codes::TOO_MANY, raw.span, format!("test sends {sent} requests"))
-                    .help(format!("send at most {TEST_REQUESTS_MAX}")),
+                Finding::error(
+                    codes::TOO_MANY,
+                    raw.span,
+                    format!("test sends {sent} requests"),
+                )
+                .help(format!("send at most {TEST_REQUESTS_MAX}")),
             );
         }
-        let expect_total = raw.expect.value().map(|totals| {
-            let total = Totals { allowed: totals.allowed.map(|n| n.0), limited: totals.limited.map(|n| n.0) };
+        let expect_total = raw.expect.and_then(Given::value).map(|totals| {
+            let total = Totals {
+                allowed: totals.allowed.map(|n| n.0),
+                limited: totals.limited.map(|n| n.0),
+            };
             let expected = total.allowed.unwrap_or(0) + total.limited.unwrap_or(0);
             if expected > sent {
                 self.error(
-                    Finding::error(codes::TEST_REQUEST, totals.span, format!("{expected} requests are expected of {sent} sent"))
-                        .help("let `allowed` and `limited` together be at most what is sent"),
+                    Finding::error(
+                        codes::TEST_REQUEST,
+                        totals.span,
+                        format!("{expected} requests are expected of {sent} sent"),
+                    )
+                    .help("let `allowed` and `limited` together be at most what is sent"),
                 );
             }
             total
         });
-        let name = raw.name.map_or_else(|| format!("test {}", index + 1), |name| name.0);
-        Some(PolicyTest { name, caller: caller?, steps, expect_total, line })
+        let name = raw
+            .name
+            .map_or_else(|| format!("test {}", index + 1), |name| name.0);
+        Some(PolicyTest {
+            name,
+            caller: caller?,
+            steps,
+            expect_total,
+            line,
+        })
     }
 
     fn steps(&mut self, raw: Vec<RawStep>, known: &Known<'_>) -> Vec<TestStep> {
@@ -101,16 +150,29 @@ impl Check<'_, '_> {
             if let Some(At { span, value: at }) = raw.at {
                 if at.0 < now {
                     self.error(
-                        Finding::error(codes::TEST_REQUEST, span, "step is earlier than the one before")
-                            .label("time goes forward only")
-                            .help("write the steps in the order of time"),
+                        Finding::error(
+                            codes::TEST_REQUEST,
+                            span,
+                            "step is earlier than the one before",
+                        )
+                        .label("time goes forward only")
+                        .help("write the steps in the order of time"),
                     );
                 }
                 now = now.max(at.0);
             }
-            let count = raw.times.and_then(|times| u32::try_from(times.0).ok()).unwrap_or(1);
+            let count = raw
+                .times
+                .and_then(|times| u32::try_from(times.0).ok())
+                .unwrap_or(1);
             let over = raw.over.map_or(Duration::ZERO, |over| over.0);
-            let mut step = step(raw.request.0, now, over, count, self.findings.line(raw.span));
+            let mut step = step(
+                raw.request.0,
+                now,
+                over,
+                count,
+                self.findings.line(raw.span),
+            );
             now += over;
             step.cost = raw.cost.map(|cost| cost.0.get());
             step.caller = raw.r#as.and_then(|caller| self.caller(&caller, known));
@@ -122,21 +184,33 @@ impl Check<'_, '_> {
 
     fn expect(&mut self, raw: RawExpect, known: &Known<'_>) -> TestExpect {
         let route = raw.route.and_then(|route| {
-            let id = if self.whole { self.route(&route, known.routes) } else { None };
+            let id = if self.whole {
+                self.route(&route, known.routes)
+            } else {
+                None
+            };
             id.map(|id| known.routes.table.get(id).to_string())
         });
         if let Some(At { span, value }) = &raw.limit
             && self.whole
-            && !known.plans.limit_names.iter().any(|name| **name == *value.0)
+            && !known
+                .plans
+                .limit_names
+                .iter()
+                .any(|name| **name == *value.0)
         {
             let help = match nearest(&value.0, known.plans.limit_names.iter().map(AsRef::as_ref)) {
                 Some(other) => format!("did you mean `{other}`?"),
                 None => "name a limit of one of the plans".to_owned(),
             };
             self.error(
-                Finding::error(codes::TEST_REFERENCE, *span, format!("unknown limit `{}`", value.0))
-                    .label("no plan counts it")
-                    .help(help),
+                Finding::error(
+                    codes::TEST_REFERENCE,
+                    *span,
+                    format!("unknown limit `{}`", value.0),
+                )
+                .label("no plan counts it")
+                .help(help),
             );
         }
         TestExpect {
@@ -155,10 +229,23 @@ impl Check<'_, '_> {
         };
         let user = section.account.is_some() || section.plan.is_some() || section.issuer.is_some();
         match (&section.sub, &section.anonymous) {
-            (None, Some(address)) if !user => return Some(TestCaller::Anonymous { ip: Some(address.0) }),
+            (None, Some(address)) if !user => {
+                return Some(TestCaller::Anonymous {
+                    ip: Some(address.0),
+                });
+            }
             (Some(sub), None) => {
-                self.user_names(section.plan.as_ref().map(|plan| (plan.span, plan.value.0.as_str())), known);
-                let issuer = section.issuer.as_ref().map(|issuer| (issuer.span, issuer.value.0.as_str()));
+                self.user_names(
+                    section
+                        .plan
+                        .as_ref()
+                        .map(|plan| (plan.span, plan.value.0.as_str())),
+                    known,
+                );
+                let issuer = section
+                    .issuer
+                    .as_ref()
+                    .map(|issuer| (issuer.span, issuer.value.0.as_str()));
                 self.user_issuer(issuer, section.span, known);
                 return Some(TestCaller::User {
                     sub: sub.0.clone(),
@@ -186,21 +273,35 @@ impl Check<'_, '_> {
     }
 
     fn user_issuer(&mut self, issuer: Option<(Span, &str)>, span: Span, known: &Known<'_>) {
-        let issuers = || known.identity.issuers.iter().map(|issuer| issuer.issuer.as_str());
+        let issuers = || {
+            known
+                .identity
+                .issuers
+                .iter()
+                .map(|issuer| issuer.issuer.as_str())
+        };
         if !self.whole {
             return;
         }
         let finding = match issuer {
-            _ if known.identity.issuers.is_empty() => {
-                Finding::error(codes::TEST_REFERENCE, span, "there is no issuer whose token the user could have")
-                    .help("add one to `identity`, or write `as: anonymous`")
-            }
+            _ if known.identity.issuers.is_empty() => Finding::error(
+                codes::TEST_REFERENCE,
+                span,
+                "there is no issuer whose token the user could have",
+            )
+            .help("add one to `identity`, or write `as: anonymous`"),
             Some((span, name)) if !issuers().any(|known| known == name) => {
                 let help = match nearest(name, issuers()) {
                     Some(other) => format!("did you mean `{other}`?"),
-                    None => "name one of `identity.issuers`, or leave it out for the first one".to_owned(),
+                    None => "name one of `identity.issuers`, or leave it out for the first one"
+                        .to_owned(),
                 };
-                Finding::error(codes::TEST_REFERENCE, span, format!("unknown issuer `{name}`")).help(help)
+                Finding::error(
+                    codes::TEST_REFERENCE,
+                    span,
+                    format!("unknown issuer `{name}`"),
+                )
+                .help(help)
             }
             _ => return,
         };

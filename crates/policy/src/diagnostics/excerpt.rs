@@ -20,6 +20,8 @@ pub(crate) struct Span {
 pub(crate) struct Excerpt {
     pub(crate) text: String,
     pub(crate) first_line: usize,
+    /// Whether the line is shown from its beginning.
+    pub(crate) whole: bool,
     /// Of the offending text, in bytes of `text`.
     pub(crate) span: Range<usize>,
 }
@@ -42,7 +44,10 @@ impl Span {
     /// From a line and a column in bytes, both from 1, as JSON's reader counts them.
     pub(crate) fn at_line_bytes(text: &str, line: usize, column: usize) -> Span {
         let start = line_start(text, line) + column.saturating_sub(1);
-        Span { start, end: start + 1 }
+        Span {
+            start,
+            end: start + 1,
+        }
     }
 
     /// From a line and a column in characters, both from 1.
@@ -50,8 +55,14 @@ impl Span {
         let start = line_start(text, line);
         let rest = text.get(start..).unwrap_or("");
         let this = rest.split('\n').next().unwrap_or("");
-        let within = this.char_indices().nth(column.saturating_sub(1)).map_or(this.len(), |(at, _)| at);
-        Span { start: start + within, end: start + within + 1 }
+        let within = this
+            .char_indices()
+            .nth(column.saturating_sub(1))
+            .map_or(this.len(), |(at, _)| at);
+        Span {
+            start: start + within,
+            end: start + within + 1,
+        }
     }
 }
 
@@ -59,7 +70,9 @@ impl Span {
 fn line_start(text: &str, line: usize) -> usize {
     match line.checked_sub(2) {
         None => 0,
-        Some(breaks) => memchr::memchr_iter(b'\n', text.as_bytes()).nth(breaks).map_or(text.len(), |at| at + 1),
+        Some(breaks) => memchr::memchr_iter(b'\n', text.as_bytes())
+            .nth(breaks)
+            .map_or(text.len(), |at| at + 1),
     }
 }
 
@@ -73,14 +86,31 @@ pub(crate) fn place(text: &str, span: Span) -> Place {
     let end = floor_boundary(text, span.end).clamp(start, line_end);
     let line = memchr::memchr_iter(b'\n', &text.as_bytes()[..line_start]).count() + 1;
     let column = text[line_start..start].chars().count() + 1;
-    let from = floor_boundary(text, line_start.max(start.saturating_sub(LINE_BYTES_MAX / 2)));
-    let to = floor_boundary(text, line_end.min(from + LINE_BYTES_MAX)).max(end.min(from + LINE_BYTES_MAX));
+    let from = floor_boundary(
+        text,
+        line_start.max(start.saturating_sub(LINE_BYTES_MAX / 2)),
+    );
+    let to = floor_boundary(text, line_end.min(from + LINE_BYTES_MAX))
+        .max(end.min(from + LINE_BYTES_MAX));
     let to = floor_boundary(text, to);
     // A mark needs something to stand under, also where the line ends.
     let mut shown = text[from..to].to_owned();
     let span = start - from..end.min(to) - from;
-    let span = if span.is_empty() { span.start..next_boundary(&mut shown, span.start) } else { span };
-    Place { line, column, excerpt: Excerpt { text: shown, first_line: line, span } }
+    let span = if span.is_empty() {
+        span.start..next_boundary(&mut shown, span.start)
+    } else {
+        span
+    };
+    Place {
+        line,
+        column,
+        excerpt: Excerpt {
+            text: shown,
+            whole: from == line_start,
+            first_line: line,
+            span,
+        },
+    }
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
@@ -115,7 +145,11 @@ mod tests {
 
     #[test]
     fn a_span_at_the_end_of_a_line_or_file_has_a_mark() {
-        for (text, span) in [("a:\nb", Span::new(2, 2)), ("", Span::new(0, 0)), ("ab", Span::new(9, 12))] {
+        for (text, span) in [
+            ("a:\nb", Span::new(2, 2)),
+            ("", Span::new(0, 0)),
+            ("ab", Span::new(9, 12)),
+        ] {
             let place = place(text, span);
             assert_eq!(place.excerpt.span.len(), 1, "{text:?}");
             assert!(place.excerpt.span.end <= place.excerpt.text.len());

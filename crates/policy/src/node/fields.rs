@@ -38,11 +38,26 @@ const SYNONYMS: &[(&str, &str)] = &[
 
 /// Words of the policy language that this version has no counter for, and what to write instead.
 const NOT_COUNTED: &[(&str, &str)] = &[
-    ("quota", "write a rate and burst of the same size, for example `rate: 50000/30d`, or leave the limit out"),
-    ("window", "write the same number as a rate, for example `rate: 100/min`, which never lets twice as much through"),
-    ("concurrency", "limit how often a request may come with `rate`, or leave the limit out"),
-    ("on_exceed", "write `mode: shadow` to count without refusing, or remove the key"),
-    ("notify_at", "watch the limit's metrics for now, and remove the key"),
+    (
+        "quota",
+        "write a rate and burst of the same size, for example `rate: 50000/30d`, or leave the limit out",
+    ),
+    (
+        "window",
+        "write the same number as a rate, for example `rate: 100/min`, which never lets twice as much through",
+    ),
+    (
+        "concurrency",
+        "limit how often a request may come with `rate`, or leave the limit out",
+    ),
+    (
+        "on_exceed",
+        "write `mode: shadow` to count without refusing, or remove the key",
+    ),
+    (
+        "notify_at",
+        "watch the limit's metrics for now, and remove the key",
+    ),
 ];
 
 /// A section being read.
@@ -67,14 +82,26 @@ impl<'a> Fields<'a> {
             return None;
         };
         let mut incomplete = false;
-        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
+        for (key, _) in entries
+            .iter()
+            .filter(|(key, _)| !known.contains(&key.value.as_str()))
+        {
             incomplete = true;
             findings.push(unknown(&key.value, key.span, section, known));
         }
         // A section over several lines has no text of its own: its first key shows where it is.
         let first = entries.first().map_or(node.span, |(key, _)| key.span);
-        let span = if node.span.end > node.span.start { node.span } else { first };
-        Some(Fields { entries, span, section, incomplete })
+        let span = if node.span.end > node.span.start {
+            node.span
+        } else {
+            first
+        };
+        Some(Fields {
+            entries,
+            span,
+            section,
+            incomplete,
+        })
     }
 
     /// Where the section begins.
@@ -87,16 +114,27 @@ impl<'a> Fields<'a> {
         match self.entries.iter().find(|(known, _)| known.value == key) {
             Some((known, value)) => {
                 // An empty value has no place of its own: its key shows where it is.
-                let placed = Node { span: known.span, value: Value::Null };
-                let value = if value.value == Value::Null { &placed } else { value };
+                let placed = Node {
+                    span: known.span,
+                    value: Value::Null,
+                };
+                let value = if value.value == Value::Null {
+                    &placed
+                } else {
+                    value
+                };
                 T::from_node(value, findings).or_else(T::misfit)
             }
             None => T::absent().or_else(|| {
                 if !self.incomplete {
                     findings.push(
-                        Finding::error(codes::MISSING_KEY, self.span, format!("{} needs the key `{key}`", self.section))
-                            .label(format!("without `{key}`"))
-                            .help(format!("add `{key}: …`")),
+                        Finding::error(
+                            codes::MISSING_KEY,
+                            self.span,
+                            format!("{} needs the key `{key}`", self.section),
+                        )
+                        .label(format!("without `{key}`"))
+                        .help(format!("add `{key}: …`")),
                     );
                 }
                 T::misfit()
@@ -109,12 +147,20 @@ fn unknown(key: &str, span: Span, section: &str, known: &[&str]) -> Finding {
     if section == "a limit"
         && let Some((_, instead)) = NOT_COUNTED.iter().find(|(word, _)| *word == key)
     {
-        return Finding::error(codes::NOT_COUNTED, span, format!("`{key}` is not counted by this version"))
-            .label("would have no effect")
-            .help(*instead);
+        return Finding::error(
+            codes::NOT_COUNTED,
+            span,
+            format!("`{key}` is not counted by this version"),
+        )
+        .label("would have no effect")
+        .help(*instead);
     }
-    let synonym = SYNONYMS.iter().find(|(word, other)| *word == key && known.contains(other));
-    let suggestion = synonym.map(|(_, other)| *other).or_else(|| nearest(key, known.iter().copied()));
+    let synonym = SYNONYMS
+        .iter()
+        .find(|(word, other)| *word == key && known.contains(other));
+    let suggestion = synonym
+        .map(|(_, other)| *other)
+        .or_else(|| nearest(key, known.iter().copied()));
     let help = match suggestion {
         Some(other) => format!("did you mean `{other}`?"),
         None => format!("its keys are {}", listing(known.iter().copied())),

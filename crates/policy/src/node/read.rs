@@ -22,10 +22,9 @@ pub(crate) struct OneOrMany<T>(pub(crate) Vec<T>);
 #[derive(Debug, Clone)]
 pub(crate) struct Named<T>(pub(crate) Vec<(At<String>, T)>);
 
-/// A value that may be left out, where a misfit must not count as left out.
+/// What is written for a key, where a misfit must not count as left out.
 #[derive(Debug, Clone)]
 pub(crate) enum Given<T> {
-    Absent,
     /// Something is written, and was found wrong.
     Misfit,
     Value(T),
@@ -39,7 +38,7 @@ impl<T> Given<T> {
     pub(crate) fn value(self) -> Option<T> {
         match self {
             Given::Value(value) => Some(value),
-            Given::Absent | Given::Misfit => None,
+            Given::Misfit => None,
         }
     }
 }
@@ -62,13 +61,18 @@ pub(crate) trait FromNode: Sized {
 
 /// Reports that a node is of another kind than its place takes.
 pub(crate) fn wrong_kind(node: &Node, expected: &str, findings: &mut Findings<'_>) {
-    let mut finding =
-        Finding::error(codes::WRONG_KIND, node.span, format!("expected {expected}, found {}", node.kind()));
+    let mut finding = Finding::error(
+        codes::WRONG_KIND,
+        node.span,
+        format!("expected {expected}, found {}", node.kind()),
+    );
     finding = match &node.value {
-        Value::Null => finding.label("nothing is written here").help("write a value, or remove the key"),
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-            finding.help(format!("write {expected}; a text that looks like a number needs quotes"))
-        }
+        Value::Null => finding
+            .label("nothing is written here")
+            .help("write a value, or remove the key"),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) => finding.help(format!(
+            "write {expected}; a text that looks like a number needs quotes"
+        )),
         _ => finding.help(format!("write {expected} here")),
     };
     findings.push(finding);
@@ -100,7 +104,10 @@ impl FromNode for bool {
 
 impl<T: FromNode> FromNode for At<T> {
     fn from_node(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
-        T::from_node(node, findings).map(|value| At { span: node.span, value })
+        T::from_node(node, findings).map(|value| At {
+            span: node.span,
+            value,
+        })
     }
 }
 
@@ -114,17 +121,13 @@ impl<T: FromNode> FromNode for Option<T> {
     }
 
     fn misfit() -> Option<Self> {
-        Some(None)
+        Some(T::misfit())
     }
 }
 
 impl<T: FromNode> FromNode for Given<T> {
     fn from_node(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
         T::from_node(node, findings).map(Given::Value)
-    }
-
-    fn absent() -> Option<Self> {
-        Some(Given::Absent)
     }
 
     fn misfit() -> Option<Self> {
@@ -145,7 +148,12 @@ impl<T: FromNode> FromNode for Required<T> {
 impl<T: FromNode> FromNode for Vec<T> {
     fn from_node(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
         match &node.value {
-            Value::List(items) => Some(items.iter().filter_map(|item| T::from_node(item, findings)).collect()),
+            Value::List(items) => Some(
+                items
+                    .iter()
+                    .filter_map(|item| T::from_node(item, findings))
+                    .collect(),
+            ),
             _ => {
                 wrong_kind(node, "a list", findings);
                 None
@@ -169,7 +177,8 @@ impl<T: FromNode> FromNode for Named<T> {
             wrong_kind(node, "a section of names", findings);
             return None;
         };
-        let read = |(key, value): &(At<String>, Node)| Some((key.clone(), T::from_node(value, findings)?));
+        let read =
+            |(key, value): &(At<String>, Node)| Some((key.clone(), T::from_node(value, findings)?));
         Some(Named(entries.iter().filter_map(read).collect()))
     }
 }
@@ -194,22 +203,7 @@ macro_rules! transparent_schema {
     };
 }
 
-transparent_schema!(At, Required);
-
-/// Like that of an `Option`: the key may be left out.
-impl<T: JsonSchema> JsonSchema for Given<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<T>()
-    }
-}
+transparent_schema!(At, Given, Required);
 
 impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn inline_schema() -> bool {

@@ -113,7 +113,9 @@ impl<'de, T: Deserialize<'de>> FromLoose<'de> for Entries<T> {
 
 impl<'de> FromLoose<'de> for PathItem {
     fn map<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        const METHODS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
+        const METHODS: [&str; 9] = [
+            "get", "put", "post", "delete", "options", "head", "patch", "trace", "query",
+        ];
         let mut item = PathItem::default();
         while let Some(key) = map.next_key::<String>()? {
             if METHODS.contains(&key.as_str()) {
@@ -122,7 +124,8 @@ impl<'de> FromLoose<'de> for PathItem {
             } else if key == "additionalOperations" {
                 // OpenAPI 3.2: methods as they are sent.
                 let others = map.next_value::<Lenient<Entries<IgnoredAny>>>()?;
-                item.methods.extend(others.0.0.into_iter().map(|(method, _)| method));
+                item.methods
+                    .extend(others.0.0.into_iter().map(|(method, _)| method));
             } else {
                 map.next_value::<IgnoredAny>()?;
                 item.reference |= key == "$ref";
@@ -134,7 +137,9 @@ impl<'de> FromLoose<'de> for PathItem {
 
 impl<'de, T: FromLoose<'de>> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor(PhantomData)).map(Lenient)
+        deserializer
+            .deserialize_any(LooseVisitor(PhantomData))
+            .map(Lenient)
     }
 }
 

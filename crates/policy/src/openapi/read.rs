@@ -15,18 +15,33 @@ const YAML_ALIAS_EVENTS_MAX: usize = 10_000_000;
 /// Reads a document.
 pub(super) fn read(text: &str) -> Result<Document, Box<Finding>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let document = if text.trim_start().starts_with('{') { read_json(text) } else { read_yaml(text) }?;
+    let document = if text.trim_start().starts_with('{') {
+        read_json(text)
+    } else {
+        read_yaml(text)
+    }?;
     let version = match (document.openapi.0.as_str(), document.swagger.0.as_str()) {
         ("", version) => version,
         (version, _) => version,
     };
     let wrong = |message: String| {
         let finding = Finding::error(codes::OPENAPI_SYNTAX, Span::new(0, 1), message);
-        Err(Box::new(finding.help("give an OpenAPI document of version 2.0, 3.0, 3.1 or 3.2")))
+        Err(Box::new(finding.help(
+            "give an OpenAPI document of version 2.0, 3.0, 3.1 or 3.2",
+        )))
     };
     match version {
-        "" => wrong("file has neither `openapi` nor `swagger`: it is not an OpenAPI document".into()),
-        version if version.starts_with("2.") || version.starts_with("3.") || version == "2" || version == "3" => Ok(document),
+        "" => {
+            wrong("file has neither `openapi` nor `swagger`: it is not an OpenAPI document".into())
+        }
+        version
+            if version.starts_with("2.")
+                || version.starts_with("3.")
+                || version == "2"
+                || version == "3" =>
+        {
+            Ok(document)
+        }
         version => wrong(format!("OpenAPI version `{version}` is not known")),
     }
 }
@@ -37,8 +52,12 @@ fn read_json(text: &str) -> Result<Document, Box<Finding>> {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
         Box::new(
-            Finding::error(codes::OPENAPI_SYNTAX, span, format!("OpenAPI file is not valid JSON: {message}"))
-                .help("look for a missing quote, comma or bracket here or just before"),
+            Finding::error(
+                codes::OPENAPI_SYNTAX,
+                span,
+                format!("OpenAPI file is not valid JSON: {message}"),
+            )
+            .help("look for a missing quote, comma or bracket here or just before"),
         )
     })
 }
@@ -66,7 +85,11 @@ fn read_yaml(text: &str) -> Result<Document, Box<Finding>> {
             Some(location) => {
                 let line = usize::try_from(location.line()).unwrap_or(usize::MAX);
                 let column = usize::try_from(location.column()).unwrap_or(usize::MAX);
-                Finding::error(codes::OPENAPI_SYNTAX, Span::at_line(text, line, column), message)
+                Finding::error(
+                    codes::OPENAPI_SYNTAX,
+                    Span::at_line(text, line, column),
+                    message,
+                )
             }
             None => Finding::file(codes::OPENAPI_SYNTAX, message),
         };

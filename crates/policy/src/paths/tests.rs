@@ -11,8 +11,21 @@ fn owned(raw: &str) -> String {
 
 #[test]
 fn a_canonical_path_is_borrowed() {
-    for path in ["/", "/orders/1", "/a/.well-known/x", "/a/..b/.c", "/a%20b", "/%C3%A9/%3A", "/a;v=1/(x)@,", "/100%25", "/orders/"] {
-        assert!(matches!(normalize(path), Ok(Cow::Borrowed(same)) if same == path), "{path}");
+    for path in [
+        "/",
+        "/orders/1",
+        "/a/.well-known/x",
+        "/a/..b/.c",
+        "/a%20b",
+        "/%C3%A9/%3A",
+        "/a;v=1/(x)@,",
+        "/100%25",
+        "/orders/",
+    ] {
+        assert!(
+            matches!(normalize(path), Ok(Cow::Borrowed(same)) if same == path),
+            "{path}"
+        );
     }
 }
 
@@ -88,8 +101,14 @@ fn size_is_bounded_before_and_after() {
     let grows = format!("/{}", " ".repeat(PATH_BYTES_MAX / 2));
     assert_eq!(normalize(&grows), Err(PathError::TooLong));
     assert!(normalize(&"/a".repeat(PATH_SEGMENTS_MAX)).is_ok());
-    assert_eq!(normalize(&"/a".repeat(PATH_SEGMENTS_MAX + 1)), Err(PathError::TooManySegments));
-    assert_eq!(normalize(&"/".repeat(PATH_SEGMENTS_MAX + 1)), Err(PathError::TooManySegments));
+    assert_eq!(
+        normalize(&"/a".repeat(PATH_SEGMENTS_MAX + 1)),
+        Err(PathError::TooManySegments)
+    );
+    assert_eq!(
+        normalize(&"/".repeat(PATH_SEGMENTS_MAX + 1)),
+        Err(PathError::TooManySegments)
+    );
 }
 
 /// An independent statement of the rules, byte by byte and without regard to cost.

@@ -15,9 +15,15 @@ use crate::raw::RawPolicy;
 pub(super) fn load(path: &Path) -> Result<Policy, Diagnostics> {
     let name = path.display().to_string();
     let text = read(path).map_err(|reason| {
-        let finding = Finding::file(codes::UNREADABLE, format!("policy cannot be read: {reason}"))
-            .help("give the name of a policy file, for example `tollgate.yaml`");
-        Diagnostics::new(vec![finding.into_diagnostic(Source { name: &name, text: "" })])
+        let finding = Finding::file(
+            codes::UNREADABLE,
+            format!("policy cannot be read: {reason}"),
+        )
+        .help("give the name of a policy file, for example `tollgate.yaml`");
+        Diagnostics::new(vec![finding.into_diagnostic(Source {
+            name: &name,
+            text: "",
+        })])
     })?;
     let mut policy = parse(&name, &text, path.parent().unwrap_or(Path::new("")))?;
     policy.inputs.insert(0, path.to_owned());
@@ -27,7 +33,12 @@ pub(super) fn load(path: &Path) -> Result<Policy, Diagnostics> {
 fn read(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(POLICY_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(POLICY_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > POLICY_BYTES_MAX {
+        return Err(format!("it is larger than {} MiB", POLICY_BYTES_MAX >> 20));
+    }
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 
@@ -38,8 +49,11 @@ pub(super) fn parse(name: &str, text: &str, base: &Path) -> Result<Policy, Diagn
     let mut policy = None;
     if text.len() as u64 > POLICY_BYTES_MAX {
         findings.push(
-            Finding::file(codes::UNREADABLE, format!("policy is larger than {} MiB", POLICY_BYTES_MAX >> 20))
-                .help("keep routes in an OpenAPI file, and name it in `routes`"),
+            Finding::file(
+                codes::UNREADABLE,
+                format!("policy is larger than {} MiB", POLICY_BYTES_MAX >> 20),
+            )
+            .help("keep routes in an OpenAPI file, and name it in `routes`"),
         );
     } else {
         match node::parse(source) {

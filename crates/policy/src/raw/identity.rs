@@ -3,7 +3,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::section::{section, text_value};
-use super::values::{ClaimName, FilePath, Moment, Network, Period, PlanName, ShortText, WebUrl, Whole, Word};
+use super::values::{
+    ClaimName, FilePath, Moment, Network, Period, PlanName, ShortText, WebUrl, Whole, Word,
+};
 use crate::codes;
 use crate::findings::{Finding, Findings, Problem};
 use crate::identity::{Algorithm, InvalidToken};
@@ -18,7 +20,7 @@ section! {
         /// What a caller without a token gets. Default: 401.
         anonymous: Option<RawAnonymous>,
         /// Networks whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
-        trusted_proxies: Option<Vec<Network>>,
+        trusted_proxies: Option<Vec<At<Network>>>,
         /// At most this many hops are read, from the nearest on, 1 to 32. Default: as many as are trusted.
         trusted_hops: Option<Whole<1, 32>>,
         /// What a caller with an invalid token gets: `reject` (401) or `anonymous`. Default: `reject`.
@@ -39,9 +41,9 @@ section! {
         audience: OneOrMany<ShortText>,
         /// Where its keys come from: the URL of a JWK set, `{file: …}`, `{inline: …}`, or `discovery` (the `jwks_uri`
         /// of `{issuer}/.well-known/openid-configuration`). Default: `discovery`.
-        jwks: Given<At<RawKeys>>,
+        jwks: Option<Given<At<RawKeys>>>,
         /// Accepted signature algorithms. Default: EdDSA, ES256, RS256.
-        algorithms: Given<Vec<At<AlgorithmName>>>,
+        algorithms: Option<Given<Vec<At<AlgorithmName>>>>,
         /// Allowed clock difference, at most 10 min. Default: `60s`.
         leeway: Option<At<Moment>>,
         /// Claims that a token must carry besides `iss`, `aud`, `exp` and the subject. Default: none.
@@ -80,7 +82,7 @@ section! {
         /// Its plan.
         plan: At<PlanName>,
         /// Networks whose forwarding headers are believed; the same as beside `issuers`. Default: none.
-        trusted_proxies: Option<Vec<Network>>,
+        trusted_proxies: Option<Vec<At<Network>>>,
         /// Bits of an IPv4 address that make one client network, 8 to 32. Default: 32.
         ipv4_prefix: Option<Whole<8, 32>>,
         /// Bits of an IPv6 address that make one client network, 16 to 128. Default: 64.
@@ -100,16 +102,26 @@ text_value! {
 }
 
 fn issuer_name(text: &str) -> Result<String, Problem> {
-    if text.is_empty() || text.len() > 1024 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    if text.is_empty()
+        || text.len() > 1024
+        || text.chars().any(|c| c.is_control() || c.is_whitespace())
+    {
         let help = "write the `iss` of the tokens exactly, for example `https://login.example.com`";
-        return Err(Problem::new(codes::NAME, format!("`{text}` cannot be the name of an issuer"), help));
+        return Err(Problem::new(
+            codes::NAME,
+            format!("`{text}` cannot be the name of an issuer"),
+            help,
+        ));
     }
     Ok(text.to_owned())
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Problem> {
     let wrong = |message: String, help: String| Err(Problem::new(codes::ALGORITHM, message, help));
-    if let Some(known) = Algorithm::ALL.into_iter().find(|known| known.as_str() == text) {
+    if let Some(known) = Algorithm::ALL
+        .into_iter()
+        .find(|known| known.as_str() == text)
+    {
         return Ok(known);
     }
     if text.eq_ignore_ascii_case("none") {
@@ -121,8 +133,14 @@ fn algorithm(text: &str) -> Result<Algorithm, Problem> {
     let names = || Algorithm::ALL.into_iter().map(Algorithm::as_str);
     let same_letters = names().find(|name| name.eq_ignore_ascii_case(text));
     match same_letters.or_else(|| nearest(text, names())) {
-        Some(name) => wrong(format!("`{text}` is not an algorithm"), format!("did you mean `{name}`?")),
-        None => wrong(format!("`{text}` is not an algorithm"), format!("write {}", listing(names()))),
+        Some(name) => wrong(
+            format!("`{text}` is not an algorithm"),
+            format!("did you mean `{name}`?"),
+        ),
+        None => wrong(
+            format!("`{text}` is not an algorithm"),
+            format!("write {}", listing(names())),
+        ),
     }
 }
 
@@ -160,7 +178,10 @@ impl FromNode for RawInline {
                 return None;
             }
         };
-        Some(RawInline(At { span: node.span, value }))
+        Some(RawInline(At {
+            span: node.span,
+            value,
+        }))
     }
 }
 
@@ -171,7 +192,11 @@ impl FromNode for RawKeys {
             Value::Text(_) => return WebUrl::from_node(node, findings).map(RawKeys::Url),
             Value::Map(_) => {}
             _ => {
-                wrong_kind(node, "a URL, `discovery`, `{file: …}` or `{inline: …}`", findings);
+                wrong_kind(
+                    node,
+                    "a URL, `discovery`, `{file: …}` or `{inline: …}`",
+                    findings,
+                );
                 return None;
             }
         }
@@ -181,8 +206,14 @@ impl FromNode for RawKeys {
             (None, Some(inline)) => Some(RawKeys::Inline(inline.0)),
             (file, _) => {
                 let (message, help) = match file {
-                    Some(_) => ("keys come from two places", "keep either `file` or `inline`"),
-                    None => ("keys come from nowhere", "write `{file: jwks.json}`, or the URL of a JWK set"),
+                    Some(_) => (
+                        "keys come from two places",
+                        "keep either `file` or `inline`",
+                    ),
+                    None => (
+                        "keys come from nowhere",
+                        "write `{file: jwks.json}`, or the URL of a JWK set",
+                    ),
                 };
                 findings.push(Finding::error(codes::KEY_SET, section.span, message).help(help));
                 None

@@ -1,7 +1,9 @@
 //! `plans` and their limits.
 
 use super::section::section;
-use super::values::{ClassName, HeaderValue, LimitName, RateText, RouteName, ShortText, Units, WebUrl, Word};
+use super::values::{
+    ClassName, HeaderValue, LimitName, RateText, RouteName, ShortText, Units, WebUrl, Word,
+};
 use crate::findings::Findings;
 use crate::limit::{Across, Mode, Per};
 use crate::node::{At, FromNode, Named, Node, Value, wrong_kind};
@@ -66,7 +68,13 @@ impl FromNode for RouteLimits {
         for (key, value) in entries {
             let limits = Vec::from_node(value, findings);
             match route_name(&key.value) {
-                Ok(name) => list.push((At { span: key.span, value: RouteName(name) }, limits.unwrap_or_default())),
+                Ok(name) => list.push((
+                    At {
+                        span: key.span,
+                        value: RouteName(name),
+                    },
+                    limits.unwrap_or_default(),
+                )),
                 Err(problem) => findings.push(problem.at(key.span)),
             }
         }

@@ -3,7 +3,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::section::{section, short_form};
-use super::values::{Address, FilePath, HeaderName, HeaderValue, OffOr, OriginUrl, PathText, Period, Whole, Word};
+use super::values::{
+    Address, FilePath, HeaderName, HeaderValue, OffOr, OriginUrl, PathText, Period, Whole, Word,
+};
 use crate::answers::{ForwardedStyle, HeaderStyle};
 use crate::findings::Findings;
 use crate::network::OriginProtocol;
@@ -48,6 +50,8 @@ section! {
         max_idle_per_endpoint: Option<Whole<0, 10_000>>,
         /// Whether the client's `Host` is passed on; else the endpoint's own. Default: true.
         pass_host: Option<bool>,
+        /// PEM file of the authorities that sign the origin's certificate. Default: the platform's.
+        ca: Option<FilePath>,
     }
 }
 
@@ -101,12 +105,12 @@ section! {
 section! {
     /// Names of the fields with the verified identity.
     RawIdentityNames("identity headers") {
-        /// The subject. Default: `x-tollgate-subject`.
-        subject: Option<At<HeaderName>>,
-        /// The account. Default: `x-tollgate-account`.
-        account: Option<At<HeaderName>>,
-        /// The plan in force. Default: `x-tollgate-plan`.
-        plan: Option<At<HeaderName>>,
+        /// The subject, or `off`. Default: `x-tollgate-subject`.
+        subject: Option<OffOr<At<HeaderName>>>,
+        /// The account, or `off`. Default: `x-tollgate-account`.
+        account: Option<OffOr<At<HeaderName>>>,
+        /// The plan in force, or `off`. Default: `x-tollgate-plan`.
+        plan: Option<OffOr<At<HeaderName>>>,
     }
 }
 
@@ -135,6 +139,7 @@ impl FromNode for RawOrigin {
             response_timeout: None,
             max_idle_per_endpoint: None,
             pass_host: None,
+            ca: None,
         }))
     }
 }

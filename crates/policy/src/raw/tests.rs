@@ -4,7 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::section::section;
 use super::values::{
-    ClientAddress, LimitName, Moment, PlanName, RequestLine, RouteName, SendLine, ShortText, Units, Whole, Word,
+    ClientAddress, LimitName, Moment, PlanName, RequestLine, RouteName, SendLine, ShortText, Units,
+    Whole, Word,
 };
 use crate::expectation::{ExpectedVerdict, TEST_REQUESTS_MAX};
 use crate::findings::Findings;
@@ -21,11 +22,11 @@ section! {
         r#as: At<RawCaller>,
         /// `[<count> x] METHOD /path [in <duration>]`: so many requests, spread evenly over the duration, the first at
         /// its beginning.
-        send: Given<SendLine>,
+        send: Option<Given<SendLine>>,
         /// Requests one by one, in the order of time.
-        steps: Given<Vec<RawStep>>,
+        steps: Option<Given<Vec<RawStep>>>,
         /// What must come of all of them together.
-        expect: Given<RawTotals>,
+        expect: Option<Given<RawTotals>>,
     }
 }
 

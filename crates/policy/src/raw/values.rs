@@ -4,17 +4,19 @@ mod address;
 mod names;
 mod numbers;
 mod requests;
+mod route_names;
 mod time;
 mod url;
 mod words;
 
 pub(crate) use address::{Address, ClientAddress, Network};
 pub(crate) use names::{
-    ClaimName, ClassName, FilePath, HeaderName, HeaderValue, LimitName, PathText, PlanName, RouteName, RouteNameParts,
-    ShortText, header_name, plan_name, route_name,
+    ClaimName, ClassName, FilePath, HeaderName, HeaderValue, LimitName, PathText, PlanName,
+    ShortText, header_name, plan_name,
 };
 pub(crate) use numbers::{ByteSize, Share, Units, Whole};
 pub(crate) use requests::{RequestLine, RequestParts, SendLine};
+pub(crate) use route_names::{RouteName, RouteNameParts, route_name};
 pub(crate) use time::{Moment, Period, RateText};
 pub(crate) use url::{OriginUrl, WebUrl, WebUrlParts};
 pub(crate) use words::{OffOr, Word};

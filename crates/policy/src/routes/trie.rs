@@ -45,7 +45,10 @@ pub(super) struct Lookup<'a> {
 
 impl Default for Trie {
     fn default() -> Self {
-        Trie { nodes: vec![Node::default()], children: HashMap::new() }
+        Trie {
+            nodes: vec![Node::default()],
+            children: HashMap::new(),
+        }
     }
 }
 
@@ -54,8 +57,12 @@ impl Trie {
         let mut at = 0_u32;
         for segment in segments {
             match segment {
-                Segment::Tail(Tail::Some) => return self.nodes[at as usize].tail_some.0.push((method, id)),
-                Segment::Tail(Tail::Any) => return self.nodes[at as usize].tail_any.0.push((method, id)),
+                Segment::Tail(Tail::Some) => {
+                    return self.nodes[at as usize].tail_some.0.push((method, id));
+                }
+                Segment::Tail(Tail::Any) => {
+                    return self.nodes[at as usize].tail_any.0.push((method, id));
+                }
                 _ => at = self.child(at, segment),
             }
         }
@@ -96,7 +103,8 @@ impl Methods {
     fn find(&self, method: &str) -> Option<RouteId> {
         let exact = |wanted: &str| {
             let mut entries = self.0.iter();
-            entries.find(|(known, _)| matches!(known, RouteMethod::Token(token) if &**token == wanted))
+            entries
+                .find(|(known, _)| matches!(known, RouteMethod::Token(token) if &**token == wanted))
         };
         let any = || self.0.iter().find(|(known, _)| *known == RouteMethod::Any);
         let head = || if method == "HEAD" { exact("GET") } else { None };
@@ -108,7 +116,11 @@ impl Methods {
 
 impl<'a> Lookup<'a> {
     pub(super) fn new(trie: &'a Trie, method: &'a str) -> Self {
-        Lookup { trie, method, visited: 0 }
+        Lookup {
+            trie,
+            method,
+            visited: 0,
+        }
     }
 
     /// Nodes visited so far.
@@ -130,13 +142,18 @@ impl<'a> Lookup<'a> {
         self.visited += 1;
         let node = &self.trie.nodes[node as usize];
         let Some(rest) = rest else {
-            return node.here.find(self.method).or_else(|| node.tail_any.find(self.method));
+            return node
+                .here
+                .find(self.method)
+                .or_else(|| node.tail_any.find(self.method));
         };
         let (segment, after) = match memchr::memchr(b'/', rest) {
             Some(slash) => (&rest[..slash], Some(&rest[slash + 1..])),
             None => (rest, None),
         };
-        if let Ok(index) = node.literals.binary_search_by(|(literal, _)| literal.as_slice().cmp(segment))
+        if let Ok(index) = node
+            .literals
+            .binary_search_by(|(literal, _)| literal.as_slice().cmp(segment))
             && let Some(found) = self.visit(node.literals[index].1, after)
         {
             return Some(found);
@@ -154,7 +171,11 @@ impl<'a> Lookup<'a> {
         {
             return Some(found);
         }
-        let some = if rest.is_empty() { None } else { node.tail_some.find(self.method) };
+        let some = if rest.is_empty() {
+            None
+        } else {
+            node.tail_some.find(self.method)
+        };
         some.or_else(|| node.tail_any.find(self.method))
     }
 }

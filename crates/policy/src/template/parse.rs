@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Pattern, Segment, TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Tail, Template, TemplateError, TemplateNote};
+use super::{
+    Pattern, Segment, TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Tail, Template, TemplateError,
+    TemplateNote,
+};
 use crate::paths::hex_value;
 
 /// A piece of a segment.
@@ -45,7 +48,14 @@ pub(super) fn parse(text: &str) -> Result<(Template, Vec<TemplateNote>), Templat
         return Err(TemplateError::TooManySegments);
     }
     let trailing_slash = trailing_slash && !segments.is_empty();
-    Ok((Template { text: Arc::from(kept), segments, trailing_slash }, notes))
+    Ok((
+        Template {
+            text: Arc::from(kept),
+            segments,
+            trailing_slash,
+        },
+        notes,
+    ))
 }
 
 fn note(notes: &mut Vec<TemplateNote>, new: TemplateNote) {
@@ -69,7 +79,9 @@ fn cut_query<'a>(text: &'a str, notes: &mut Vec<TemplateNote>) -> Result<&'a str
                 }
             }
             b'}' => {
-                depth = depth.checked_sub(1).ok_or(TemplateError::UnbalancedBraces)?;
+                depth = depth
+                    .checked_sub(1)
+                    .ok_or(TemplateError::UnbalancedBraces)?;
                 None
             }
             b'?' if depth == 0 => Some(TemplateNote::QueryCut),
@@ -88,7 +100,11 @@ fn cut_query<'a>(text: &'a str, notes: &mut Vec<TemplateNote>) -> Result<&'a str
             }
         }
     }
-    if depth > 0 { Err(TemplateError::UnbalancedBraces) } else { Ok(&text[..end]) }
+    if depth > 0 {
+        Err(TemplateError::UnbalancedBraces)
+    } else {
+        Ok(&text[..end])
+    }
 }
 
 /// Splits at slashes that are not inside a parameter's braces (`{path:.*/x}`).
@@ -106,9 +122,16 @@ fn split_outside_braces(text: &str) -> Vec<&str> {
 }
 
 /// `None` where nothing is left of it.
-fn parse_segment(part: &str, notes: &mut Vec<TemplateNote>) -> Result<Option<Segment>, TemplateError> {
+fn parse_segment(
+    part: &str,
+    notes: &mut Vec<TemplateNote>,
+) -> Result<Option<Segment>, TemplateError> {
     match part {
-        "." | ".." => return Err(TemplateError::DotSegment { segment: part.into() }),
+        "." | ".." => {
+            return Err(TemplateError::DotSegment {
+                segment: part.into(),
+            });
+        }
         "*" => return Ok(Some(Segment::Param)),
         "**" => return Ok(Some(Segment::Tail(Tail::Any))),
         _ => {}
@@ -122,7 +145,9 @@ fn parse_segment(part: &str, notes: &mut Vec<TemplateNote>) -> Result<Option<Seg
         [] => return Ok(None),
         [Piece::Param] => return Ok(Some(Segment::Param)),
         [Piece::Tail(tail, _)] => return Ok(Some(Segment::Tail(*tail))),
-        [Piece::Literal(text)] => return literal(text, part).map(|text| Some(Segment::Literal(text))),
+        [Piece::Literal(text)] => {
+            return literal(text, part).map(|text| Some(Segment::Literal(text)));
+        }
         _ => {}
     }
     let mut literals = vec![Vec::new()];
@@ -142,11 +167,17 @@ fn parse_segment(part: &str, notes: &mut Vec<TemplateNote>) -> Result<Option<Seg
                 literals.push(Vec::new());
                 after_gap = true;
             }
-            Piece::Tail(_, text) => return Err(TemplateError::TailNotWhole { tail: (*text).into() }),
+            Piece::Tail(_, text) => {
+                return Err(TemplateError::TailNotWhole {
+                    tail: (*text).into(),
+                });
+            }
             Piece::Cut(_) => {}
         }
     }
-    Ok(Some(Pattern::new(literals).map_or(Segment::Param, Segment::Pattern)))
+    Ok(Some(
+        Pattern::new(literals).map_or(Segment::Param, Segment::Pattern),
+    ))
 }
 
 /// Splits a segment whose braces are known to match.
@@ -200,14 +231,18 @@ fn parameter(written: &str) -> Piece<'_> {
 
 /// Decodes a literal, and refuses what no accepted path contains.
 fn literal(text: &str, segment: &str) -> Result<Vec<u8>, TemplateError> {
-    let unmatchable = || TemplateError::Unmatchable { segment: segment.into() };
+    let unmatchable = || TemplateError::Unmatchable {
+        segment: segment.into(),
+    };
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
         let byte = if bytes[at] == b'%' {
             let digit = |index: usize| bytes.get(index).and_then(|&digit| hex_value(digit));
-            let (Some(high), Some(low)) = (digit(at + 1), digit(at + 2)) else { return Err(unmatchable()) };
+            let (Some(high), Some(low)) = (digit(at + 1), digit(at + 2)) else {
+                return Err(unmatchable());
+            };
             at += 3;
             high << 4 | low
         } else {
@@ -219,5 +254,9 @@ fn literal(text: &str, segment: &str) -> Result<Vec<u8>, TemplateError> {
         }
         out.push(byte);
     }
-    if std::str::from_utf8(&out).is_err() { Err(unmatchable()) } else { Ok(out) }
+    if std::str::from_utf8(&out).is_err() {
+        Err(unmatchable())
+    } else {
+        Ok(out)
+    }
 }

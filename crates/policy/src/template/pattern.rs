@@ -23,10 +23,17 @@ impl Pattern {
     /// Taking every inner literal at its first possible place is enough: any other choice leaves
     /// less room for the rest.
     pub(crate) fn matches(&self, segment: &[u8]) -> bool {
-        let [first, inner @ .., last] = self.literals.as_slice() else { return false };
-        let Some(mut rest) = segment.strip_prefix(first.as_slice()) else { return false };
+        let [first, inner @ .., last] = self.literals.as_slice() else {
+            return false;
+        };
+        let Some(mut rest) = segment.strip_prefix(first.as_slice()) else {
+            return false;
+        };
         for literal in inner {
-            let Some(found) = rest.get(1..).and_then(|after| memchr::memmem::find(after, literal)) else {
+            let Some(found) = rest
+                .get(1..)
+                .and_then(|after| memchr::memmem::find(after, literal))
+            else {
                 return false;
             };
             rest = &rest[1 + found + literal.len()..];
@@ -35,7 +42,9 @@ impl Pattern {
     }
 
     pub(crate) fn fold_case(&mut self) {
-        self.literals.iter_mut().for_each(|literal| literal.make_ascii_lowercase());
+        self.literals
+            .iter_mut()
+            .for_each(|literal| literal.make_ascii_lowercase());
     }
 
     /// Writes literals and gaps in turn.
@@ -58,8 +67,14 @@ impl Pattern {
     pub(crate) fn specificity(&self, other: &Pattern) -> Ordering {
         let key = |pattern: &Pattern| {
             let text: usize = pattern.literals.iter().map(Vec::len).sum();
-            (Reverse(text), Reverse(pattern.literals[0].len()), pattern.literals.len())
+            (
+                Reverse(text),
+                Reverse(pattern.literals[0].len()),
+                pattern.literals.len(),
+            )
         };
-        key(self).cmp(&key(other)).then_with(|| self.literals.cmp(&other.literals))
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.literals.cmp(&other.literals))
     }
 }

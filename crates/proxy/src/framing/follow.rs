@@ -8,7 +8,9 @@ use super::refusal::Refusal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Before or within a head; so many of its bytes have been scanned.
-    Head { scanned: usize },
+    Head {
+        scanned: usize,
+    },
     Body(BodyFollower),
 }
 

@@ -367,10 +367,7 @@ impl<S: AsyncWrite + Unpin> Gate<S> {
             return written;
         }
         let since = *self.write_wait.get_or_insert_with(Instant::now);
-        ready!(
-            self.timer
-                .poll_deadline(cx, since + self.times.body_idle)
-        );
+        ready!(self.timer.poll_deadline(cx, since + self.times.body_idle));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

@@ -276,9 +276,11 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(digits.iter().fold(0, |number, &digit| {
-        number * 10 + u64::from(digit - b'0')
-    }))
+    Some(
+        digits
+            .iter()
+            .fold(0, |number, &digit| number * 10 + u64::from(digit - b'0')),
+    )
 }
 
 /// Whether `byte` may stand in a token (RFC 9110 section 5.6.2).
@@ -288,13 +290,15 @@ pub(super) fn is_token(byte: u8) -> bool {
 
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
-    let mut byte = 0_usize;
-    while byte < 256 {
-        table[byte] = matches!(byte as u8,
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = matches!(byte,
             b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z'
             | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.'
             | b'^' | b'_' | b'`' | b'|' | b'~');
+        if byte == u8::MAX {
+            break table;
+        }
         byte += 1;
     }
-    table
 };

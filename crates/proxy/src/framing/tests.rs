@@ -62,11 +62,26 @@ fn well_formed_streams_pass_whole() {
         ("GET / HTTP/1.0\r\n\r\n", 1),
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 1),
         ("GET http://a/x HTTP/1.1\r\nHost: a\r\n\r\n", 1),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\nHost: a\r\n\r\n", 2),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 2),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 2),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nA;x=\"y\"\r\n0123456789\r\n00\r\nx-sum: 1\r\ny:\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 2),
-        ("M-SEARCH / HTTP/1.1\r\nHost:a\r\nx:\t\u{e9} \r\nempty:\r\n\r\n", 1),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            2,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            2,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            2,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nA;x=\"y\"\r\n0123456789\r\n00\r\nx-sum: 1\r\ny:\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            2,
+        ),
+        (
+            "M-SEARCH / HTTP/1.1\r\nHost:a\r\nx:\t\u{e9} \r\nempty:\r\n\r\n",
+            1,
+        ),
     ] {
         assert_eq!(
             follow(stream.as_bytes(), &[]),
@@ -86,10 +101,22 @@ fn every_ambiguity_is_refused_by_name() {
     let many = post(&["x: y"; 20].join("\r\n"));
     let digits = format!("Content-Length: {}", "9".repeat(19));
     for (stream, expected) in [
-        (post("Content-Length: 5\r\nTransfer-Encoding: chunked"), Refusal::LengthAndChunked),
-        (post("Transfer-Encoding: chunked\r\nContent-Length: 5"), Refusal::LengthAndChunked),
-        (post("Content-Length: 5\r\nContent-Length: 5"), Refusal::ContentLengthRepeated),
-        (post("Content-Length: 5\r\ncontent-length: 6"), Refusal::ContentLengthRepeated),
+        (
+            post("Content-Length: 5\r\nTransfer-Encoding: chunked"),
+            Refusal::LengthAndChunked,
+        ),
+        (
+            post("Transfer-Encoding: chunked\r\nContent-Length: 5"),
+            Refusal::LengthAndChunked,
+        ),
+        (
+            post("Content-Length: 5\r\nContent-Length: 5"),
+            Refusal::ContentLengthRepeated,
+        ),
+        (
+            post("Content-Length: 5\r\ncontent-length: 6"),
+            Refusal::ContentLengthRepeated,
+        ),
         (post("Content-Length: 5, 5"), Refusal::ContentLength),
         (post("Content-Length: +5"), Refusal::ContentLength),
         (post("Content-Length: -5"), Refusal::ContentLength),
@@ -97,14 +124,35 @@ fn every_ambiguity_is_refused_by_name() {
         (post("Content-Length: 5 5"), Refusal::ContentLength),
         (post("Content-Length:"), Refusal::ContentLength),
         (post(&digits), Refusal::ContentLength),
-        (post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), Refusal::TransferEncoding),
-        (post("Transfer-Encoding: chunked, chunked"), Refusal::TransferEncoding),
-        (post("Transfer-Encoding: gzip, chunked"), Refusal::TransferEncoding),
-        (post("Transfer-Encoding: identity"), Refusal::TransferEncoding),
+        (
+            post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+            Refusal::TransferEncoding,
+        ),
+        (
+            post("Transfer-Encoding: chunked, chunked"),
+            Refusal::TransferEncoding,
+        ),
+        (
+            post("Transfer-Encoding: gzip, chunked"),
+            Refusal::TransferEncoding,
+        ),
+        (
+            post("Transfer-Encoding: identity"),
+            Refusal::TransferEncoding,
+        ),
         (post("Transfer-Encoding:"), Refusal::TransferEncoding),
-        (post("Transfer-Encoding: \"chunked\""), Refusal::TransferEncoding),
-        (post("Transfer-Encoding: chunked;q=1"), Refusal::TransferEncoding),
-        ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".into(), Refusal::TransferEncodingVersion),
+        (
+            post("Transfer-Encoding: \"chunked\""),
+            Refusal::TransferEncoding,
+        ),
+        (
+            post("Transfer-Encoding: chunked;q=1"),
+            Refusal::TransferEncoding,
+        ),
+        (
+            "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".into(),
+            Refusal::TransferEncodingVersion,
+        ),
         (post("Transfer-Encoding : chunked"), Refusal::FieldName),
         (post("X : y"), Refusal::FieldName),
         (post(": y"), Refusal::FieldName),
@@ -118,29 +166,71 @@ fn every_ambiguity_is_refused_by_name() {
         ("GET / HTTP/1.1\nHost: a\n\n".into(), Refusal::BareLf),
         ("GET / HTTP/1.1\r\nHost: a\n\r\n".into(), Refusal::BareLf),
         ("GET / HTTP/1.1\r\nHost: a\r\n\n".into(), Refusal::BareLf),
-        ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::LeadingWhitespace),
-        ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::LeadingWhitespace),
-        (" GET / HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::LeadingWhitespace),
-        ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::RequestLine),
-        ("GET /  HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::RequestLine),
-        ("GET / HTTP/1.1 \r\nHost: a\r\n\r\n".into(), Refusal::RequestLine),
-        ("GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::RequestLine),
+        (
+            "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::LeadingWhitespace,
+        ),
+        (
+            "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::LeadingWhitespace,
+        ),
+        (
+            " GET / HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::LeadingWhitespace,
+        ),
+        (
+            "GET  / HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::RequestLine,
+        ),
+        (
+            "GET /  HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::RequestLine,
+        ),
+        (
+            "GET / HTTP/1.1 \r\nHost: a\r\n\r\n".into(),
+            Refusal::RequestLine,
+        ),
+        (
+            "GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::RequestLine,
+        ),
         ("GET /\r\n\r\n".into(), Refusal::RequestLine),
-        ("GET / http/1.1\r\nHost: a\r\n\r\n".into(), Refusal::RequestLine),
-        ("GET / HTTP/1.10\r\nHost: a\r\n\r\n".into(), Refusal::RequestLine),
+        (
+            "GET / http/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::RequestLine,
+        ),
+        (
+            "GET / HTTP/1.10\r\nHost: a\r\n\r\n".into(),
+            Refusal::RequestLine,
+        ),
         ("GET / HTTP/1.2\r\nHost: a\r\n\r\n".into(), Refusal::Version),
         ("GET / HTTP/0.9\r\nHost: a\r\n\r\n".into(), Refusal::Version),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), Refusal::Version),
         ("G(T / HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::Method),
-        ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::Connect),
+        (
+            "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::Connect,
+        ),
         ("GET * HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::Target),
         ("GET x HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::Target),
-        ("GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::Target),
-        ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::Target),
-        ("GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n".into(), Refusal::Target),
+        (
+            "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::Target,
+        ),
+        (
+            "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::Target,
+        ),
+        (
+            "GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n".into(),
+            Refusal::Target,
+        ),
         ("GET / HTTP/1.1\r\n\r\n".into(), Refusal::HostMissing),
         (post("host: b"), Refusal::HostRepeated),
-        ("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n".into(), Refusal::HostRepeated),
+        (
+            "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n".into(),
+            Refusal::HostRepeated,
+        ),
         (long, Refusal::HeadTooLong),
         (many, Refusal::TooManyFields),
         (chunk("g\r\n"), Refusal::Chunk),

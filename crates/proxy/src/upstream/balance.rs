@@ -53,9 +53,8 @@ pub(crate) fn choose<'a>(
     if let [only] = endpoints {
         return Some(only).filter(open);
     }
-    let good = |endpoint: &&Arc<WorkerEndpoint>| {
-        open(endpoint) && !endpoint.origin.health.is_ejected(now)
-    };
+    let good =
+        |endpoint: &&Arc<WorkerEndpoint>| open(endpoint) && !endpoint.origin.health.is_ejected(now);
     if endpoints.len() > COMPARE_ALL_MAX {
         let one = &endpoints[draws.next(endpoints.len())];
         let two = &endpoints[draws.next(endpoints.len())];

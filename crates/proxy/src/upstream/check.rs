@@ -45,7 +45,11 @@ async fn check_all(origin: &Origin, check: &HealthCheck) {
             let healthy = tokio::time::timeout(check.timeout, asked).await == Ok(true);
             let (down, up) = (check.unhealthy_after, check.healthy_after);
             if endpoint.health.checked(healthy, down, up) {
-                tracing::warn!(endpoint = endpoint.url(), healthy, "an endpoint changed its health");
+                tracing::warn!(
+                    endpoint = endpoint.url(),
+                    healthy,
+                    "an endpoint changed its health"
+                );
             }
         });
     }
@@ -63,9 +67,7 @@ async fn ask(endpoint: &OriginEndpoint, path: &str, http2: bool, limit: Duration
         return false;
     };
     let answer: hyper::Result<Response<Incoming>> = if http2 {
-        let Ok((mut handle, connection)) =
-            http2::handshake(TokioExecutor::new(), io).await
-        else {
+        let Ok((mut handle, connection)) = http2::handshake(TokioExecutor::new(), io).await else {
             return false;
         };
         // Both halves end together, at the latest with the caller's timeout.

@@ -17,12 +17,12 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use tokio::time::Instant;
 
-use super::{Upstreams, address};
 use super::balance::{Tried, choose};
 use super::connect::connect;
 use super::fault::OriginFault;
 use super::h1::H1Conn;
 use super::worker_endpoint::{Lease, WorkerEndpoint};
+use super::{Upstreams, address};
 use crate::request_body::{RequestBody, UploadProgress};
 use crate::timer::LazyTimer;
 
@@ -80,7 +80,10 @@ pub(crate) async fn send(
         };
         let (sent, reused, saved);
         if http2 {
-            let connected = endpoint.h2.get(&endpoint.origin, config.connect_timeout).await;
+            let connected = endpoint
+                .h2
+                .get(&endpoint.origin, config.connect_timeout)
+                .await;
             let Ok((mut handle, standing)) = connected.map_err(|error| fault = refused(&error))
             else {
                 health.failed(StdInstant::now());

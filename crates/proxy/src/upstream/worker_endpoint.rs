@@ -22,6 +22,10 @@ pub(crate) struct WorkerEndpoint {
     pub(crate) origin: Arc<OriginEndpoint>,
     pub(crate) index: usize,
     idle_max: usize,
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection is moved in and out for every request; the box makes that a word"
+    )]
     idle: Mutex<Vec<Box<H1Conn>>>,
     pub(crate) h2: H2Slot,
     in_flight: AtomicU32,
@@ -51,12 +55,6 @@ impl WorkerEndpoint {
     /// Requests in flight from this worker.
     pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight.load(Relaxed)
-    }
-
-    /// Idle connections kept.
-    #[cfg(test)]
-    pub(crate) fn idle_count(&self) -> usize {
-        self.idle.lock().len()
     }
 
     /// The most recently used idle connection that still stands.

@@ -57,7 +57,9 @@ impl Client {
 
     /// The next answer; panics at the end of the stream.
     pub(crate) async fn answer(&mut self) -> Answer {
-        self.next_answer(false).await.expect("an answer before the end")
+        self.next_answer(false)
+            .await
+            .expect("an answer before the end")
     }
 
     /// The next answer's head alone.
@@ -73,7 +75,9 @@ impl Client {
 
     /// The answer to a HEAD request.
     pub(crate) async fn answer_to_head(&mut self) -> Answer {
-        self.next_answer(true).await.expect("an answer before the end")
+        self.next_answer(true)
+            .await
+            .expect("an answer before the end")
     }
 
     /// The next answer, or `None` at the end of the stream.
@@ -158,7 +162,8 @@ impl Client {
 
     /// Whether the connection still serves requests.
     pub(crate) async fn is_open(&mut self) -> bool {
-        self.send("GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n").await;
+        self.send("GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n")
+            .await;
         self.next_answer(false)
             .await
             .is_some_and(|answer| answer.status == 200)
@@ -170,7 +175,10 @@ pub(crate) async fn ask(address: SocketAddr, request: &str) -> Answer {
     let mut client = Client::connect(address).await;
     client.send(request).await;
     let to_head = request.starts_with("HEAD ");
-    client.next_answer(to_head).await.expect("an answer before the end")
+    client
+        .next_answer(to_head)
+        .await
+        .expect("an answer before the end")
 }
 
 fn status(head: &str) -> u16 {

@@ -25,7 +25,9 @@ async fn requests_in_flight_finish_and_idle_connections_close() {
             let mut scratch = [0; 4096];
             let _ = stream.read(&mut scratch).unwrap();
             gate.lock().unwrap().recv().unwrap();
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                .unwrap();
         }
     });
     let mut gateway = Gateway::before(address, "");
@@ -38,12 +40,17 @@ async fn requests_in_flight_finish_and_idle_connections_close() {
     gateway.drain();
     assert_eq!(idle.end().await, b"", "an idle connection closes at once");
     eventually("the listener to close", || {
-        std::net::TcpStream::connect(gateway.address).err().map(|_| ())
+        std::net::TcpStream::connect(gateway.address)
+            .err()
+            .map(|_| ())
     })
     .await;
     go.send(()).unwrap();
     let answer = busy.answer().await;
-    assert_eq!((answer.status, answer.field("connection")), (200, Some("close")));
+    assert_eq!(
+        (answer.status, answer.field("connection")),
+        (200, Some("close"))
+    );
     assert_eq!(busy.end().await, b"");
     gateway.join();
     origin.join().unwrap();
@@ -90,7 +97,10 @@ async fn what_does_not_end_is_cut_when_the_time_is_up() {
     let mut gateway = Gateway::before(origin.address, "timeouts: {drain: 100ms}");
     let mut client = Client::connect(gateway.address).await;
     client.send(GET).await;
-    eventually("the request", || (!origin.received().is_empty()).then_some(())).await;
+    eventually("the request", || {
+        (!origin.received().is_empty()).then_some(())
+    })
+    .await;
     let start = Instant::now();
     gateway.drain();
     assert_eq!(client.end().await, b"");

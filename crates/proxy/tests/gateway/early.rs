@@ -21,13 +21,22 @@ async fn case_108_a_small_body_is_drained_and_the_next_request_is_its_own() {
     let (gateway, origin) = exhausted("").await;
     let mut client = Client::connect(gateway.address).await;
     let body = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
-    let post = format!("POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    client.send(format!("{post}GET /next HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+    let post = format!(
+        "POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client
+        .send(format!("{post}GET /next HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .await;
     let answer = client.answer().await;
     assert_eq!(answer.status, 429);
     assert!(answer.field("retry-after").is_some());
     assert_eq!(client.answer().await.status, 200);
-    let lines: Vec<_> = origin.received().iter().map(|got| got.line().to_owned()).collect();
+    let lines: Vec<_> = origin
+        .received()
+        .iter()
+        .map(|got| got.line().to_owned())
+        .collect();
     assert_eq!(lines[1..], ["GET /next HTTP/1.1"]);
 }
 
@@ -35,12 +44,16 @@ async fn case_108_a_small_body_is_drained_and_the_next_request_is_its_own() {
 async fn case_108_a_body_still_coming_is_drained_after_the_answer() {
     let (gateway, origin) = exhausted("").await;
     let mut client = Client::connect(gateway.address).await;
-    client.send("POST /limited HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    client
+        .send("POST /limited HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
     // The answer does not wait for the body.
     assert_eq!(client.answer().await.status, 429);
     let line = "GET /smuggled HTTP/1.1\r\n\r\n";
     client.send(format!("{:x}\r\n{line}\r\n", line.len())).await;
-    client.send("0\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    client
+        .send("0\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
     assert_eq!(client.answer().await.status, 200);
     assert_eq!(origin.received().len(), 2);
     assert_eq!(origin.received()[1].line(), "GET /next HTTP/1.1");
@@ -50,10 +63,17 @@ async fn case_108_a_body_still_coming_is_drained_after_the_answer() {
 async fn case_108_a_large_body_closes_the_connection() {
     let (gateway, origin) = exhausted("").await;
     let mut client = Client::connect(gateway.address).await;
-    client.send("POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").await;
+    client
+        .send("POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        .await;
     let answer = client.answer().await;
-    assert_eq!((answer.status, answer.field("connection")), (429, Some("close")));
-    client.send("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100)).await;
+    assert_eq!(
+        (answer.status, answer.field("connection")),
+        (429, Some("close"))
+    );
+    client
+        .send("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100))
+        .await;
     assert_eq!(client.end().await, b"");
     assert_eq!(origin.received().len(), 1);
 }
@@ -62,7 +82,9 @@ async fn case_108_a_large_body_closes_the_connection() {
 async fn case_108_an_endless_chunked_body_is_cut_off_and_the_answer_arrives() {
     let (gateway, _origin) = exhausted("").await;
     let mut client = Client::connect(gateway.address).await;
-    client.send("POST /limited HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    client
+        .send("POST /limited HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     // Four chunks of 64 KiB are drained, then the connection closes under the fifth.
     for _ in 0..6 {
@@ -80,7 +102,10 @@ async fn case_109_a_denied_expectation_gets_the_final_answer_only() {
         .send("POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         .await;
     let answer = client.answer().await;
-    assert_eq!((answer.status, answer.field("connection")), (429, Some("close")));
+    assert_eq!(
+        (answer.status, answer.field("connection")),
+        (429, Some("close"))
+    );
     assert_eq!(client.end().await, b"");
 }
 
@@ -97,7 +122,10 @@ async fn a_granted_expectation_gets_100_and_then_the_answer() {
     assert_eq!(client.answer().await.status, 200);
     assert!(client.is_open().await);
     let got = &origin.received()[0];
-    assert_eq!((got.body.as_slice(), got.field("expect")), (&b"hello"[..], None));
+    assert_eq!(
+        (got.body.as_slice(), got.field("expect")),
+        (&b"hello"[..], None)
+    );
 }
 
 #[tokio::test]
@@ -105,12 +133,20 @@ async fn a_body_announced_too_large_is_413_at_once() {
     let origin = Origin::start().await;
     let gateway = Gateway::before(origin.address, "sizes: {body: 1KiB}");
     let mut client = Client::connect(gateway.address).await;
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n").await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n")
+        .await;
     let answer = client.answer().await;
-    assert_eq!((answer.status, answer.field("connection")), (413, Some("close")));
+    assert_eq!(
+        (answer.status, answer.field("connection")),
+        (413, Some("close"))
+    );
     assert_eq!(client.end().await, b"");
     assert_eq!(origin.connections(), 0);
-    let exact = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1024\r\n\r\n{}", "x".repeat(1024));
+    let exact = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1024\r\n\r\n{}",
+        "x".repeat(1024)
+    );
     assert_eq!(ask(gateway.address, &exact).await.status, 200);
 }
 
@@ -119,8 +155,12 @@ async fn a_body_that_grows_too_large_is_413_in_mid_stream() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gateway = Gateway::before(listener.local_addr().unwrap(), "sizes: {body: 1KiB}");
     let mut client = Client::connect(gateway.address).await;
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
-    client.send(format!("400\r\n{}\r\n", "x".repeat(1024))).await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
+    client
+        .send(format!("400\r\n{}\r\n", "x".repeat(1024)))
+        .await;
     let (mut upstream, _) = within("a connection", listener.accept()).await.unwrap();
     client.send("1\r\nx\r\n0\r\n\r\n").await;
     assert_eq!(client.answer().await.status, 413);
@@ -136,11 +176,15 @@ async fn a_refused_request_without_a_body_keeps_the_connection() {
     let (gateway, _origin) = exhausted("").await;
     let mut client = Client::connect(gateway.address).await;
     for _ in 0..3 {
-        client.send("POST /limited HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        client
+            .send("POST /limited HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await;
         let answer = client.answer().await;
         assert_eq!((answer.status, answer.field("connection")), (429, None));
     }
-    client.send("GET /rate_limit HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    client
+        .send("GET /rate_limit HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
     let answer = client.answer().await;
     assert_eq!(answer.field("content-type"), Some("application/json"));
     assert!(client.is_open().await);

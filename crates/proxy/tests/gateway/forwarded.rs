@@ -18,7 +18,15 @@ async fn connection_fields_stay_behind_and_the_rest_passes() {
     assert_eq!(answer.status, 200);
     let got = &origin.received()[0];
     assert_eq!(got.line(), "GET /x?q=%2F HTTP/1.1");
-    for gone in ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade", "x-hop", "te"] {
+    for gone in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "upgrade",
+        "x-hop",
+        "te",
+    ] {
         assert_eq!(got.field(gone), None, "{gone}");
     }
     assert_eq!(got.fields("host"), ["a.example"]);
@@ -49,8 +57,16 @@ async fn case_051_and_045_claims_of_identity_and_network_are_stripped() {
     assert_eq!(got.fields("x-forwarded-proto"), ["http"]);
     assert_eq!(got.fields("x-tollgate-plan"), ["anonymous"]);
     for gone in [
-        "x_forwarded_for", "forwarded", "x-real-ip", "x-original-url", "x-rewrite-url", "x-tollgate-subject",
-        "x_tollgate_user", "ratelimit", "x-ratelimit-user-id", "x-forwarded-port",
+        "x_forwarded_for",
+        "forwarded",
+        "x-real-ip",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-tollgate-subject",
+        "x_tollgate_user",
+        "ratelimit",
+        "x-ratelimit-user-id",
+        "x-forwarded-port",
     ] {
         assert_eq!(got.field(gone), None, "{gone}");
     }
@@ -71,7 +87,10 @@ async fn case_046_a_trusted_proxy_is_believed_and_lengthened() {
     )
     .await;
     let got = &origin.received()[0];
-    assert_eq!(got.fields("x-forwarded-for"), ["9.9.9.9, 1.2.3.4, 127.0.0.1"]);
+    assert_eq!(
+        got.fields("x-forwarded-for"),
+        ["9.9.9.9, 1.2.3.4, 127.0.0.1"]
+    );
     assert_eq!(got.fields("x-forwarded-proto"), ["https"]);
     assert_eq!(got.fields("x-request-id"), ["given-1"]);
     assert_eq!(got.fields("via"), ["1.1 edge, 1.1 tollgate"]);
@@ -116,7 +135,11 @@ async fn case_067_hosts_become_one_spelling() {
         ("/", "[::1]:80", "[::1]"),
     ] {
         let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-        assert_eq!(ask(gateway.address, &request).await.status, 200, "{request:?}");
+        assert_eq!(
+            ask(gateway.address, &request).await.status,
+            200,
+            "{request:?}"
+        );
         let got = origin.received().pop().unwrap();
         assert_eq!(got.fields("host"), [expected], "{request:?}");
         assert_eq!(got.line(), "GET / HTTP/1.1");
@@ -149,13 +172,18 @@ async fn http_10_gets_an_answer_and_the_end_of_the_connection() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "ok"));
     assert_eq!(answer.field("transfer-encoding"), None);
     assert_eq!(origin.received()[0].line(), "GET / HTTP/1.1");
-    assert_eq!(origin.received()[0].field("host"), Some(origin.address.to_string().as_str()));
+    assert_eq!(
+        origin.received()[0].field("host"),
+        Some(origin.address.to_string().as_str())
+    );
 }
 
 #[tokio::test]
 async fn head_and_options_and_bodiless_statuses() {
     let origin = Origin::answering(|request| match request.line() {
-        line if line.starts_with("HEAD") => Reply::send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"),
+        line if line.starts_with("HEAD") => {
+            Reply::send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")
+        }
         "GET /304 HTTP/1.1" => Reply::send("HTTP/1.1 304 Not Modified\r\netag: x\r\n\r\n"),
         "GET /204 HTTP/1.1" => Reply::send("HTTP/1.1 204 No Content\r\n\r\n"),
         _ => Reply::ok(),
@@ -167,12 +195,17 @@ async fn head_and_options_and_bodiless_statuses() {
     let answer = client.answer_to_head().await;
     assert_eq!(answer.field("content-length"), Some("9"));
     for (target, status) in [("/304", 304), ("/204", 204)] {
-        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        client
+            .send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
+            .await;
         assert_eq!(client.answer().await.status, status);
     }
     client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(client.answer().await.status, 200);
-    assert_eq!(origin.received().last().unwrap().line(), "OPTIONS * HTTP/1.1");
+    assert_eq!(
+        origin.received().last().unwrap().line(),
+        "OPTIONS * HTTP/1.1"
+    );
     assert!(client.is_open().await);
     assert_eq!(origin.connections(), 1, "all of it on one connection");
 }

@@ -91,7 +91,12 @@ impl<'a> Setup<'a> {
     }
 
     pub(crate) fn text(&self) -> String {
-        let Setup { origin, identity, policy, .. } = self;
+        let Setup {
+            origin,
+            identity,
+            policy,
+            ..
+        } = self;
         format!("{POLICY}\nidentity: {identity}\norigin: {origin}\n{policy}\n")
     }
 }
@@ -104,11 +109,20 @@ impl Gateway {
 
     pub(crate) fn start(setup: Setup<'_>) -> Gateway {
         let policy = parse(&setup.text());
-        let engine = Engine::new(policy, EngineOptions { threads: 1, ..EngineOptions::default() }).unwrap();
+        let engine = Engine::new(
+            policy,
+            EngineOptions {
+                threads: 1,
+                ..EngineOptions::default()
+            },
+        )
+        .unwrap();
         let recorder = Arc::new(Recorder::default());
         let observer = Arc::clone(&recorder) as Arc<dyn Observer>;
         let shared = Shared::new(engine, observer, setup.options).unwrap();
-        let socket = bind_reuseport(([127, 0, 0, 1], 0).into(), 1).unwrap().remove(0);
+        let socket = bind_reuseport(([127, 0, 0, 1], 0).into(), 1)
+            .unwrap()
+            .remove(0);
         let address = socket.local_addr().unwrap();
         let drain = CancellationToken::new();
         let listeners = vec![WorkerListener {
@@ -174,7 +188,10 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T
         if let Some(found) = look() {
             return found;
         }
-        assert!(tokio::time::Instant::now() < deadline, "no end to waiting for {what}");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "no end to waiting for {what}"
+        );
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -8,14 +8,17 @@
 )]
 
 mod client;
+mod drain;
+mod early;
+mod forwarded;
+mod grpc;
+mod h2;
 mod harness;
 mod origin;
-mod refused;
-mod forwarded;
 mod paths;
-mod early;
-mod streams;
 mod pool;
+mod refused;
+mod streams;
 mod timeouts;
-mod drain;
+mod tls;
 mod upgrade;

@@ -82,7 +82,10 @@ impl Origin {
             received: Arc::default(),
             connections: Arc::default(),
         };
-        let (received, connections) = (Arc::clone(&origin.received), Arc::clone(&origin.connections));
+        let (received, connections) = (
+            Arc::clone(&origin.received),
+            Arc::clone(&origin.connections),
+        );
         let reply = Arc::new(reply);
         tokio::spawn(async move {
             loop {
@@ -177,7 +180,8 @@ fn last_chunk(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let line = at + find(&bytes[at..], b"\r\n")?;
-        let size = usize::from_str_radix(std::str::from_utf8(&bytes[at..line]).unwrap(), 16).unwrap();
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&bytes[at..line]).unwrap(), 16).unwrap();
         if size == 0 {
             return Some(line + find(&bytes[line..], b"\r\n\r\n")? + 4);
         }

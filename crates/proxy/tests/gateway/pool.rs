@@ -17,7 +17,10 @@ async fn nobody() -> std::net::SocketAddr {
 }
 
 fn several(origins: &[std::net::SocketAddr]) -> String {
-    let urls: Vec<_> = origins.iter().map(|origin| format!("\"http://{origin}\"")).collect();
+    let urls: Vec<_> = origins
+        .iter()
+        .map(|origin| format!("\"http://{origin}\""))
+        .collect();
     format!("[{}]", urls.join(", "))
 }
 
@@ -34,7 +37,9 @@ async fn requests_of_different_clients_share_connections() {
 #[tokio::test]
 async fn an_origin_that_closes_after_each_answer_is_connected_anew() {
     let origin = Origin::answering(|_| {
-        Reply::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok".to_vec())
+        Reply::SendAndClose(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok".to_vec(),
+        )
     })
     .await;
     let gateway = Gateway::before(origin.address, "");
@@ -60,10 +65,21 @@ async fn a_get_on_a_kept_connection_that_breaks_is_sent_once_more() {
     let origin = Origin::answering(second_hangs_up).await;
     let gateway = Gateway::before(origin.address, "");
     assert_eq!(ask(gateway.address, GET).await.status, 200);
-    assert_eq!(ask(gateway.address, "GET /again HTTP/1.1\r\nHost: a\r\nx: y\r\n\r\n").await.status, 200);
+    assert_eq!(
+        ask(
+            gateway.address,
+            "GET /again HTTP/1.1\r\nHost: a\r\nx: y\r\n\r\n"
+        )
+        .await
+        .status,
+        200
+    );
     let received = origin.received();
     assert_eq!(received.len(), 3);
-    assert_eq!(received[1].head, received[2].head, "the same head both times");
+    assert_eq!(
+        received[1].head, received[2].head,
+        "the same head both times"
+    );
 }
 
 #[tokio::test]
@@ -76,7 +92,11 @@ async fn what_is_not_idempotent_or_has_a_body_is_never_sent_twice() {
         let origin = Origin::answering(second_hangs_up).await;
         let gateway = Gateway::before(origin.address, "");
         assert_eq!(ask(gateway.address, GET).await.status, 200);
-        assert_eq!(ask(gateway.address, request).await.status, 502, "{request:?}");
+        assert_eq!(
+            ask(gateway.address, request).await.status,
+            502,
+            "{request:?}"
+        );
         assert_eq!(origin.received().len(), 2, "{request:?}");
     }
 }
@@ -164,14 +184,19 @@ async fn health_checks_take_an_endpoint_out_and_bring_it_back() {
     let checks = tokio::spawn(tollgate_proxy::check_health(Arc::clone(&gateway.shared)));
     let usable = |wanted: bool| {
         let shared = Arc::clone(&gateway.shared);
-        eventually("a change of health", move || (shared.endpoints()[0].1 == wanted).then_some(()))
+        eventually("a change of health", move || {
+            (shared.endpoints()[0].1 == wanted).then_some(())
+        })
     };
     usable(true).await;
     assert_eq!(ask(gateway.address, GET).await.status, 200);
     healthy.store(0, Relaxed);
     usable(false).await;
     let answer = ask(gateway.address, GET).await;
-    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("5")));
+    assert_eq!(
+        (answer.status, answer.field("retry-after")),
+        (503, Some("5"))
+    );
     healthy.store(1, Relaxed);
     usable(true).await;
     assert_eq!(ask(gateway.address, GET).await.status, 200);
@@ -206,7 +231,10 @@ async fn a_slow_answer_is_504_and_its_connection_is_not_kept() {
     })
     .await;
     let gateway = Gateway::start(Setup {
-        origin: format!("{{urls: \"http://{}\", response_timeout: 50ms}}", origin.address),
+        origin: format!(
+            "{{urls: \"http://{}\", response_timeout: 50ms}}",
+            origin.address
+        ),
         ..Setup::before(origin.address, "")
     });
     let start = tokio::time::Instant::now();

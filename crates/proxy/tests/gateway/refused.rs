@@ -23,7 +23,11 @@ async fn refused(cases: &[(&str, u16)]) {
         assert_eq!(answer.field("connection"), Some("close"), "{request:?}");
         assert_eq!(client.end().await, b"", "{request:?}");
     }
-    let lines: Vec<_> = origin.received().iter().map(|got| got.line().to_owned()).collect();
+    let lines: Vec<_> = origin
+        .received()
+        .iter()
+        .map(|got| got.line().to_owned())
+        .collect();
     assert_eq!(lines, [""; 0]);
 }
 
@@ -55,22 +59,56 @@ async fn case_106_desync_classes_give_no_second_request() {
     let mut cases = Vec::new();
     // Spellings of Transfer-Encoding by which two servers may be made to differ.
     for te in [
-        "Transfer-Encoding: xchunked", "Transfer-Encoding : chunked", "Transfer-Encoding:\u{b}chunked",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: x", "Transfer-Encoding: x\r\nTransfer-Encoding: chunked",
-        " Transfer-Encoding: chunked", "X: X\nTransfer-Encoding: chunked", "Transfer-Encoding\r\n : chunked",
-        "Transfer-Encoding: \"chunked\"", "Transfer-Encoding: chunked;", "Transfer-Encoding:\0chunked",
-        "Transfer-Encoding: 'chunked'", "Transfer-Encoding: CHUNKED, identity", "Transfer-Encoding: \u{ff}chunked",
-        "X: a\rTransfer-Encoding: chunked", "transfer-encoding: chunked\r", "Transfer\u{0}Encoding: chunked",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding:\u{b}chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: x",
+        "Transfer-Encoding: x\r\nTransfer-Encoding: chunked",
+        " Transfer-Encoding: chunked",
+        "X: X\nTransfer-Encoding: chunked",
+        "Transfer-Encoding\r\n : chunked",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding: chunked;",
+        "Transfer-Encoding:\0chunked",
+        "Transfer-Encoding: 'chunked'",
+        "Transfer-Encoding: CHUNKED, identity",
+        "Transfer-Encoding: \u{ff}chunked",
+        "X: a\rTransfer-Encoding: chunked",
+        "transfer-encoding: chunked\r",
+        "Transfer\u{0}Encoding: chunked",
     ] {
         cases.push(format!(
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n{te}\r\n\r\n0\r\n\r\n"
         ));
-        cases.push(format!("POST / HTTP/1.1\r\nHost: a\r\n{te}\r\n\r\n0\r\n\r\n"));
+        cases.push(format!(
+            "POST / HTTP/1.1\r\nHost: a\r\n{te}\r\n\r\n0\r\n\r\n"
+        ));
     }
-    for length in ["", " ", "5,5", "5 6", "0x5", "5.0", "-0", "1e1", "\u{ff}5", "5;", "00000000000000000000005"] {
-        cases.push(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\nhello"));
+    for length in [
+        "",
+        " ",
+        "5,5",
+        "5 6",
+        "0x5",
+        "5.0",
+        "-0",
+        "1e1",
+        "\u{ff}5",
+        "5;",
+        "00000000000000000000005",
+    ] {
+        cases.push(format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\nhello"
+        ));
     }
-    for line in ["GET /a b HTTP/1.1", "GET / HTTP/1.1 x", "GET /\tHTTP/1.1", "GET", "/ HTTP/1.1", "GET / HTTP/ 1.1"] {
+    for line in [
+        "GET /a b HTTP/1.1",
+        "GET / HTTP/1.1 x",
+        "GET /\tHTTP/1.1",
+        "GET",
+        "/ HTTP/1.1",
+        "GET / HTTP/ 1.1",
+    ] {
         cases.push(format!("{line}\r\nHost: a\r\n\r\n"));
     }
     let cases: Vec<_> = cases.iter().map(|case| (case.as_str(), 400)).collect();
@@ -93,7 +131,9 @@ async fn case_107_a_body_without_a_length_is_the_next_request() {
     let origin = Origin::start().await;
     let gateway = Gateway::before(origin.address, "");
     let mut client = Client::connect(gateway.address).await;
-    client.send("POST / HTTP/1.1\r\nHost: a\r\n\r\nnot a request\r\n\r\n").await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\n\r\nnot a request\r\n\r\n")
+        .await;
     assert_eq!(client.answer().await.status, 200);
     assert_eq!(client.answer().await.status, 400);
     assert_eq!(client.end().await, b"");
@@ -119,15 +159,26 @@ async fn case_115_oversize_and_malformed_heads() {
         (head("x\0y: a\r\n"), 400),
         (head(": a\r\n"), 400),
     ];
-    let cases: Vec<_> = cases.iter().map(|(case, status)| (case.as_str(), *status)).collect();
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(case, status)| (case.as_str(), *status))
+        .collect();
     refused(&cases).await;
 }
 
 #[tokio::test]
 async fn case_052_connection_cannot_nominate_what_we_rely_on() {
     let names = [
-        "authorization", "cookie", "content-length", "transfer-encoding", "x-forwarded-proto",
-        "X_Forwarded_For", "x_tollgate_user", "RateLimit", "forwarded", "x-request-id",
+        "authorization",
+        "cookie",
+        "content-length",
+        "transfer-encoding",
+        "x-forwarded-proto",
+        "X_Forwarded_For",
+        "x_tollgate_user",
+        "RateLimit",
+        "forwarded",
+        "x-request-id",
     ];
     let cases: Vec<_> = names
         .iter()
@@ -159,7 +210,9 @@ async fn trace_is_not_offered_and_the_connection_goes_on() {
     let origin = Origin::start().await;
     let gateway = Gateway::before(origin.address, "");
     let mut client = Client::connect(gateway.address).await;
-    client.send("TRACE / HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n").await;
+    client
+        .send("TRACE / HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n")
+        .await;
     let answer = client.answer().await;
     assert_eq!(answer.status, 405);
     assert!(!answer.text().contains("secret"));
@@ -178,7 +231,10 @@ async fn earlier_pipelined_requests_are_answered_before_the_refusal() {
     assert_eq!(client.answer().await.status, 200);
     let answer = client.answer().await;
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.field("content-type"), Some("application/problem+json"));
+    assert_eq!(
+        answer.field("content-type"),
+        Some("application/problem+json")
+    );
     assert_eq!(client.end().await, b"");
     assert_eq!(origin.received().len(), 2);
     let seen = gateway.seen_after(3).await;
@@ -189,7 +245,8 @@ async fn earlier_pipelined_requests_are_answered_before_the_refusal() {
 async fn a_refusal_does_not_depend_on_how_the_bytes_arrive() {
     let origin = Origin::start().await;
     let gateway = Gateway::before(origin.address, "");
-    let bad = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let bad =
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
     let stream = format!("GET /good HTTP/1.1\r\nHost: a\r\n\r\n{bad}0\r\n\r\n{SMUGGLED}");
     for cut in (1..stream.len()).step_by(7) {
         let mut client = Client::connect(gateway.address).await;
@@ -200,7 +257,12 @@ async fn a_refusal_does_not_depend_on_how_the_bytes_arrive() {
         assert_eq!(client.answer().await.status, 400, "cut at {cut}");
         assert_eq!(client.end().await, b"", "cut at {cut}");
     }
-    assert!(origin.received().iter().all(|got| got.line() == "GET /good HTTP/1.1"));
+    assert!(
+        origin
+            .received()
+            .iter()
+            .all(|got| got.line() == "GET /good HTTP/1.1")
+    );
 }
 
 #[tokio::test]
@@ -208,7 +270,12 @@ async fn a_chunk_that_breaks_the_framing_breaks_the_request() {
     let origin = Origin::start().await;
     let gateway = Gateway::before(origin.address, "");
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-    for body in ["5\r\nhelloX\r\n", "x\r\n", "5\r\nhello\r\n-1\r\n", "0\r\nbad name: x\r\n\r\n"] {
+    for body in [
+        "5\r\nhelloX\r\n",
+        "x\r\n",
+        "5\r\nhello\r\n-1\r\n",
+        "0\r\nbad name: x\r\n\r\n",
+    ] {
         let mut client = Client::connect(gateway.address).await;
         client.send(format!("{head}{body}{SMUGGLED}")).await;
         assert_eq!(client.answer().await.status, 400, "{body:?}");

@@ -12,6 +12,7 @@ use crate::harness::{Gateway, within};
 use crate::origin::{Origin, Reply};
 
 const MIB: u64 = 1024 * 1024;
+const BLOCK_BYTES: usize = 1024 * 1024;
 
 /// An origin that gives its first connection to `serve`.
 async fn scripted<F, S>(serve: S) -> std::net::SocketAddr
@@ -45,7 +46,7 @@ async fn a_download_streams_and_a_slow_reader_holds_the_origin_back() {
         read_head(&mut stream).await;
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 64 * MIB);
         stream.write_all(head.as_bytes()).await.unwrap();
-        let block = vec![7_u8; MIB as usize];
+        let block = vec![7_u8; BLOCK_BYTES];
         for _ in 0..64 {
             stream.write_all(&block).await.unwrap();
             counter.fetch_add(MIB, Relaxed);
@@ -67,7 +68,10 @@ async fn a_download_streams_and_a_slow_reader_holds_the_origin_back() {
         read += piece.len() as u64;
     }
     let seen = gateway.seen_after(1).await;
-    assert_eq!((seen[0].ending, seen[0].response_bytes), (Ending::Complete, 64 * MIB));
+    assert_eq!(
+        (seen[0].ending, seen[0].response_bytes),
+        (Ending::Complete, 64 * MIB)
+    );
 }
 
 /// The value at which `read` stands still.
@@ -91,11 +95,14 @@ async fn an_upload_streams_and_a_slow_origin_holds_the_client_back() {
         let rest = read_head(&mut stream).await;
         gate.await.unwrap();
         let mut got = rest.len() as u64;
-        let mut block = vec![0; MIB as usize];
+        let mut block = vec![0; BLOCK_BYTES];
         while got < 64 * MIB {
             got += stream.read(&mut block).await.unwrap() as u64;
         }
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            .await
+            .unwrap();
         let _ = stream.read(&mut block).await;
     })
     .await;
@@ -105,9 +112,12 @@ async fn an_upload_streams_and_a_slow_origin_holds_the_client_back() {
     let sent = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&sent);
     let upload = tokio::spawn(async move {
-        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 64 * MIB);
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+            64 * MIB
+        );
         writer.write_all(head.as_bytes()).await.unwrap();
-        let block = vec![7_u8; MIB as usize];
+        let block = vec![7_u8; BLOCK_BYTES];
         for _ in 0..64 {
             writer.write_all(&block).await.unwrap();
             counter.fetch_add(MIB, Relaxed);
@@ -119,7 +129,9 @@ async fn an_upload_streams_and_a_slow_origin_holds_the_client_back() {
     go.send(()).unwrap();
     let _writer = within("the upload", upload).await.unwrap();
     let mut answer = vec![0; 12];
-    within("the answer", reader.read_exact(&mut answer)).await.unwrap();
+    within("the answer", reader.read_exact(&mut answer))
+        .await
+        .unwrap();
     assert_eq!(answer, b"HTTP/1.1 200");
 }
 
@@ -141,12 +153,22 @@ async fn chunks_and_trailers_pass_both_ways() {
         )
         .await;
     let answer = client.answer().await;
-    assert_eq!((answer.text().as_str(), answer.trailers.as_str()), ("hello world", "x-sum: 1\n"));
+    assert_eq!(
+        (answer.text().as_str(), answer.trailers.as_str()),
+        ("hello world", "x-sum: 1\n")
+    );
     let got = &origin.received()[0];
     assert_eq!(got.field("te"), Some("trailers"));
-    assert_eq!(String::from_utf8_lossy(&got.body), "3\r\nabc\r\n0\r\nx-in: 2\r\n\r\n");
+    assert_eq!(
+        String::from_utf8_lossy(&got.body),
+        "3\r\nabc\r\n0\r\nx-in: 2\r\n\r\n"
+    );
     assert!(client.is_open().await);
-    assert_eq!(origin.connections(), 1, "the connection is kept after a chunked answer");
+    assert_eq!(
+        origin.connections(),
+        1,
+        "the connection is kept after a chunked answer"
+    );
 }
 
 #[tokio::test]
@@ -164,7 +186,10 @@ async fn case_116_an_origin_that_resets_or_hangs_up_is_502() {
         let gateway = Gateway::before(address, "");
         let answer = ask(gateway.address, "POST / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert_eq!(answer.status, 502, "script {script}");
-        assert_eq!(answer.field("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            answer.field("content-type"),
+            Some("application/problem+json")
+        );
         let seen = gateway.seen_after(1).await;
         assert_eq!(seen[0].fault, Some("origin_broken"), "script {script}");
     }
@@ -195,9 +220,16 @@ async fn case_116_a_body_that_breaks_off_breaks_the_clients_too() {
     let mut client = Client::connect(gateway.address).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(client.head().await.status, 200);
-    assert_eq!(client.end().await, b"half", "cut short, never padded or closed clean");
+    assert_eq!(
+        client.end().await,
+        b"half",
+        "cut short, never padded or closed clean"
+    );
     let seen = gateway.seen_after(1).await;
-    assert_eq!((seen[0].status, seen[0].ending), (200, Ending::OriginAborted));
+    assert_eq!(
+        (seen[0].status, seen[0].ending),
+        (200, Ending::OriginAborted)
+    );
 }
 
 #[tokio::test]
@@ -206,10 +238,16 @@ async fn case_116_a_client_that_leaves_is_recorded_as_gone() {
     let gateway = Gateway::before(origin.address, "");
     let mut client = Client::connect(gateway.address).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    crate::harness::eventually("the request", || (!origin.received().is_empty()).then_some(())).await;
+    crate::harness::eventually("the request", || {
+        (!origin.received().is_empty()).then_some(())
+    })
+    .await;
     drop(client);
     let seen = gateway.seen_after(1).await;
-    assert_eq!((seen[0].status, seen[0].ending), (499, Ending::ClientAborted));
+    assert_eq!(
+        (seen[0].status, seen[0].ending),
+        (499, Ending::ClientAborted)
+    );
 }
 
 #[tokio::test]
@@ -240,7 +278,9 @@ async fn case_116_an_answer_before_the_upload_is_over_passes_at_once() {
     .await;
     let gateway = Gateway::before(address, "");
     let mut client = Client::connect(gateway.address).await;
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nhalf").await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nhalf")
+        .await;
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.text().as_str()), (409, "no"));
     client.end().await;
@@ -257,8 +297,13 @@ async fn a_client_that_breaks_off_its_upload_breaks_the_origins_request() {
     .await;
     let gateway = Gateway::before(address, "");
     let mut client = Client::connect(gateway.address).await;
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n").await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+        .await;
     drop(client);
     let got = within("the origin's view", heard).await.unwrap();
-    assert!(!String::from_utf8_lossy(&got).contains("0\r\n\r\n"), "{got:?}");
+    assert!(
+        !String::from_utf8_lossy(&got).contains("0\r\n\r\n"),
+        "{got:?}"
+    );
 }

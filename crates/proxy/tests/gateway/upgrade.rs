@@ -36,7 +36,10 @@ async fn echo(
             .await
             .unwrap();
         while let Ok(length @ 1..) = stream.read(&mut scratch).await {
-            stream.write_all(&scratch[..length].to_ascii_uppercase()).await.unwrap();
+            stream
+                .write_all(&scratch[..length].to_ascii_uppercase())
+                .await
+                .unwrap();
         }
     });
     (address, early)
@@ -50,14 +53,19 @@ async fn case_072_a_websocket_is_charged_once_and_no_byte_goes_early() {
     let mut client = Client::connect(gateway.address).await;
     // RUSTSEC-2026-0033: what looks like a request behind the upgrade must reach nobody before
     // the origin has agreed, and then only as bytes of the new protocol.
-    client.send(format!("{ASK}get /early HTTP/1.1\r\n\r\n")).await;
+    client
+        .send(format!("{ASK}get /early HTTP/1.1\r\n\r\n"))
+        .await;
     go.send(()).unwrap();
     let head = client.head().await;
     assert_eq!(head.status, 101);
     assert_eq!(head.field("upgrade"), Some("websocket"));
     assert_eq!(head.field("sec-websocket-accept"), Some("y"));
     let early = within("the origin's view", early).await.unwrap();
-    assert!(early.ends_with("\r\n\r\n") && !early.contains("early"), "{early}");
+    assert!(
+        early.ends_with("\r\n\r\n") && !early.contains("early"),
+        "{early}"
+    );
     assert!(early.contains("sec-websocket-key: x\r\n") && early.contains("upgrade: websocket\r\n"));
     let echoed = b"firstGET /EARLY HTTP/1.1\r\n\r\n";
     assert_eq!(client.take(echoed.len()).await, echoed);
@@ -81,7 +89,9 @@ async fn an_origin_that_does_not_switch_leaves_the_connection_to_http() {
     let gateway = Gateway::before(origin.address, "");
     let mut client = Client::connect(gateway.address).await;
     let ask = ASK.replace("/limited", "/other");
-    client.send(format!("{ask}GET /next HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+    client
+        .send(format!("{ask}GET /next HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .await;
     assert_eq!(client.answer().await.status, 200);
     assert_eq!(client.answer().await.status, 200);
     assert!(client.is_open().await);
@@ -92,12 +102,20 @@ async fn a_refused_websocket_leaves_the_connection_to_http() {
     let origin = Origin::start().await;
     let gateway = Gateway::before(origin.address, "");
     let mut client = Client::connect(gateway.address).await;
-    client.send("GET /limited HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    client
+        .send("GET /limited HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
     assert_eq!(client.answer().await.status, 200);
-    client.send(format!("{ASK}GET /next HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+    client
+        .send(format!("{ASK}GET /next HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .await;
     assert_eq!(client.answer().await.status, 429);
     assert_eq!(client.answer().await.status, 200);
-    let lines: Vec<_> = origin.received().iter().map(|got| got.line().to_owned()).collect();
+    let lines: Vec<_> = origin
+        .received()
+        .iter()
+        .map(|got| got.line().to_owned())
+        .collect();
     assert_eq!(lines, ["GET /limited HTTP/1.1", "GET /next HTTP/1.1"]);
 }
 
@@ -112,7 +130,10 @@ async fn other_protocols_are_not_switched_to_and_their_request_is_plain() {
     assert_eq!(client.answer().await.status, 200);
     assert_eq!(client.answer().await.status, 200);
     let got = &origin.received()[0];
-    assert_eq!((got.field("upgrade"), got.field("http2-settings")), (None, None));
+    assert_eq!(
+        (got.field("upgrade"), got.field("http2-settings")),
+        (None, None)
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use tollgate_policy::Policy;
+use tollgate_policy::{KeySource, Policy};
 use tollgate_proxy::Shared;
 
 /// How often the policy's files are looked at. Looking works on every file system, also where
@@ -42,7 +42,7 @@ impl Reloader {
         shared: Arc<Shared>,
         counts: Arc<ReloadCounts>,
     ) -> Self {
-        let inputs = shared.engine().snapshot().policy().inputs().to_vec();
+        let inputs = watched(shared.engine().snapshot().policy());
         let seen = stamps(&inputs);
         Self {
             config: config.to_owned(),
@@ -67,7 +67,7 @@ impl Reloader {
         let result = Policy::load(&self.config)
             .map_err(|diagnostics| diagnostics.to_string())
             .and_then(|policy| {
-                let inputs = policy.inputs().to_vec();
+                let inputs = watched(&policy);
                 self.shared
                     .follow_policy(&policy)
                     .map_err(|error| error.to_string())?;
@@ -102,6 +102,23 @@ impl Reloader {
             }
         }
     }
+}
+
+/// Every file that a change of counts: the policy and what it was read from, key sets, secrets,
+/// certificates.
+fn watched(policy: &Policy) -> Vec<PathBuf> {
+    let keys = policy.identity().issuers.iter().filter_map(|issuer| match &issuer.keys {
+        KeySource::File(path) | KeySource::SecretFile(path) => Some(path.clone()),
+        KeySource::Url(_) | KeySource::Inline(_) | KeySource::Discovery => None,
+    });
+    let certificates = policy
+        .listeners()
+        .iter()
+        .filter_map(|listener| listener.tls.as_ref())
+        .flat_map(|tls| [tls.cert.clone(), tls.key.clone()]);
+    let ring = policy.identity().bucket_keys.clone();
+    let inputs = policy.inputs().iter().cloned();
+    inputs.chain(keys).chain(certificates).chain(ring).collect()
 }
 
 fn stamps(inputs: &[PathBuf]) -> Vec<Stamp> {

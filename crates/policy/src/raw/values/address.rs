@@ -42,12 +42,19 @@ fn network(text: &str) -> Result<IpNet, Problem> {
         return Ok(IpNet::from(address));
     }
     let net: IpNet = text.parse().map_err(|_| {
-        wrong(format!("`{text}` is not a network"), "write `<address>/<bits>`, for example `10.0.0.0/8`".into())
+        wrong(
+            format!("`{text}` is not a network"),
+            "write `<address>/<bits>`, for example `10.0.0.0/8`".into(),
+        )
     })?;
     if net.trunc() != net {
         return Err(wrong(
             format!("`{text}` has bits beyond its prefix"),
-            format!("write `{}`, or `{}` for the one address", net.trunc(), net.addr()),
+            format!(
+                "write `{}`, or `{}` for the one address",
+                net.trunc(),
+                net.addr()
+            ),
         ));
     }
     Ok(net)
@@ -55,5 +62,11 @@ fn network(text: &str) -> Result<IpNet, Problem> {
 
 fn client_address(text: &str) -> Result<IpAddr, Problem> {
     let help = "write an IP address, for example `192.0.2.1`";
-    text.parse().map_err(|_| Problem::new(codes::NETWORK, format!("`{text}` is not an IP address"), help))
+    text.parse().map_err(|_| {
+        Problem::new(
+            codes::NETWORK,
+            format!("`{text}` is not an IP address"),
+            help,
+        )
+    })
 }

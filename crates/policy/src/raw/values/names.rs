@@ -1,12 +1,9 @@
-//! Names: of plans, limits, claims, header fields, files and routes.
+//! Names: of plans, limits, claims, header fields and files; short texts.
 
 use crate::codes;
 use crate::findings::Problem;
 use crate::paths::normalize;
 use crate::raw::section::text_value;
-use crate::route::RouteMethod;
-use crate::suggest::nearest;
-use crate::template::{Template, TemplateError, TemplateNote};
 
 /// The longest name of a limit or plan, in bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -14,19 +11,22 @@ const NAME_BYTES_MAX: usize = 64;
 const CLAIM_BYTES_MAX: usize = 255;
 /// The longest free text, in bytes.
 const TEXT_BYTES_MAX: usize = 1024;
-/// The longest method, in bytes.
-const METHOD_BYTES_MAX: usize = 32;
-
-/// Methods that need no second look.
-const USUAL_METHODS: &[&str] = &[
-    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", "PROPFIND", "PROPPATCH",
-    "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE", "LINK", "UNLINK",
-];
-
 /// Header fields that are not free to be set: they frame the message or are set by Tollgate itself.
 const OWN_HEADERS: &[&str] = &[
-    "connection", "content-length", "content-type", "host", "keep-alive", "proxy-connection", "retry-after", "te", "trailer",
-    "transfer-encoding", "upgrade", "ratelimit", "ratelimit-policy", "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "retry-after",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "ratelimit",
+    "ratelimit-policy",
+    "authorization",
 ];
 
 text_value! {
@@ -74,39 +74,31 @@ text_value! {
     ShortText(String), "a text", ["You have reached the limit of your plan"], short_text
 }
 
-text_value! {
-    /// A route: `METHOD /template`, or `*`.
-    RouteName(RouteNameParts), "a route", ["GET /orders/{order_id}", "ANY /files/{path+}", "*"], route_name
-}
-
-/// A route by its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RouteNameParts {
-    /// `*`: what no template matches.
-    Unmatched,
-    /// A method and a template.
-    Named {
-        method: RouteMethod,
-        template: Template,
-        notes: Vec<TemplateNote>,
-        /// The usual method that an unusual one looks like.
-        looks_like: Option<&'static str>,
-    },
-}
-
 fn limit_name(text: &str) -> Result<String, Problem> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(allowed) {
-        let help = "write 1 to 64 letters, digits, `_`, `-` or `.`: the name stands in response headers";
-        return Err(Problem::new(codes::NAME, format!("`{text}` cannot be the name of a limit"), help));
+        let help =
+            "write 1 to 64 letters, digits, `_`, `-` or `.`: the name stands in response headers";
+        return Err(Problem::new(
+            codes::NAME,
+            format!("`{text}` cannot be the name of a limit"),
+            help,
+        ));
     }
     Ok(text.to_owned())
 }
 
 pub(crate) fn plan_name(text: &str) -> Result<String, Problem> {
-    if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if text.is_empty()
+        || text.len() > NAME_BYTES_MAX
+        || !text.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         let help = "write 1 to 64 visible ASCII characters without spaces";
-        return Err(Problem::new(codes::NAME, format!("`{text}` cannot be the name of a plan"), help));
+        return Err(Problem::new(
+            codes::NAME,
+            format!("`{text}` cannot be the name of a plan"),
+            help,
+        ));
     }
     Ok(text.to_owned())
 }
@@ -115,7 +107,11 @@ fn class_name(text: &str) -> Result<String, Problem> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     if text.is_empty() || text.len() > 8 || !text.bytes().all(allowed) {
         let help = "write 1 to 8 of `a-z` and `0-9`: the class is the beginning of bucket ids";
-        return Err(Problem::new(codes::PLAN_CLASS, format!("`{text}` cannot be a class"), help));
+        return Err(Problem::new(
+            codes::PLAN_CLASS,
+            format!("`{text}` cannot be a class"),
+            help,
+        ));
     }
     Ok(text.to_owned())
 }
@@ -155,15 +151,28 @@ pub(crate) fn header_name(text: &str) -> Result<String, Problem> {
     }
     let lower = text.to_ascii_lowercase();
     if OWN_HEADERS.contains(&lower.as_str()) {
-        return wrong(format!("header field `{text}` is not free to be set"), "choose another name, for example `x-plan`");
+        return wrong(
+            format!("header field `{text}` is not free to be set"),
+            "choose another name, for example `x-plan`",
+        );
     }
     Ok(lower)
 }
 
 fn header_value(text: &str) -> Result<String, Problem> {
-    if text.len() > TEXT_BYTES_MAX || !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) || text.trim() != text {
-        let help = "write at most 1024 visible ASCII characters, in one line, without spaces around";
-        return Err(Problem::new(codes::HEADER, "this cannot be the value of a header field", help));
+    if text.len() > TEXT_BYTES_MAX
+        || !text
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        || text.trim() != text
+    {
+        let help =
+            "write at most 1024 visible ASCII characters, in one line, without spaces around";
+        return Err(Problem::new(
+            codes::HEADER,
+            "this cannot be the value of a header field",
+            help,
+        ));
     }
     Ok(text.to_owned())
 }
@@ -175,7 +184,11 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 
 fn file_path(text: &str) -> Result<String, Problem> {
     if text.trim().is_empty() || text.contains('\0') {
-        return Err(Problem::new(codes::NAME, "name of the file is empty", "write a name relative to this file's folder"));
+        return Err(Problem::new(
+            codes::NAME,
+            "name of the file is empty",
+            "write a name relative to this file's folder",
+        ));
     }
     Ok(text.to_owned())
 }
@@ -190,73 +203,26 @@ fn path_text(text: &str) -> Result<String, Problem> {
         )),
         Err(error) => {
             let help = "write a path that begins with a slash, for example `/rate_limit`";
-            Err(Problem::new(codes::PATH_VALUE, format!("`{text}` cannot be asked for: {error}"), help))
+            Err(Problem::new(
+                codes::PATH_VALUE,
+                format!("`{text}` cannot be asked for: {error}"),
+                help,
+            ))
         }
     }
 }
 
 fn short_text(text: &str) -> Result<String, Problem> {
-    if text.is_empty() || text.len() > TEXT_BYTES_MAX || text.chars().any(|c| c.is_control() && c != '\n') {
+    if text.is_empty()
+        || text.len() > TEXT_BYTES_MAX
+        || text.chars().any(|c| c.is_control() && c != '\n')
+    {
         let help = "write 1 to 1024 bytes without control characters";
-        return Err(Problem::new(codes::NAME, "text is empty, too long, or has control characters", help));
+        return Err(Problem::new(
+            codes::NAME,
+            "text is empty, too long, or has control characters",
+            help,
+        ));
     }
     Ok(text.to_owned())
-}
-
-pub(crate) fn route_name(text: &str) -> Result<RouteNameParts, Problem> {
-    let text = text.trim();
-    if text == "*" {
-        return Ok(RouteNameParts::Unmatched);
-    }
-    let Some((method, template)) = text.split_once(char::is_whitespace) else {
-        let help = if text.starts_with('/') {
-            format!("write the method first: `GET {text}`, or `ANY {text}` for all")
-        } else {
-            "write a method and a template: `GET /orders/{order_id}`".to_owned()
-        };
-        return Err(Problem::new(codes::METHOD, format!("route `{text}` has no method and template"), help));
-    };
-    let template = template.trim_start();
-    let (method, looks_like) = route_method(method, template)?;
-    let (template, notes) = Template::parse_with_notes(template).map_err(|error| template_problem(template, &error))?;
-    Ok(RouteNameParts::Named { method, template, notes, looks_like })
-}
-
-/// The method, and the usual one that an unusual one looks like.
-fn route_method(method: &str, template: &str) -> Result<(RouteMethod, Option<&'static str>), Problem> {
-    let wrong = |message: String, help: String| Err(Problem::new(codes::METHOD, message, help));
-    if method == "ANY" {
-        return Ok((RouteMethod::Any, None));
-    }
-    if method.starts_with('/') {
-        return wrong(format!("route begins with a path: `{method}`"), format!("write the method first: `GET {method}`"));
-    }
-    if method == "*" {
-        return wrong("`*` is not a method".into(), format!("write `ANY {template}` for all methods"));
-    }
-    let upper = method.to_ascii_uppercase();
-    if method != upper && (upper == "ANY" || USUAL_METHODS.contains(&upper.as_str())) {
-        return wrong(format!("method `{method}` is not in upper case"), format!("write `{upper} {template}`"));
-    }
-    if method.len() > METHOD_BYTES_MAX || !method.bytes().all(is_token_byte) {
-        return wrong(format!("`{method}` is not a method"), format!("write `GET {template}`, `POST {template}` …"));
-    }
-    let unusual = !USUAL_METHODS.contains(&method);
-    let looks_like = if unusual { nearest(method, USUAL_METHODS.iter().copied()) } else { None };
-    Ok((RouteMethod::Token(method.into()), looks_like))
-}
-
-fn template_problem(template: &str, error: &TemplateError) -> Problem {
-    let help = match error {
-        TemplateError::NotAbsolute => format!("write `/{template}`"),
-        TemplateError::UnbalancedBraces => "write a parameter as `{name}`".to_owned(),
-        TemplateError::TailNotLast { .. } => "write `{name}` for one segment, or end the template here".to_owned(),
-        TemplateError::TailNotWhole { .. } => "write `{name}`, or give the tail a segment of its own".to_owned(),
-        TemplateError::DotSegment { .. } => "write the path without `.` and `..`".to_owned(),
-        TemplateError::Unmatchable { .. } => {
-            "write it without encoded slashes, backslashes, control characters and broken `%XX`".to_owned()
-        }
-        TemplateError::TooLong | TemplateError::TooManySegments => "write a shorter template".to_owned(),
-    };
-    Problem::new(codes::TEMPLATE, format!("`{template}` is not a template: {error}"), help)
 }

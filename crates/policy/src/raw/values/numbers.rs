@@ -41,7 +41,9 @@ impl<const MIN: u64, const MAX: u64> FromNode for Whole<MIN, MAX> {
             return None;
         }
         let value = match node.value {
-            Value::Int(value) => u64::try_from(value).ok().filter(|value| (MIN..=MAX).contains(value)),
+            Value::Int(value) => u64::try_from(value)
+                .ok()
+                .filter(|value| (MIN..=MAX).contains(value)),
             _ => None,
         };
         if value.is_none() {
@@ -71,8 +73,12 @@ impl FromNode for Units {
             Err(_) => "it is not a whole number above zero",
         };
         findings.push(
-            Finding::error(codes::UNITS, node.span, format!("number of requests cannot be counted: {problem}"))
-                .help(format!("write a whole number from 1 to {BURST_MAX}")),
+            Finding::error(
+                codes::UNITS,
+                node.span,
+                format!("number of requests cannot be counted: {problem}"),
+            )
+            .help(format!("write a whole number from 1 to {BURST_MAX}")),
         );
         None
     }
@@ -102,7 +108,13 @@ impl FromNode for Share {
 }
 
 fn byte_size(text: &str) -> Result<u64, Problem> {
-    let wrong = |message: String| Problem::new(codes::SIZE, message, "write bytes, or `KiB`, `MiB`, `GiB`: `64KiB`");
+    let wrong = |message: String| {
+        Problem::new(
+            codes::SIZE,
+            message,
+            "write bytes, or `KiB`, `MiB`, `GiB`: `64KiB`",
+        )
+    };
     let trimmed = text.trim();
     let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = trimmed.split_at(digits);
@@ -116,7 +128,9 @@ fn byte_size(text: &str) -> Result<u64, Problem> {
         "GB" => 1_000_000_000,
         _ => return Err(wrong(format!("`{unit}` is not a unit of size"))),
     };
-    let number: u64 = number.parse().map_err(|_| wrong(format!("size `{text}` is not a whole number of bytes")))?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| wrong(format!("size `{text}` is not a whole number of bytes")))?;
     match number.checked_mul(factor) {
         Some(0) => Err(wrong("size is zero".into())),
         Some(bytes) => Ok(bytes),
@@ -174,7 +188,13 @@ mod tests {
 
     #[test]
     fn sizes_read_in_both_systems() {
-        for (text, bytes) in [("64KiB", 65_536), ("1 MiB", 1 << 20), ("10MB", 10_000_000), ("1048576", 1 << 20), ("5B", 5)] {
+        for (text, bytes) in [
+            ("64KiB", 65_536),
+            ("1 MiB", 1 << 20),
+            ("10MB", 10_000_000),
+            ("1048576", 1 << 20),
+            ("5B", 5),
+        ] {
             assert_eq!(byte_size(text).unwrap(), bytes, "{text}");
         }
         for text in ["", "0", "-1", "64K", "1.5MiB", "99999999999999GiB"] {

@@ -24,12 +24,17 @@ text_value! {
     RateText(Rate), "a rate", ["100/s", "5/min", "1/10min", "30/90s"], rate
 }
 
-const UNITS_HELP: &str = "units are ms, s, min, h, d and w, with a whole number before: `250ms`, `90s`, `5min`";
+const UNITS_HELP: &str =
+    "units are ms, s, min, h, d and w, with a whole number before: `250ms`, `90s`, `5min`";
 
 fn period(text: &str) -> Result<Duration, Problem> {
     let duration = moment(text)?;
     if duration.is_zero() {
-        return Err(Problem::new(codes::DURATION, "duration is zero", "write a duration above zero, for example `10s`"));
+        return Err(Problem::new(
+            codes::DURATION,
+            "duration is zero",
+            "write a duration above zero, for example `10s`",
+        ));
     }
     Ok(duration)
 }
@@ -37,8 +42,12 @@ fn period(text: &str) -> Result<Duration, Problem> {
 fn moment(text: &str) -> Result<Duration, Problem> {
     duration::parse(text).map_err(|error| {
         let help = match &error {
-            DurationError::NoUnit { text } => format!("write the unit: `{text}s`, `{text}ms` or `{text}min`"),
-            DurationError::UnknownUnit { unit } if unit == "m" => "write `min` for minutes".to_owned(),
+            DurationError::NoUnit { text } => {
+                format!("write the unit: `{text}s`, `{text}ms` or `{text}min`")
+            }
+            DurationError::UnknownUnit { unit } if unit == "m" => {
+                "write `min` for minutes".to_owned()
+            }
             DurationError::TooLong { .. } => "write at most `366d`".to_owned(),
             _ => UNITS_HELP.to_owned(),
         };
@@ -60,7 +69,8 @@ fn rate(text: &str) -> Result<Rate, Problem> {
     let Ok(count) = count.parse::<u64>() else {
         return Err(wrong(
             format!("rate does not begin with a whole number: `{count}`"),
-            "write whole requests in a longer period: `1/10min` instead of a fraction per minute".into(),
+            "write whole requests in a longer period: `1/10min` instead of a fraction per minute"
+                .into(),
         ));
     };
     let Some(count) = NonZeroU64::new(count) else {
@@ -72,7 +82,10 @@ fn rate(text: &str) -> Result<Rate, Problem> {
     let period = match duration::unit_millis(period) {
         Some(millis) => Duration::from_millis(millis),
         None if period.starts_with(|c: char| c.is_ascii_digit()) => {
-            moment(period).map_err(|problem| Problem { code: codes::RATE, ..problem })?
+            moment(period).map_err(|problem| Problem {
+                code: codes::RATE,
+                ..problem
+            })?
         }
         None => {
             let unit = if period == "m" { "min" } else { "s" };
@@ -83,7 +96,10 @@ fn rate(text: &str) -> Result<Rate, Problem> {
         }
     };
     if period.is_zero() {
-        return Err(wrong("period of the rate is zero".into(), "write a period above zero, for example `100/s`".into()));
+        return Err(wrong(
+            "period of the rate is zero".into(),
+            "write a period above zero, for example `100/s`".into(),
+        ));
     }
     let fastest = u128::from(RATE_PER_SECOND_MAX) * period.as_millis() / 1_000;
     if u128::from(count.get()) > fastest {
@@ -101,11 +117,21 @@ mod tests {
 
     #[test]
     fn rates_read_in_every_form() {
-        for (text, count, seconds) in
-            [("100/s", 100, 1), ("5/min", 5, 60), ("1/10min", 1, 600), ("30/90s", 30, 90), ("7 / 1h", 7, 3600), ("1/366d", 1, 366 * 86_400), ("10000000/s", 10_000_000, 1)]
-        {
+        for (text, count, seconds) in [
+            ("100/s", 100, 1),
+            ("5/min", 5, 60),
+            ("1/10min", 1, 600),
+            ("30/90s", 30, 90),
+            ("7 / 1h", 7, 3600),
+            ("1/366d", 1, 366 * 86_400),
+            ("10000000/s", 10_000_000, 1),
+        ] {
             let rate = rate(text).unwrap();
-            assert_eq!((rate.count.get(), rate.period.as_secs()), (count, seconds), "{text}");
+            assert_eq!(
+                (rate.count.get(), rate.period.as_secs()),
+                (count, seconds),
+                "{text}"
+            );
         }
         assert_eq!(rate("100/s").unwrap().to_string(), "100/s");
         assert_eq!(rate("1/10min").unwrap().to_string(), "1/10min");
@@ -114,7 +140,20 @@ mod tests {
 
     #[test]
     fn rates_out_of_range_are_refused() {
-        for text in ["0/s", "100", "1/0s", "1/367d", "10000001/s", "10001/ms", "-1/s", "1.5/s", "1/m", "/s", "1/", ""] {
+        for text in [
+            "0/s",
+            "100",
+            "1/0s",
+            "1/367d",
+            "10000001/s",
+            "10001/ms",
+            "-1/s",
+            "1.5/s",
+            "1/m",
+            "/s",
+            "1/",
+            "",
+        ] {
             assert_eq!(rate(text).unwrap_err().code, codes::RATE, "{text}");
         }
     }

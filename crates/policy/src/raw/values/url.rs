@@ -43,7 +43,10 @@ fn wrong(message: String, help: impl Into<String>) -> Problem {
 
 fn parse(text: &str) -> Result<Parts<'_>, Problem> {
     if text.len() > URL_BYTES_MAX {
-        return Err(wrong("URL is longer than 2048 bytes".into(), "write a shorter one"));
+        return Err(wrong(
+            "URL is longer than 2048 bytes".into(),
+            "write a shorter one",
+        ));
     }
     let (scheme, rest) = if let Some(rest) = text.strip_prefix("http://") {
         (Scheme::Http, rest)
@@ -52,38 +55,72 @@ fn parse(text: &str) -> Result<Parts<'_>, Problem> {
     } else {
         let help = match text.split_once("://") {
             Some((_, rest)) => format!("write `http://{rest}` or `https://{rest}`"),
-            None if text.starts_with('/') => format!("write the whole URL: `https://example.com{text}`"),
+            None if text.starts_with('/') => {
+                format!("write the whole URL: `https://example.com{text}`")
+            }
             None => format!("write the scheme: `http://{text}` or `https://{text}`"),
         };
-        return Err(wrong(format!("`{text}` does not begin with `http://` or `https://`"), help));
+        return Err(wrong(
+            format!("`{text}` does not begin with `http://` or `https://`"),
+            help,
+        ));
     };
-    if !rest.bytes().all(|byte| byte.is_ascii_graphic()) || rest.contains(['"', '<', '>', '\\', '^', '`', '{', '|', '}']) {
-        return Err(wrong(format!("`{text}` has characters that a URL cannot have"), "encode them as `%XX`"));
+    if !rest.bytes().all(|byte| byte.is_ascii_graphic())
+        || rest.contains(['"', '<', '>', '\\', '^', '`', '{', '|', '}'])
+    {
+        return Err(wrong(
+            format!("`{text}` has characters that a URL cannot have"),
+            "encode them as `%XX`",
+        ));
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     if authority.contains('@') {
-        return Err(wrong("URL has a user or password in it".into(), "remove everything up to the `@`"));
+        return Err(wrong(
+            "URL has a user or password in it".into(),
+            "remove everything up to the `@`",
+        ));
     }
     if path.contains('#') {
-        return Err(wrong("URL has a fragment".into(), "remove everything from the `#` on: it is never sent"));
+        return Err(wrong(
+            "URL has a fragment".into(),
+            "remove everything from the `#` on: it is never sent",
+        ));
     }
     let (host, port) = match authority.strip_prefix('[') {
         Some(inner) => inner.split_once(']').unwrap_or(("", "")),
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
     if !is_host(host, authority.starts_with('[')) {
-        return Err(wrong(format!("`{text}` has no valid host"), "write a host name or address after `://`"));
+        return Err(wrong(
+            format!("`{text}` has no valid host"),
+            "write a host name or address after `://`",
+        ));
     }
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => None,
         Some(port) => match port.parse::<u16>() {
             Ok(port) if port > 0 => Some(port),
-            _ => return Err(wrong(format!("`{port}` is not a port"), "write a number from 1 to 65535")),
+            _ => {
+                return Err(wrong(
+                    format!("`{port}` is not a port"),
+                    "write a number from 1 to 65535",
+                ));
+            }
         },
-        None => return Err(wrong(format!("`{text}` has no valid host"), "write a colon before the port")),
+        None => {
+            return Err(wrong(
+                format!("`{text}` has no valid host"),
+                "write a colon before the port",
+            ));
+        }
     };
-    Ok(Parts { scheme, host: host.to_owned(), port, path })
+    Ok(Parts {
+        scheme,
+        host: host.to_owned(),
+        port,
+        path,
+    })
 }
 
 fn is_host(host: &str, bracketed: bool) -> bool {
@@ -92,8 +129,12 @@ fn is_host(host: &str, bracketed: bool) -> bool {
     }
     let name = !host.is_empty()
         && host.len() <= 253
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    let numeric = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let numeric = host
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
     name && (!numeric || host.parse::<Ipv4Addr>().is_ok())
 }
 
@@ -119,7 +160,11 @@ fn origin(text: &str) -> Result<Endpoint, Problem> {
 
 fn web(text: &str) -> Result<WebUrlParts, Problem> {
     let parts = parse(text)?;
-    Ok(WebUrlParts { text: text.to_owned(), scheme: parts.scheme, host: parts.host })
+    Ok(WebUrlParts {
+        text: text.to_owned(),
+        scheme: parts.scheme,
+        host: parts.host,
+    })
 }
 
 impl WebUrlParts {
@@ -136,7 +181,9 @@ impl WebUrlParts {
         self.is_loopback()
             || match self.host.parse::<IpAddr>() {
                 Ok(IpAddr::V4(address)) => address.is_private() || address.is_link_local(),
-                Ok(IpAddr::V6(address)) => address.is_unique_local() || address.is_unicast_link_local(),
+                Ok(IpAddr::V6(address)) => {
+                    address.is_unique_local() || address.is_unicast_link_local()
+                }
                 Err(_) => false,
             }
     }
@@ -149,18 +196,41 @@ mod tests {
     #[test]
     fn origins_have_scheme_host_and_port_only() {
         let endpoint = origin("http://127.0.0.1:9000/").unwrap();
-        assert_eq!((endpoint.url.as_str(), endpoint.host.as_str(), endpoint.port), ("http://127.0.0.1:9000", "127.0.0.1", 9000));
+        assert_eq!(
+            (endpoint.url.as_str(), endpoint.host.as_str(), endpoint.port),
+            ("http://127.0.0.1:9000", "127.0.0.1", 9000)
+        );
         assert_eq!(origin("https://[::1]").unwrap().host, "::1");
         assert_eq!(origin("https://[::1]").unwrap().port, 443);
         assert_eq!(origin("http://api_1.internal").unwrap().port, 80);
-        for text in ["127.0.0.1:9000", "ftp://x", "http://", "http://a/b", "http://a:0", "http://a:x", "http://u:p@a", "http://a b", "http://1.2.3", "http://[::1", "http://[::1]9", "http://a#b", "http://é"] {
+        for text in [
+            "127.0.0.1:9000",
+            "ftp://x",
+            "http://",
+            "http://a/b",
+            "http://a:0",
+            "http://a:x",
+            "http://u:p@a",
+            "http://a b",
+            "http://1.2.3",
+            "http://[::1",
+            "http://[::1]9",
+            "http://a#b",
+            "http://é",
+        ] {
             assert_eq!(origin(text).unwrap_err().code, codes::URL, "{text}");
         }
     }
 
     #[test]
     fn private_hosts_are_known() {
-        for (text, private) in [("http://localhost:1/x", true), ("http://10.1.2.3/x", true), ("http://[::1]/x", true), ("https://example.com/x?y=1", false), ("http://8.8.8.8/", false)] {
+        for (text, private) in [
+            ("http://localhost:1/x", true),
+            ("http://10.1.2.3/x", true),
+            ("http://[::1]/x", true),
+            ("https://example.com/x?y=1", false),
+            ("http://8.8.8.8/", false),
+        ] {
             assert_eq!(web(text).unwrap().is_private(), private, "{text}");
         }
     }

@@ -32,7 +32,8 @@ impl<T: Words> FromNode for Word<T> {
         let Value::Text(text) = &node.value else {
             let message = format!("expected {}, found {}", T::WHAT, node.kind());
             findings.push(
-                Finding::error(codes::WRONG_KIND, node.span, message).help(format!("write {}", listing(words()))),
+                Finding::error(codes::WRONG_KIND, node.span, message)
+                    .help(format!("write {}", listing(words()))),
             );
             return None;
         };
@@ -43,7 +44,14 @@ impl<T: Words> FromNode for Word<T> {
             Some(word) => format!("did you mean `{word}`?"),
             None => format!("write {}", listing(words())),
         };
-        findings.push(Finding::error(codes::UNKNOWN_WORD, node.span, format!("`{text}` is not {}", T::WHAT)).help(help));
+        findings.push(
+            Finding::error(
+                codes::UNKNOWN_WORD,
+                node.span,
+                format!("`{text}` is not {}", T::WHAT),
+            )
+            .help(help),
+        );
         None
     }
 }
@@ -72,7 +80,11 @@ pub(crate) enum OffOr<T> {
 
 impl<T> OffOr<T> {
     /// A setting that is on unless configured: the default where nothing is written.
-    pub(crate) fn or_default<U>(setting: Option<OffOr<T>>, default: U, value: impl FnOnce(T) -> U) -> Option<U> {
+    pub(crate) fn or_default<U>(
+        setting: Option<OffOr<T>>,
+        default: U,
+        value: impl FnOnce(T) -> U,
+    ) -> Option<U> {
         match setting {
             None => Some(default),
             Some(OffOr::Off) => None,

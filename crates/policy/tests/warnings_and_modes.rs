@@ -1,0 +1,197 @@
+//! What is accepted with a warning, and how modes and defaults combine.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
+
+use std::path::Path;
+
+use tollgate_policy::{KeySource, Mode, Policy, RouteId, Severity};
+
+const HEAD: &str = "tollgate: 1\norigin: http://127.0.0.1:9000\n";
+
+fn parse(rest: &str) -> Policy {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    Policy::parse("policy.yaml", &format!("{HEAD}{rest}"), &base)
+        .unwrap_or_else(|found| panic!("{found}"))
+}
+
+/// Code, line, help.
+fn warnings(policy: &Policy) -> Vec<(&'static str, usize, &str)> {
+    let all = policy.warnings().iter();
+    all.map(|found| {
+        assert_eq!(found.severity, Severity::Warning);
+        (found.code, found.line, found.help.as_deref().unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn what_a_route_says_beyond_its_meaning_is_told() {
+    let policy = parse(
+        "identity: {anonymous: {plan: free}}
+plans: {free: {}}
+routes:
+  - GTE /a
+  - GET /b#top
+  - GET /c?x={x}
+  - GET /d//e
+  - GET /f/:id
+",
+    );
+    assert_eq!(
+        warnings(&policy),
+        [
+            ("TG0021", 6, "did you mean `GET /a`?"),
+            ("TG0023", 7, "write `GET /b`"),
+            ("TG0023", 8, "write `GET /c`"),
+            ("TG0023", 9, "write single slashes"),
+            (
+                "TG0023",
+                10,
+                "write a parameter as `{name}`; for the text, write `%3A`"
+            ),
+        ]
+    );
+    let id = policy.routes().classify("GET", "/d/e");
+    assert_eq!(policy.routes().get(id).to_string(), "GET /d//e");
+}
+
+#[test]
+fn trusting_everybody_s_word_is_told() {
+    let policy = parse(
+        "identity:
+  anonymous: {plan: free, trusted_proxies: [\"::/0\"]}
+  trusted_proxies: [0.0.0.0/0, 10.0.0.0/8]
+plans: {free: {}}
+",
+    );
+    let codes: Vec<_> = warnings(&policy)
+        .iter()
+        .map(|found| (found.0, found.1))
+        .collect();
+    assert_eq!(codes, [("TG0026", 4), ("TG0026", 5)]);
+    assert_eq!(policy.identity().trusted_proxies.len(), 3);
+}
+
+#[test]
+fn an_import_tells_of_its_base_path_and_of_what_is_listed_twice() {
+    let policy = parse(
+        "identity: {anonymous: {plan: free}}
+plans: {free: {}}
+routes:
+  openapi: openapi.yaml
+  list: [\"GET /orders/{id}\", GET /mine]
+",
+    );
+    let found: Vec<_> = policy
+        .warnings()
+        .iter()
+        .map(|found| (found.code, found.line, found.file.ends_with("openapi.yaml")))
+        .collect();
+    assert_eq!(found, [("TG0022", 7, false), ("TG0037", 4, true)]);
+    assert_eq!(policy.routes().len(), 8);
+}
+
+#[test]
+fn a_claimed_plan_that_is_none_is_told_but_allowed() {
+    let policy = parse(
+        "identity: {issuers: [{issuer: https://a.example.com, audience: x}]}
+plans: {free: {limits: [{name: burst, rate: 1/s}]}}
+tests: [{as: {sub: u, plan: fre}, send: GET /, expect: {allowed: 1}}]
+",
+    );
+    assert_eq!(warnings(&policy), [("TG0010", 5, "did you mean `free`?")]);
+}
+
+#[test]
+fn the_least_strict_mode_is_in_force() {
+    for (policy, plan, limit, expected) in [
+        ("enforce", "enforce", "enforce", Some(Mode::Enforce)),
+        ("shadow", "enforce", "enforce", Some(Mode::Shadow)),
+        ("enforce", "shadow", "enforce", Some(Mode::Shadow)),
+        ("enforce", "enforce", "shadow", Some(Mode::Shadow)),
+        ("shadow", "off", "enforce", None),
+        ("off", "enforce", "enforce", None),
+        ("enforce", "enforce", "off", None),
+    ] {
+        let policy = parse(&format!(
+            "mode: {policy}
+identity: {{anonymous: {{plan: free}}}}
+plans: {{free: {{mode: {plan}, limits: [{{name: burst, rate: 1/s, mode: {limit}}}]}}}}
+"
+        ));
+        let limits = policy.limits(policy.default_plan(), RouteId::UNMATCHED);
+        assert_eq!(limits.first().map(|limit| limit.mode), expected);
+    }
+}
+
+#[test]
+fn a_limit_that_is_off_on_a_route_takes_the_plan_s_away() {
+    let policy = parse(
+        "identity: {anonymous: {plan: free}}
+plans:
+  free:
+    limits: [{name: burst, rate: 1/s}, {name: day, rate: 9/d}]
+    routes:
+      GET /free: [{name: burst, rate: 1/s, mode: off}]
+",
+    );
+    let id = policy.routes().classify("GET", "/free");
+    let names = |id| {
+        let limits = policy.limits(policy.default_plan(), id).iter();
+        limits
+            .map(|limit| limit.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(id), ["day"]);
+    assert_eq!(names(RouteId::UNMATCHED), ["burst", "day"]);
+}
+
+#[test]
+fn the_default_plan_is_the_only_one_or_the_anonymous_one_without_issuers() {
+    let only = parse(
+        "identity: {issuers: [{issuer: https://a.example.com, audience: x}]}\nplans: {gold: {}}\n",
+    );
+    assert_eq!(only.plan_named("gold"), Some(only.default_plan()));
+    let anonymous = parse("identity: {anonymous: {plan: b}}\nplans: {a: {}, b: {}}\n");
+    assert_eq!(anonymous.plan_named("b"), Some(anonymous.default_plan()));
+}
+
+#[test]
+fn keys_of_this_machine_may_be_fetched_plainly() {
+    let policy = parse(
+        "identity:
+  issuers:
+    - {issuer: http://127.0.0.1:7000, audience: x}
+    - {issuer: b, audience: x, jwks: http://localhost:7000/jwks}
+    - {issuer: c, audience: x, jwks: http://keys.internal/jwks, allow_private_addresses: true}
+    - {issuer: d, audience: x, jwks: https://10.1.2.3/jwks}
+    - {issuer: e, audience: x, jwks: https://keys.example.com/jwks}
+plans: {free: {}}
+",
+    );
+    let issuers = &policy.identity().issuers;
+    let private: Vec<bool> = issuers
+        .iter()
+        .map(|issuer| issuer.allow_private_addresses)
+        .collect();
+    assert_eq!(private, [true, true, true, true, false]);
+    assert_eq!(issuers[0].keys, KeySource::Discovery);
+    assert!(policy.warnings().is_empty());
+}
+
+#[test]
+fn words_of_a_later_version_are_refused_and_never_ignored() {
+    for key in ["quota", "window", "concurrency", "on_exceed", "notify_at"] {
+        let text = format!(
+            "{HEAD}identity: {{anonymous: {{plan: free}}}}\nplans: {{free: {{limits: [{{name: a, rate: 1/s, {key}: 5}}]}}}}\n"
+        );
+        let found = Policy::parse("p.yaml", &text, Path::new(".")).expect_err(key);
+        let codes: Vec<_> = found.iter().map(|found| found.code).collect();
+        assert_eq!(codes, ["TG0009"], "{key}");
+    }
+}

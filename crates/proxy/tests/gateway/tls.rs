@@ -1,0 +1,279 @@
+//! TLS on both sides: ALPN, versions, certificates replaced while connections stand.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tollgate_proxy::{ServerTls, SharedOptions};
+
+use crate::harness::{Gateway, Setup, within};
+use crate::origin::Origin;
+
+/// A certificate in files that last as long as this.
+struct Files {
+    folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn new(name: &str) -> Files {
+        let files = Files {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        files.renew(name);
+        files
+    }
+
+    /// Writes a new self-signed certificate.
+    fn renew(&self, name: &str) {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        std::fs::write(self.cert(), made.cert.pem()).unwrap();
+        std::fs::write(self.key(), made.signing_key.serialize_pem()).unwrap();
+    }
+
+    fn cert(&self) -> PathBuf {
+        self.folder.path().join("cert.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.folder.path().join("key.pem")
+    }
+
+    fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.cert()).unwrap()
+    }
+
+    fn server(&self) -> Arc<ServerTls> {
+        ServerTls::load(&self.cert(), &self.key()).unwrap()
+    }
+
+    /// A client that trusts the certificate as it is now.
+    async fn connect(
+        &self,
+        gateway: &Gateway,
+        alpn: &str,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+        let stream = TcpStream::connect(gateway.address).await?;
+        let name = ServerName::try_from("gateway.example").unwrap();
+        within(
+            "a handshake",
+            TlsConnector::from(Arc::new(config)).connect(name, stream),
+        )
+        .await
+    }
+}
+
+const BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
+
+fn behind(files: &Files, origin: &Origin) -> Gateway {
+    Gateway::start(Setup {
+        tls: Some(files.server()),
+        ..Setup::before(origin.address, "timeouts: {handshake: 100ms}")
+    })
+}
+
+async fn get(stream: &mut TlsStream<TcpStream>) -> String {
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: gateway.example:443\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"ok") {
+        within("the answer", stream.read_buf(&mut answer))
+            .await
+            .unwrap();
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn alpn_chooses_the_protocol_and_the_origin_hears_of_tls() {
+    let files = Files::new("gateway.example");
+    let origin = Origin::start().await;
+    let gateway = behind(&files, &origin);
+    let mut h1 = files.connect(&gateway, "http/1.1", &BOTH).await.unwrap();
+    assert!(get(&mut h1).await.starts_with("HTTP/1.1 200 OK"));
+    let got = &origin.received()[0];
+    assert_eq!(got.field("x-forwarded-proto"), Some("https"));
+    assert_eq!(got.field("host"), Some("gateway.example"));
+    let h2 = files.connect(&gateway, "h2", &BOTH).await.unwrap();
+    assert_eq!(h2.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut handle, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(h2))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("https://gateway.example/")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let answer = handle.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+}
+
+#[tokio::test]
+async fn case_118_versions_before_1_2_and_clients_that_do_not_shake_hands() {
+    let files = Files::new("gateway.example");
+    let origin = Origin::start().await;
+    let gateway = behind(&files, &origin);
+    for version in BOTH {
+        let mut stream = files
+            .connect(&gateway, "http/1.1", &[version])
+            .await
+            .unwrap();
+        assert!(get(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
+    }
+    // A ClientHello of TLS 1.0, as far as it matters: record and hello version 3.1.
+    let mut hello = vec![22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 1];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0, 0x2f, 1, 0]);
+    let mut old = TcpStream::connect(gateway.address).await.unwrap();
+    old.write_all(&hello).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = within("an alert", old.read_to_end(&mut answer)).await;
+    assert_eq!(answer.first(), Some(&21), "an alert record");
+    // Cleartext, and silence.
+    let mut plain = TcpStream::connect(gateway.address).await.unwrap();
+    plain
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = within("the end", plain.read_to_end(&mut answer)).await;
+    assert!(!answer.starts_with(b"HTTP"));
+    let mut silent = TcpStream::connect(gateway.address).await.unwrap();
+    assert_eq!(
+        within("the end", silent.read(&mut [0; 1]))
+            .await
+            .unwrap_or(0),
+        0
+    );
+    assert_eq!(origin.received().len(), 2);
+}
+
+#[tokio::test]
+async fn case_118_a_new_certificate_is_served_without_a_drop() {
+    let files = Files::new("gateway.example");
+    let origin = Origin::start().await;
+    let server = files.server();
+    let gateway = Gateway::start(Setup {
+        tls: Some(Arc::clone(&server)),
+        ..Setup::before(origin.address, "")
+    });
+    let mut old = files.connect(&gateway, "http/1.1", &BOTH).await.unwrap();
+    assert!(get(&mut old).await.starts_with("HTTP/1.1 200 OK"));
+    files.renew("gateway.example");
+    // Until told, the gateway serves the old one, which nobody trusts any more.
+    assert!(files.connect(&gateway, "http/1.1", &BOTH).await.is_err());
+    server.reload().unwrap();
+    let mut new = files.connect(&gateway, "http/1.1", &BOTH).await.unwrap();
+    assert!(get(&mut new).await.starts_with("HTTP/1.1 200 OK"));
+    assert!(
+        get(&mut old).await.starts_with("HTTP/1.1 200 OK"),
+        "the old connection stands"
+    );
+    // A bad file leaves the good one in force.
+    std::fs::write(files.key(), "not a key").unwrap();
+    assert!(server.reload().unwrap_err().to_string().contains("key.pem"));
+    assert!(files.connect(&gateway, "http/1.1", &BOTH).await.is_ok());
+}
+
+#[tokio::test]
+async fn certificates_that_cannot_be_used_say_why() {
+    let (one, two) = (Files::new("a.example"), Files::new("b.example"));
+    let missing = ServerTls::load(&one.folder.path().join("none.pem"), &one.key()).unwrap_err();
+    assert!(missing.to_string().contains("none.pem"), "{missing}");
+    let swapped = ServerTls::load(&one.key(), &one.key()).unwrap_err();
+    assert!(swapped.to_string().contains("no certificate"), "{swapped}");
+    let other = ServerTls::load(&one.cert(), &two.key()).unwrap_err();
+    assert!(
+        other.to_string().contains("cannot use the certificate"),
+        "{other}"
+    );
+}
+
+#[tokio::test]
+async fn the_origin_is_spoken_to_over_tls_and_must_be_whom_it_claims() {
+    let files = Files::new("localhost");
+    let key = rustls::pki_types::PrivateKeyDer::from_pem_file(files.key()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![files.der()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            // A client that does not trust us fails here; the next may.
+            let Ok(stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let alpn = stream
+                .get_ref()
+                .1
+                .alpn_protocol()
+                .unwrap_or_default()
+                .to_vec();
+            let service = hyper::service::service_fn(move |_| {
+                let alpn = Bytes::from(alpn.clone());
+                async {
+                    Ok::<_, std::convert::Infallible>(http::Response::new(
+                        http_body_util::Full::new(alpn),
+                    ))
+                }
+            });
+            tokio::spawn(async move {
+                hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+            });
+        }
+    });
+    let gateway = |protocol: &str, ca: Option<PathBuf>| {
+        Gateway::start(Setup {
+            origin: format!(
+                "{{urls: \"https://localhost:{}\", protocol: {protocol}}}",
+                address.port()
+            ),
+            options: SharedOptions {
+                origin_ca: ca,
+                ..SharedOptions::default()
+            },
+            ..Setup::before(address, "")
+        })
+    };
+    for (protocol, alpn) in [("http1", "http/1.1"), ("http2", "h2")] {
+        let trusting = gateway(protocol, Some(files.cert()));
+        let answer =
+            crate::client::ask(trusting.address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, alpn));
+    }
+    let wary = gateway("http1", None);
+    let answer = crate::client::ask(wary.address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(answer.status, 502);
+}
