@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use tollgate_testkit::peers::{Load, Peer, nginx_json_origin, workspace_root};
+use tollgate_testkit::peers::{Load, Peer, gateway_binary, nginx_json_origin, workspace_root};
 use tollgate_testkit::replace_claim;
 
 use crate::contender::{CONTENDERS, Contender, Scenario, Surroundings, versions};
@@ -129,9 +129,7 @@ fn build_gateway() -> Result<PathBuf, String> {
     if !status.is_ok_and(|status| status.success()) {
         return Err("`cargo build --release -p tollgate` fails".to_owned());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace_root().join("target"), PathBuf::from);
-    Ok(target.join("release/tollgate"))
+    gateway_binary().map_err(|error| error.to_string())
 }
 
 fn take_turn(

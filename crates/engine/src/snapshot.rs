@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use tollgate_identity::{
     BucketId, IssuerRules, KeyHolder, KeyRing, LimitClass, NetworkRules, Secret, Verifier,
-    VerifierConfig, bucket_id, rules::NEGATIVE_TTL_S_DEFAULT,
+    VerifierConfig, bucket_id, network::HOPS_MAX, rules::NEGATIVE_TTL_S_DEFAULT,
 };
 use tollgate_policy::{Algorithm, IssuerConfig, KeySource, Policy, RouteId};
 
@@ -91,7 +91,7 @@ impl Snapshot {
             trusted: identity.trusted_proxies.clone(),
             ipv4_prefix: anonymous.map_or(32, |anonymous| anonymous.ipv4_prefix),
             ipv6_prefix: anonymous.map_or(64, |anonymous| anonymous.ipv6_prefix),
-            ..NetworkRules::default()
+            max_hops: identity.trusted_hops.map_or(HOPS_MAX, usize::from),
         };
         let route_key = |(_, route): (RouteId, &tollgate_policy::Route)| {
             hash.name(&["route", &route.method.to_string(), &route.template])

@@ -23,17 +23,26 @@ is told in [policy.md](policy.md). Durations are written `250ms`, `10s`, `5min`,
 ";
 
 fn docs(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(name)
 }
 
 /// Follows `$ref` into the schema's definitions.
 fn resolved<'a>(schema: &'a Value, node: &'a Value) -> &'a Value {
-    let name = node["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+    let name = node["$ref"]
+        .as_str()
+        .and_then(|path| path.rsplit('/').next());
     name.map_or(node, |name| resolved(schema, &schema["$defs"][name]))
 }
 
 /// The sections that a value may be, with what to write for a step into them.
-fn sections<'a>(schema: &'a Value, node: &'a Value, step: &str, found: &mut Vec<(String, &'a Value)>) {
+fn sections<'a>(
+    schema: &'a Value,
+    node: &'a Value,
+    step: &str,
+    found: &mut Vec<(String, &'a Value)>,
+) {
     let node = resolved(schema, node);
     let known = |section: &Value, found: &[(String, &Value)]| {
         found.iter().any(|(_, other)| *other == section)
@@ -50,7 +59,12 @@ fn sections<'a>(schema: &'a Value, node: &'a Value, step: &str, found: &mut Vec<
         sections(schema, &node["items"], &format!("{step}[]"), found);
     }
     if node["additionalProperties"].is_object() {
-        sections(schema, &node["additionalProperties"], &format!("{step}.NAME"), found);
+        sections(
+            schema,
+            &node["additionalProperties"],
+            &format!("{step}.NAME"),
+            found,
+        );
     }
 }
 

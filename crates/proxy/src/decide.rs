@@ -1,8 +1,10 @@
 //! Asking the engine: the frontend's only calls to it before the answer.
 
+use std::time::Instant;
+
 use http::request::Parts;
 use tollgate_engine::{Decision, Engine, KEY_WAIT_MAX, KeyWait, Outcome, RequestHead};
-use tollgate_limiter::{Clock, Nanos};
+use tollgate_limiter::Clock;
 
 use crate::context::ConnContext;
 
@@ -18,18 +20,19 @@ pub(crate) fn head<'a>(parts: &'a Parts, conn: &ConnContext) -> RequestHead<'a> 
 }
 
 /// The decision on a request; waits only for the keys of an issuer that nobody has seen yet.
-pub(crate) async fn decide(parts: &Parts, conn: &ConnContext) -> Decision {
+///
+/// `started` is when the request began; what passes from then to the verdict is observed as the
+/// decision's time.
+pub(crate) async fn decide(parts: &Parts, conn: &ConnContext, started: Instant) -> Decision {
     let engine: &Engine = &conn.shared.engine;
     let clock = &conn.shared.clock;
     let head = head(parts, conn);
-    let start = clock.now();
-    let decision = match engine.decide(&head, start) {
+    let decision = match engine.decide(&head, clock.now()) {
         Outcome::Decided(decision) => decision,
         // Boxed: rare, and its future would make every request's larger.
         Outcome::AwaitKeys(keys) => Box::pin(decide_late(engine, conn, &head, keys)).await,
     };
-    let elapsed = clock.now().mono.0.saturating_sub(start.mono.0);
-    engine.observe(&decision, Nanos(elapsed).into());
+    engine.observe(&decision, started.elapsed());
     decision
 }
 

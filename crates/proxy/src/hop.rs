@@ -83,24 +83,45 @@ fn same(known: &str, token: &[u8]) -> bool {
             .all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'-' && *b == b'_'))
 }
 
+/// Whether a field belongs to the connection that its message came by.
+///
+/// Compares with fields that the `http` crate knows by number first: nearly every field of
+/// nearly every message is one of those, or of ours, and is done after a few comparisons.
+pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
+    *name == CONNECTION
+        || *name == TRANSFER_ENCODING
+        || *name == TE
+        || *name == UPGRADE
+        || *name == PROXY_AUTHORIZATION
+        || *name == PROXY_AUTHENTICATE
+        || *name == KEEP_ALIVE
+        || *name == PROXY_CONNECTION
+}
+
 /// Removes what belongs to the connection that the message came by.
 pub(crate) fn strip(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     strip_nominated(headers);
-    for name in [
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        PROXY_AUTHORIZATION,
-        PROXY_AUTHENTICATE,
-    ] {
-        headers.remove(name);
+    // Once `Connection` is gone there is mostly nothing left to look for.
+    if headers.keys().any(is_hop_by_hop) {
+        for name in [
+            KEEP_ALIVE,
+            PROXY_CONNECTION,
+            TE,
+            TRANSFER_ENCODING,
+            UPGRADE,
+            PROXY_AUTHORIZATION,
+            PROXY_AUTHENTICATE,
+        ] {
+            headers.remove(name);
+        }
     }
 }
 
 /// Removes `Connection` and the fields that it nominates.
-pub(crate) fn strip_nominated(headers: &mut HeaderMap) {
+fn strip_nominated(headers: &mut HeaderMap) {
     if !headers.contains_key(CONNECTION) {
         return;
     }
@@ -110,6 +131,7 @@ pub(crate) fn strip_nominated(headers: &mut HeaderMap) {
         .flat_map(nominations)
         .filter(|token| !OPTIONS.iter().any(|option| same(option, token)) && !is_protected(token))
         .filter_map(|token| HeaderName::from_bytes(token).ok())
+        // Collecting nothing allocates nothing.
         .collect();
     headers.remove(CONNECTION);
     for name in nominated {

@@ -92,7 +92,7 @@ pub struct Exchange {
 pub(crate) struct Record {
     pub(crate) exchange: Exchange,
     pub(crate) conn: Arc<ConnContext>,
-    started: Instant,
+    pub(crate) started: Instant,
 }
 
 impl Record {

@@ -1,11 +1,13 @@
 //! The service-level checks of a request head, for both protocol versions: contradictions that
 //! framing alone does not show.
 
+use std::borrow::Cow;
+
 use http::header::{CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, TE, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 
-use crate::hop::{is_protected, nominations};
+use crate::hop::{is_hop_by_hop, is_protected, nominations};
 use crate::host::canonical;
 use crate::respond::Fault;
 
@@ -45,16 +47,19 @@ pub(crate) const FORWARDING: [HeaderName; 13] = [
     HeaderName::from_static("x-rewrite-url"),
 ];
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-
 /// Checks `parts` and leaves exactly one canonical `Host` in it, if it has a host at all.
 pub(crate) fn check(parts: &mut Parts, tls: bool, has_body: bool) -> Result<Facts, Fault> {
     check_method(parts)?;
     let mut facts = Facts::default();
     let mut upgrade = Upgrade::default();
+    let mut hosts = Hosts::default();
     for (name, value) in &parts.headers {
-        take_field(name, value, &mut facts, &mut upgrade)?;
+        if *name == HOST {
+            hosts.count += 1;
+            hosts.first = hosts.first.or(Some(value));
+        } else {
+            take_field(name, value, &mut facts, &mut upgrade)?;
+        }
     }
     if upgrade.websocket && upgrade.nominated && parts.version == Version::HTTP_11 {
         if parts.method != Method::GET || has_body {
@@ -64,7 +69,10 @@ pub(crate) fn check(parts: &mut Parts, tls: bool, has_body: bool) -> Result<Fact
         }
         facts.websocket = true;
     }
-    check_host(parts, tls)?;
+    // What is right already stays as it is.
+    if let Some(host) = canonical_host(&hosts, parts, tls)? {
+        parts.headers.insert(HOST, host);
+    }
     Ok(facts)
 }
 
@@ -78,6 +86,12 @@ fn check_method(parts: &Parts) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
+}
+
+#[derive(Default)]
+struct Hosts<'a> {
+    first: Option<&'a HeaderValue>,
+    count: usize,
 }
 
 #[derive(Default)]
@@ -115,19 +129,12 @@ fn take_field(
     } else if name == UPGRADE {
         facts.hop_by_hop = true;
         upgrade.websocket |= value.as_bytes().eq_ignore_ascii_case(b"websocket");
-    } else if is_rare_hop(name) {
+    } else if is_hop_by_hop(name) {
         facts.hop_by_hop = true;
     } else if is_forwarding(name) {
         facts.forwarding = true;
     }
     Ok(())
-}
-
-fn is_rare_hop(name: &HeaderName) -> bool {
-    *name == http::header::TRANSFER_ENCODING
-        || *name == http::header::PROXY_AUTHORIZATION
-        || *name == KEEP_ALIVE
-        || *name == PROXY_CONNECTION
 }
 
 /// Also in the underscore form that some origins fold into the same variable.
@@ -162,11 +169,14 @@ pub(crate) fn strip_forwarding(headers: &mut HeaderMap) {
     }
 }
 
-/// One host, said once or said twice alike (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
-fn check_host(parts: &mut Parts, tls: bool) -> Result<(), Fault> {
-    let mut hosts = parts.headers.get_all(HOST).iter();
-    let field = hosts.next();
-    if hosts.next().is_some() {
+/// One host, said once or said twice alike (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1);
+/// the `Host` to set where it is not there, or not canonical.
+fn canonical_host(
+    hosts: &Hosts<'_>,
+    parts: &Parts,
+    tls: bool,
+) -> Result<Option<HeaderValue>, Fault> {
+    if hosts.count > 1 {
         return Err(Fault::Head("the Host field occurs more than once"));
     }
     let default_port = match parts.uri.scheme_str() {
@@ -175,42 +185,34 @@ fn check_host(parts: &mut Parts, tls: bool) -> Result<(), Fault> {
         None if tls => 443,
         None => 80,
     };
-    let read = |text: &str| {
-        canonical(text, default_port)
-            .map(std::borrow::Cow::into_owned)
-            .ok_or(Fault::Head("the host is malformed"))
-    };
+    let malformed = Fault::Head("the host is malformed");
+    let read = |text| canonical(text, default_port).ok_or(malformed);
     let target = match parts.uri.authority() {
         Some(authority) => Some(read(authority.as_str())?),
         None => None,
     };
-    let Some(field) = field else {
+    let Some(field) = hosts.first else {
         return match target {
-            Some(host) => set_host(&mut parts.headers, &host),
+            Some(host) => HeaderValue::from_str(&host)
+                .map(Some)
+                .map_err(|_| malformed),
             // HTTP/1.0 needs none; the gate has seen to it in HTTP/1.1.
-            None if parts.version < Version::HTTP_11 => Ok(()),
+            None if parts.version < Version::HTTP_11 => Ok(None),
             None => Err(Fault::Head("the host is missing")),
         };
     };
-    let text = field
-        .to_str()
-        .map_err(|_| Fault::Head("the host is malformed"))?;
-    let host = canonical(text, default_port).ok_or(Fault::Head("the host is malformed"))?;
-    if target.is_some_and(|target| target != *host) {
+    let host = read(field.to_str().map_err(|_| malformed)?)?;
+    if target.is_some_and(|target| target != host) {
         return Err(Fault::Head(
             "the request target and Host name different hosts",
         ));
     }
     match host {
-        std::borrow::Cow::Borrowed(_) => Ok(()),
-        std::borrow::Cow::Owned(host) => set_host(&mut parts.headers, &host),
+        Cow::Borrowed(_) => Ok(None),
+        Cow::Owned(host) => HeaderValue::from_str(&host)
+            .map(Some)
+            .map_err(|_| malformed),
     }
-}
-
-fn set_host(headers: &mut HeaderMap, host: &str) -> Result<(), Fault> {
-    let value = HeaderValue::from_str(host).map_err(|_| Fault::Head("the host is malformed"))?;
-    headers.insert(HOST, value);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -75,7 +75,8 @@ async fn exchange(
             return early(conn, response, incoming, Facts::default(), &reply).await;
         }
     };
-    let decision = record.exchange.decision.insert(decide(&parts, conn).await);
+    let decided = decide(&parts, conn, record.started).await;
+    let decision = record.exchange.decision.insert(decided);
     let context = AnswerContext {
         is_grpc: reply.is_grpc,
         head_only: reply.head_only,
@@ -200,16 +201,4 @@ fn is_grpc(parts: &Parts) -> bool {
         .headers
         .get(CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-}
-
-#[cfg(test)]
-mod sizes {
-    #[test]
-    fn sizes() {
-        fn size_of_output<A, B, C, F>(_: fn(A, B, C) -> F) -> usize { size_of::<F>() }
-        fn size4<'a, F>(_: impl Fn(&'a crate::upstream::Upstreams, http::Request<crate::request_body::RequestBody>, Option<&'a crate::request_body::UploadProgress>, &'a mut crate::timer::LazyTimer) -> F) -> usize { size_of::<F>() }
-        eprintln!("answer {}", size_of_output(super::answer));
-        eprintln!("send {}", size4(crate::upstream::send::send));
-        eprintln!("body {} decision {} outcome {} record {} parts {} request {}", size_of::<super::Body>(), size_of::<tollgate_engine::Decision>(), size_of::<tollgate_engine::Outcome>(), size_of::<crate::observe::Record>(), size_of::<http::request::Parts>(), size_of::<http::Request<crate::request_body::RequestBody>>());
-    }
 }

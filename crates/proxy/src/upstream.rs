@@ -14,8 +14,6 @@ pub(crate) mod worker_endpoint;
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use self::balance::{Draws, Tried, choose};
 use self::origin::Origin;
 use self::worker_endpoint::WorkerEndpoint;
@@ -52,15 +50,13 @@ impl Upstreams {
 
     /// An endpoint for a request that is tried once only.
     pub(crate) fn choose_once(&self) -> Option<&Arc<WorkerEndpoint>> {
-        let now = std::time::Instant::now();
-        choose(&self.endpoints, Tried::default(), &self.draws, now)
+        choose(&self.endpoints, Tried::default(), &self.draws)
     }
 
-    /// Closes connections that are idle for too long.
+    /// Closes connections that are idle for too long; counts on being called every few seconds.
     pub(crate) fn sweep(&self) {
-        let now = Instant::now();
         for endpoint in &self.endpoints {
-            endpoint.sweep(now);
+            endpoint.sweep();
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::listener::accept;
 use crate::serve::{Listening, serve};
 use crate::tls::ServerTls;
 
-/// How often idle connections to the origin are looked at.
+/// How often idle connections to the origin are looked at; they count their age in it.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A listening socket of one worker.

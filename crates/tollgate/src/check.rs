@@ -26,7 +26,12 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     }
     let report = run_policy_tests(&policy)?;
     for failure in &report.failures {
-        anstream::eprintln!("{file}:{}: test `{}`: {}", failure.line, failure.test, failure.message);
+        anstream::eprintln!(
+            "{file}:{}: test `{}`: {}",
+            failure.line,
+            failure.test,
+            failure.message
+        );
     }
     let total = policy.tests().len();
     anstream::println!("{file}: {} of {total} tests passed", report.passed);

@@ -91,7 +91,13 @@ pub(crate) enum RoutesCommand {
 #[derive(Args, Debug)]
 pub(crate) struct RoutesFrom {
     /// The policy file.
-    #[arg(short, long, env = "TOLLGATE_CONFIG", default_value = "tollgate.yaml", value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        env = "TOLLGATE_CONFIG",
+        default_value = "tollgate.yaml",
+        value_name = "FILE"
+    )]
     pub(crate) config: PathBuf,
     /// Take the routes of this OpenAPI document (YAML or JSON) instead of a policy's.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]

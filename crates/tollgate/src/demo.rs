@@ -45,7 +45,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         return if failed.is_empty() {
             Ok(())
         } else {
-            Err(Failure::NotHeld(format!("{} expectations did not hold", failed.len())))
+            Err(Failure::NotHeld(format!(
+                "{} expectations did not hold",
+                failed.len()
+            )))
         };
     }
     invite(&stage);
@@ -62,7 +65,11 @@ fn play(scene: &Scene, client: &Client, table: &mut Table) -> Result<Vec<String>
         if answer.status != request.expect {
             failed.push(format!(
                 "scene {}: {} {} {}: expected {}, got {}",
-                scene.number, request.who, request.method, request.path, request.expect,
+                scene.number,
+                request.who,
+                request.method,
+                request.path,
+                request.expect,
                 answer.status
             ));
         }
@@ -76,7 +83,10 @@ fn play(scene: &Scene, client: &Client, table: &mut Table) -> Result<Vec<String>
 
 fn introduce(stage: &Stage) {
     anstream::println!("Tollgate demo: real requests on this machine, nothing installed.\n");
-    anstream::println!("  issuer   {}   (EdDSA keys, JWKS over HTTP)", stage.issuer.url());
+    anstream::println!(
+        "  issuer   {}   (EdDSA keys, JWKS over HTTP)",
+        stage.issuer.url()
+    );
     anstream::println!("  origin   {}   (a small orders API)", stage.origin.url());
     anstream::println!("  gateway  {}", stage.gateway_url());
     anstream::println!("  metrics  {}/metrics", stage.admin_url());
@@ -96,12 +106,21 @@ fn invite(stage: &Stage) {
     );
     anstream::println!("  curl -s {url}/rate_limit -H \"Authorization: Bearer $TOKEN\"");
     anstream::println!("  curl -i {url}/items                      # anonymous");
-    anstream::println!("  curl -s {}/metrics | grep tollgate_requests", stage.admin_url());
-    anstream::println!("\nEdit {} and watch it reload.", stage.policy_file.display());
+    anstream::println!(
+        "  curl -s {}/metrics | grep tollgate_requests",
+        stage.admin_url()
+    );
+    anstream::println!(
+        "\nEdit {} and watch it reload.",
+        stage.policy_file.display()
+    );
     anstream::println!("Ctrl-C ends the demo.");
 }
 
 fn reader_token(issuer: &Issuer) -> String {
-    let token = issuer.token("you").audience(stage::AUDIENCE).account("acc_you");
+    let token = issuer
+        .token("you")
+        .audience(stage::AUDIENCE)
+        .account("acc_you");
     token.ttl(READER_TOKEN_TTL).mint()
 }

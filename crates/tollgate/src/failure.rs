@@ -31,6 +31,9 @@ pub(crate) enum Failure {
     /// The data plane could not be set up.
     #[error("{0}{hint}", hint = proxy_hint(.0))]
     Proxy(#[from] ProxyError),
+    /// The client that fetches keys could not be set up.
+    #[error("failed to set up the client that fetches keys: {0}")]
+    Fetch(#[from] reqwest::Error),
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -53,7 +56,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
             Self::Policy(_) | Self::Engine(_) => 3,
-            Self::System { .. } | Self::Proxy(_) | Self::Telemetry(_) => 4,
+            Self::System { .. } | Self::Proxy(_) | Self::Fetch(_) | Self::Telemetry(_) => 4,
         })
     }
 }

@@ -1,7 +1,11 @@
 //! Fetching key sets over HTTP: the only place where the gateway calls out on its own account.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, StatusCode};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tollgate_identity::jwks::{FETCH_DEADLINE, FetchFuture, JWKS_BYTES_MAX};
 use tollgate_identity::{Fetch, FetchError, Fetched};
 
@@ -10,21 +14,48 @@ use tollgate_identity::{Fetch, FetchError, Fetched};
 #[derive(Clone, Debug)]
 pub(crate) struct HttpFetch {
     client: reqwest::Client,
+    allow_private: bool,
 }
+
+/// Resolves names to addresses that the public can reach, so that a name in a policy or in an
+/// issuer's discovery document cannot make the gateway ask a neighbour or a metadata service.
+struct PublicOnly;
 
 // === impl HttpFetch ===
 
 impl HttpFetch {
-    pub(crate) fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
+    /// With `allow_private`, private and loopback addresses and plain HTTP are asked too.
+    pub(crate) fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
             .timeout(FETCH_DEADLINE)
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client })
+            .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")));
+        if !allow_private {
+            builder = builder.https_only(true).dns_resolver(Arc::new(PublicOnly));
+        }
+        Ok(Self {
+            client: builder.build()?,
+            allow_private,
+        })
+    }
+
+    /// An address written as such is not resolved, so it is looked at here.
+    fn refused(&self, url: &str) -> bool {
+        let host = reqwest::Url::parse(url).ok();
+        let host = host
+            .as_ref()
+            .and_then(reqwest::Url::host_str)
+            .unwrap_or_default();
+        let literal: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+        !self.allow_private && literal.is_ok_and(is_private)
     }
 
     async fn fetch(&self, url: &str, etag: Option<&str>) -> Result<Fetched, FetchError> {
+        if self.refused(url) {
+            return Err(FetchError {
+                message: PRIVATE.to_owned(),
+            });
+        }
         let mut request = self.client.get(url);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
@@ -70,6 +101,45 @@ impl Fetch for HttpFetch {
     }
 }
 
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<_> = found.filter(|found| !is_private(found.ip())).collect();
+            if public.is_empty() {
+                return Err(PRIVATE.into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+const PRIVATE: &str = "the address is private; `allow_private_addresses: true` allows it";
+
+/// Not reachable from the public internet, or not a single host.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            // 100.64.0.0/10: shared address space (RFC 6598).
+            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
+            v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_broadcast()
+                || v4.is_multicast()
+                || shared
+        }
+        IpAddr::V6(v6) => {
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
+                || v6.is_multicast()
+        }
+    }
+}
+
 /// The chain of causes; the first of reqwest's alone says little.
 fn failed(error: &dyn std::error::Error) -> FetchError {
     let mut text = error.to_string();
@@ -93,7 +163,42 @@ fn max_age(value: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::max_age;
+    use super::*;
+
+    #[test]
+    fn case_037_private_addresses_are_not_asked_unless_allowed() {
+        let fetch = HttpFetch::new(false).unwrap();
+        for host in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "169.254.169.254",
+            "100.64.0.1",
+            "[::1]",
+            "[fd00::1]",
+            "[::ffff:10.0.0.1]",
+        ] {
+            assert!(
+                fetch.refused(&format!("https://{host}/jwks.json")),
+                "{host}"
+            );
+        }
+        assert!(!fetch.refused("https://192.0.2.1/jwks.json"));
+        assert!(
+            !HttpFetch::new(true)
+                .unwrap()
+                .refused("http://127.0.0.1/jwks.json")
+        );
+    }
+
+    #[tokio::test]
+    async fn case_037_a_name_that_resolves_to_loopback_is_refused() {
+        let fetch = HttpFetch::new(false).unwrap();
+        let error = fetch
+            .fetch("https://localhost:1/jwks.json", None)
+            .await
+            .unwrap_err();
+        assert!(error.message.contains(PRIVATE), "{error}");
+    }
 
     #[test]
     fn max_age_is_found_among_directives() {

@@ -37,7 +37,6 @@ use self::reload::{LOOK_INTERVAL, ReloadCounts, Reloader};
 use self::workers::Workers;
 use crate::cli::ServeArgs;
 use crate::failure::Failure;
-use crate::fetch::HttpFetch;
 use crate::telemetry::Telemetry;
 
 /// A gateway whose sockets are bound and whose data plane runs.
@@ -125,7 +124,9 @@ impl Gateway {
             .enable_all()
             .build()
             .map_err(Failure::system("start the control plane"))?;
-        let admin = admin.map(|address| bind_admin(&runtime, address)).transpose()?;
+        let admin = admin
+            .map(|address| bind_admin(&runtime, address))
+            .transpose()?;
         let drain = CancellationToken::new();
         let plane = ControlPlane {
             config: config.to_owned(),
@@ -152,7 +153,10 @@ impl Gateway {
 
     /// The admin listener's address.
     pub(crate) fn admin_address(&self) -> Option<SocketAddr> {
-        self.plane.admin.as_ref().and_then(|admin| admin.local_addr().ok())
+        self.plane
+            .admin
+            .as_ref()
+            .and_then(|admin| admin.local_addr().ok())
     }
 
     /// Runs the control plane on this thread until a signal or `stop`, then drains.
@@ -165,8 +169,7 @@ impl Gateway {
 
 impl ControlPlane {
     async fn run(mut self, stop: &CancellationToken) -> Result<(), Failure> {
-        let fetch = HttpFetch::new().map_err(|error| Failure::Telemetry(error.to_string()))?;
-        let mut keepers = Keepers::new(Arc::new(fetch));
+        let mut keepers = Keepers::new()?;
         let engine = self.shared.engine().clone();
         keepers.follow(&engine.snapshot());
         if let Some(admin) = self.admin.take() {

@@ -77,6 +77,10 @@ fn provider(otlp: &Otlp) -> Result<SdkTracerProvider, Failure> {
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_sampler(sampler)
-        .with_resource(Resource::builder().with_service_name(otlp.service_name.clone()).build())
+        .with_resource(
+            Resource::builder()
+                .with_service_name(otlp.service_name.clone())
+                .build(),
+        )
         .build())
 }

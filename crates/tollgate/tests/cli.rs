@@ -35,7 +35,12 @@ fn tollgate(arguments: &[&str], folder: &Path, input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     child.wait_with_output().unwrap()
 }
 
@@ -67,7 +72,9 @@ fn check_says_what_it_checked_and_runs_the_policys_tests() {
 
 #[test]
 fn check_shows_every_error_with_its_place_and_ends_with_3() {
-    let broken = GOOD.replace("rate: 2/s", "rate: 0/s").replace("default_plan: free", "default_plan: fre");
+    let broken = GOOD
+        .replace("rate: 2/s", "rate: 0/s")
+        .replace("default_plan: free", "default_plan: fre");
     let (folder, _) = folder(&broken);
     let output = tollgate(&["check"], folder.path(), "");
     assert_eq!(output.status.code(), Some(3));
@@ -82,7 +89,11 @@ fn check_ends_with_1_when_a_test_of_the_policy_fails() {
     let (folder, _) = folder(&GOOD.replace("allowed: 2, limited: 1", "allowed: 3"));
     let output = tollgate(&["check"], folder.path(), "");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("expected 3 allowed, got 2"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("expected 3 allowed, got 2"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -90,22 +101,37 @@ fn a_missing_file_is_named() {
     let folder = TempDir::new().unwrap();
     let output = tollgate(&["check", "absent.yaml"], folder.path(), "");
     assert_ne!(output.status.code(), Some(0));
-    assert!(stderr(&output).contains("absent.yaml"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("absent.yaml"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
 fn routes_match_reads_arguments_or_standard_input() {
     let (folder, _) = folder(GOOD);
-    let output = tollgate(&["routes", "match", "POST /orders", "//orders/7?x=1"], folder.path(), "");
-    let lines: Vec<serde_json::Value> =
-        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let output = tollgate(
+        &["routes", "match", "POST /orders", "//orders/7?x=1"],
+        folder.path(),
+        "",
+    );
+    let lines: Vec<serde_json::Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines[0]["route"], "POST /orders");
     assert_eq!(lines[1]["route"], "GET /orders/{id}");
     assert_eq!(lines[1]["canonical"], "/orders/7");
     let output = tollgate(&["routes", "match"], folder.path(), "/nowhere\n\n/a%2fb\n");
-    let lines: Vec<serde_json::Value> =
-        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&lines[0]["route"], &lines[0]["matched"]), (&"*".into(), &false.into()));
+    let lines: Vec<serde_json::Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&lines[0]["route"], &lines[0]["matched"]),
+        (&"*".into(), &false.into())
+    );
     assert_eq!(lines[1]["status"], 400);
 }
 
@@ -114,9 +140,17 @@ fn routes_come_from_an_openapi_document_too() {
     let (folder, _) = folder(GOOD);
     let document = r#"{"openapi": "3.1.0", "paths": {"/pets/{id}": {"get": {}, "put": {}}}}"#;
     std::fs::write(folder.path().join("pets.json"), document).unwrap();
-    let output = tollgate(&["routes", "list", "--openapi", "pets.json"], folder.path(), "");
+    let output = tollgate(
+        &["routes", "list", "--openapi", "pets.json"],
+        folder.path(),
+        "",
+    );
     let text = stdout(&output);
-    assert!(text.contains("\"route\":\"GET /pets/{id}\""), "{text} {}", stderr(&output));
+    assert!(
+        text.contains("\"route\":\"GET /pets/{id}\""),
+        "{text} {}",
+        stderr(&output)
+    );
     assert!(text.contains("\"route\":\"PUT /pets/{id}\""), "{text}");
 }
 
@@ -124,7 +158,12 @@ fn routes_come_from_an_openapi_document_too() {
 fn the_schema_is_json_schema() {
     let output = tollgate(&["schema"], Path::new("."), "");
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(schema["$schema"].as_str().unwrap().contains("json-schema.org"));
+    assert!(
+        schema["$schema"]
+            .as_str()
+            .unwrap()
+            .contains("json-schema.org")
+    );
     assert!(schema["properties"]["plans"].is_object());
 }
 
@@ -135,7 +174,11 @@ fn serve_says_why_it_cannot_bind() {
     let (folder, _) = folder(&format!("{GOOD}{listen}"));
     let output = tollgate(&["serve"], folder.path(), "");
     assert_eq!(output.status.code(), Some(4));
-    assert!(stderr(&output).contains("another process listens there"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("another process listens there"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

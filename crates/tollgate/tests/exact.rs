@@ -90,8 +90,13 @@ impl Load {
         while Instant::now() < self.end {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let (user, endpoint) = (number / ENDPOINTS.len() % USERS, number % ENDPOINTS.len());
-            self.ask(&client, user, endpoint, seen.entry((user, endpoint)).or_default())
-                .await;
+            self.ask(
+                &client,
+                user,
+                endpoint,
+                seen.entry((user, endpoint)).or_default(),
+            )
+            .await;
         }
         seen
     }
@@ -150,7 +155,12 @@ fn a_thousand_users_on_four_endpoints_are_limited_at_exactly_their_own_limit() {
     }
     .launch()
     .unwrap();
-    let mint = |user: usize| issuer.token(&format!("user_{user}")).audience(AUDIENCE).mint();
+    let mint = |user: usize| {
+        issuer
+            .token(&format!("user_{user}"))
+            .audience(AUDIENCE)
+            .mint()
+    };
     // Half of the tokens are signed by a key that the gateway has to fetch under load.
     let mut tokens: Vec<String> = (0..USERS / 2).map(mint).collect();
     issuer.rotate(Algorithm::Rs256);
@@ -195,7 +205,11 @@ fn check(buckets: &HashMap<(usize, usize), Bucket>) {
         let t = bucket.last.unwrap() - bucket.first.unwrap();
         let expected = burst as f64 + rate * t.as_secs_f64();
         let off = bucket.admitted as f64 - expected;
-        widest = if off.abs() > widest.abs() { off } else { widest };
+        widest = if off.abs() > widest.abs() {
+            off
+        } else {
+            widest
+        };
         assert_eq!(bucket.other, [], "user {user} on {method} {path}");
         assert!(
             off.abs() <= 1.0,

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// Waits for the end of its input, which comes when the owner is gone, however it went.
-const SCRIPT: &str = "read -r _; kill -KILL -- \"-$1\" 2>/dev/null";
+const SCRIPT: &str = "read -r _; kill -s KILL -- \"-$1\" 2>/dev/null";
 
 /// A shell that kills a process group when this process is no more.
 #[derive(Debug)]

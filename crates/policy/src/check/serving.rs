@@ -11,8 +11,8 @@ use crate::findings::Finding;
 use crate::network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol, Tls};
 use crate::node::{At, OneOrMany};
 use crate::raw::{
-    Address, OffOr, OriginUrl, RawForward, RawHealth, RawListen, RawOriginSection,
-    RawResponses, Word,
+    Address, OffOr, OriginUrl, RawForward, RawHealth, RawListen, RawOriginSection, RawResponses,
+    Word,
 };
 
 /// Listeners of a policy.

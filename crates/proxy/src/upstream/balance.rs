@@ -45,7 +45,6 @@ pub(crate) fn choose<'a>(
     endpoints: &'a [Arc<WorkerEndpoint>],
     tried: Tried,
     draws: &Draws,
-    now: Instant,
 ) -> Option<&'a Arc<WorkerEndpoint>> {
     let open = |endpoint: &&Arc<WorkerEndpoint>| {
         !tried.has(endpoint.index) && endpoint.origin.health.is_usable()
@@ -53,6 +52,7 @@ pub(crate) fn choose<'a>(
     if let [only] = endpoints {
         return Some(only).filter(open);
     }
+    let now = Instant::now();
     let good =
         |endpoint: &&Arc<WorkerEndpoint>| open(endpoint) && !endpoint.origin.health.is_ejected(now);
     if endpoints.len() > COMPARE_ALL_MAX {

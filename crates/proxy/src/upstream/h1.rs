@@ -17,7 +17,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::time::Instant;
 
 use super::connect::OriginIo;
 use crate::request_body::RequestBody;
@@ -31,10 +30,8 @@ pub(crate) struct H1Conn {
     handle: SendRequest<RequestBody>,
     connection: Connection<TokioIo<OriginIo>, RequestBody>,
     ended: bool,
-    /// Requests answered on it.
-    pub(crate) answered: u64,
-    /// When it was last put aside.
-    pub(crate) idle_since: Instant,
+    /// The endpoint's sweep after which it was last put aside.
+    pub(crate) idle_since_sweep: u32,
 }
 
 impl H1Conn {
@@ -49,8 +46,7 @@ impl H1Conn {
             handle,
             connection,
             ended: false,
-            answered: 0,
-            idle_since: Instant::now(),
+            idle_since_sweep: 0,
         })
     }
 

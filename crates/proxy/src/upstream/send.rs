@@ -8,19 +8,20 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant as StdInstant};
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use tokio::time::Instant;
 
 use super::balance::{Tried, choose};
 use super::connect::connect;
 use super::fault::OriginFault;
 use super::h1::H1Conn;
+use super::h2::H2Handle;
+use super::origin::Origin;
 use super::worker_endpoint::{Lease, WorkerEndpoint};
 use super::{Upstreams, address};
 use crate::request_body::{RequestBody, UploadProgress};
@@ -44,6 +45,9 @@ struct Saved {
     headers: HeaderMap,
 }
 
+/// What hyper says of a request that was given to it.
+type Sent = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
+
 /// How one attempt failed.
 enum Failed {
     /// The request never left.
@@ -60,17 +64,29 @@ pub(crate) async fn send(
     timer: &mut LazyTimer,
 ) -> Result<Answered, OriginFault> {
     let config = upstreams.origin().config();
-    let http2 = upstreams.origin().is_http2();
     let mut tried = Tried::default();
     let mut fault = OriginFault::NoEndpoint;
     let mut may_resend = is_idempotent(request.method()) && progress.is_none();
     for _ in 0..ATTEMPTS_MAX {
-        let now = StdInstant::now();
-        let Some(endpoint) = choose(&upstreams.endpoints, tried, &upstreams.draws, now) else {
+        let Some(endpoint) = choose(&upstreams.endpoints, tried, &upstreams.draws) else {
             break;
         };
         let health = &endpoint.origin.health;
         let mut lease = Lease::new(endpoint);
+        let (way, reused) = match Way::to(endpoint, upstreams.origin()).await {
+            Ok(found) => found,
+            Err(error) => {
+                fault = refused(&error);
+                health.failed(Instant::now());
+                tried.add(endpoint.index);
+                continue;
+            }
+        };
+        match way {
+            Way::H1(_) => address::h1(&mut request, &endpoint.origin, config.pass_host),
+            Way::H2(_) => address::h2(&mut request, &endpoint.origin, config.pass_host),
+        }
+        let saved = (reused && may_resend).then(|| Saved::of(&request));
         let wait = Wait {
             limit: config.response_timeout,
             since: None,
@@ -78,38 +94,18 @@ pub(crate) async fn send(
             seen: 0,
             timer: &mut *timer,
         };
-        let (sent, reused, saved);
-        if http2 {
-            let connected = endpoint
-                .h2
-                .get(&endpoint.origin, config.connect_timeout)
-                .await;
-            let Ok((mut handle, standing)) = connected.map_err(|error| fault = refused(&error))
-            else {
-                health.failed(StdInstant::now());
-                tried.add(endpoint.index);
-                continue;
-            };
-            address::h2(&mut request, &endpoint.origin, config.pass_host);
-            saved = (standing && may_resend).then(|| Saved::of(&request));
-            reused = standing;
-            sent = wait.for_h2(handle.try_send_request(request)).await;
-        } else {
-            let idle = poll_fn(|cx| Poll::Ready(endpoint.take_idle(cx))).await;
-            reused = idle.is_some();
-            let connected = match idle {
-                Some(conn) => Ok(conn),
-                None => open(endpoint, config.connect_timeout).await,
-            };
-            let Ok(conn) = connected.map_err(|error| fault = refused(&error)) else {
-                health.failed(StdInstant::now());
-                tried.add(endpoint.index);
-                continue;
-            };
-            address::h1(&mut request, &endpoint.origin, config.pass_host);
-            saved = (reused && may_resend).then(|| Saved::of(&request));
-            sent = wait.for_h1(lease.hold(conn), request).await;
-        }
+        let sent = match way {
+            Way::H1(conn) => {
+                let conn = lease.hold(conn);
+                let answer = conn.send(request);
+                wait.on_h1(conn, answer).await
+            }
+            // Boxed: its future would make every request's larger.
+            Way::H2(mut handle) => {
+                let answer = handle.try_send_request(request);
+                Box::pin(wait.on_h2(answer)).await
+            }
+        };
         match sent {
             Ok(response) => {
                 health.succeeded();
@@ -119,7 +115,7 @@ pub(crate) async fn send(
                 fault = OriginFault::Broken;
                 request = *unsent;
             }
-            Err(Failed::Fault(OriginFault::Broken)) if reused && saved.is_some() => {
+            Err(Failed::Fault(OriginFault::Broken)) if saved.is_some() => {
                 // Guarded by `saved`, which only a re-sendable request has.
                 let Some(saved) = saved else { break };
                 may_resend = false;
@@ -128,7 +124,7 @@ pub(crate) async fn send(
             }
             Err(Failed::Fault(found)) => {
                 if !matches!(found, OriginFault::Request(_)) {
-                    health.failed(StdInstant::now());
+                    health.failed(Instant::now());
                 }
                 return Err(found);
             }
@@ -152,10 +148,33 @@ fn refused(error: &io::Error) -> OriginFault {
     }
 }
 
-async fn open(endpoint: &WorkerEndpoint, limit: Duration) -> io::Result<Box<H1Conn>> {
-    // Boxed: connecting is rare and its future large, and it would be part of every request.
-    let io = Box::pin(connect(&endpoint.origin, limit)).await?;
-    Ok(Box::new(H1Conn::over(io).await?))
+/// A connection to send a request on.
+enum Way {
+    H1(Box<H1Conn>),
+    H2(H2Handle),
+}
+
+impl Way {
+    /// A standing connection, or a new one; true if it stood already.
+    async fn to(endpoint: &WorkerEndpoint, origin: &Origin) -> io::Result<(Way, bool)> {
+        let limit = origin.config().connect_timeout;
+        if origin.is_http2() {
+            if let Some(handle) = endpoint.h2.current() {
+                return Ok((Way::H2(handle), true));
+            }
+            // Boxed: connecting is rare, and its future would make every request's larger.
+            let (handle, standing) = Box::pin(endpoint.h2.get(&endpoint.origin, limit)).await?;
+            return Ok((Way::H2(handle), standing));
+        }
+        if let Some(conn) = poll_fn(|cx| Poll::Ready(endpoint.take_idle(cx))).await {
+            return Ok((Way::H1(conn), true));
+        }
+        let conn = Box::pin(async {
+            let io = connect(&endpoint.origin, limit).await?;
+            Ok::<_, io::Error>(Box::new(H1Conn::over(io).await?))
+        });
+        Ok((Way::H1(conn.await?), false))
+    }
 }
 
 // === impl Saved ===
@@ -196,15 +215,15 @@ impl Wait<'_> {
             self.since = None;
         }
         let since = *self.since.get_or_insert_with(Instant::now);
-        self.timer.poll_deadline(cx, since + self.limit)
+        self.timer.poll_deadline(cx, (since + self.limit).into())
     }
 
-    async fn for_h1(
+    async fn on_h1(
         mut self,
         conn: &mut H1Conn,
-        request: Request<RequestBody>,
+        answer: impl Future<Output = Sent>,
     ) -> Result<Response<Incoming>, Failed> {
-        let mut answer = pin!(conn.send(request));
+        let mut answer = pin!(answer);
         let answered = poll_fn(|cx| {
             if let Poll::Ready(answered) = conn.poll_answer(answer.as_mut(), cx) {
                 return Poll::Ready(Some(answered));
@@ -215,13 +234,13 @@ impl Wait<'_> {
         self.conclude(answered)
     }
 
-    async fn for_h2(
+    async fn on_h2(
         mut self,
-        answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
+        answer: impl Future<Output = Sent>,
     ) -> Result<Response<Incoming>, Failed> {
         let mut answer = pin!(answer);
         let answered = poll_fn(|cx| {
-            if let Poll::Ready(answered) = Pin::as_mut(&mut answer).poll(cx) {
+            if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(answered));
             }
             self.poll_deadline(cx).map(|()| None)
@@ -230,10 +249,7 @@ impl Wait<'_> {
         self.conclude(answered)
     }
 
-    fn conclude(
-        &self,
-        answered: Option<Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
-    ) -> Result<Response<Incoming>, Failed> {
+    fn conclude(&self, answered: Option<Sent>) -> Result<Response<Incoming>, Failed> {
         match answered {
             Some(Ok(response)) => Ok(response),
             None => Err(Failed::Fault(OriginFault::AnswerTimeout)),

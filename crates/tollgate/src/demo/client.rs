@@ -31,7 +31,10 @@ impl Client {
         Ok(Self {
             runtime,
             // The machine's proxy settings are not for loopback.
-            http: reqwest::Client::builder().no_proxy().build().map_err(failed)?,
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .map_err(failed)?,
             base,
         })
     }
@@ -65,7 +68,9 @@ impl Answer {
     /// `r` of the first item of `RateLimit`.
     pub(super) fn remaining(&self) -> Option<u64> {
         let (_, rest) = self.header("ratelimit").split_once(";r=")?;
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         rest[..digits].parse().ok()
     }
 }

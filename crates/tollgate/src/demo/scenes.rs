@@ -51,7 +51,9 @@ fn within_limits(alice: &str) -> Scene {
             // Orders 1 and 2 are one endpoint: the second spends from the same bucket.
             match (answers[1].remaining(), answers[2].remaining()) {
                 (Some(first), Some(second)) if second < first => Ok(()),
-                other => Err(format!("/orders/1 and /orders/2 share no bucket: {other:?}")),
+                other => Err(format!(
+                    "/orders/1 and /orders/2 share no bucket: {other:?}"
+                )),
             }
         },
     }
@@ -95,7 +97,10 @@ fn forged(issuer: &Issuer, alice: &str) -> Scene {
             get("alice", "/orders", Some(alice), 200),
         ],
         holds: |answers| {
-            if !answers[1].header("www-authenticate").contains("invalid_token") {
+            if !answers[1]
+                .header("www-authenticate")
+                .contains("invalid_token")
+            {
                 return Err("the 401 does not say why".to_owned());
             }
             match (answers[0].remaining(), answers[3].remaining()) {

@@ -25,7 +25,9 @@ impl Table {
             self.started = true;
             anstream::println!(
                 "   {DIM}{:<11} {:<14} {:<7} headers{RESET}",
-                "who", "request", "status"
+                "who",
+                "request",
+                "status"
             );
         }
     }

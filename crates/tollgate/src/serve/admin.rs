@@ -71,8 +71,7 @@ fn answer(
         "/metrics" => match metrics::render(sources) {
             Ok(body) => {
                 let mut response = text(StatusCode::OK, body);
-                let kind =
-                    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 let kind = HeaderValue::from_static(kind);
                 response.headers_mut().insert(CONTENT_TYPE, kind);
                 response

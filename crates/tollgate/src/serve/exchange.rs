@@ -63,11 +63,15 @@ impl ExchangeCounts {
     }
 
     pub(super) fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let rows = self.statuses.iter().enumerate().filter_map(|(index, counter)| {
-            let count = counter.load(Ordering::Relaxed);
-            let status = (index + 100).to_string();
-            (count > 0).then(|| (vec![("status", status)], count))
-        });
+        let rows = self
+            .statuses
+            .iter()
+            .enumerate()
+            .filter_map(|(index, counter)| {
+                let count = counter.load(Ordering::Relaxed);
+                let status = (index + 100).to_string();
+                (count > 0).then(|| (vec![("status", status)], count))
+            });
         metrics::family(
             encoder,
             "tollgate_responses",
@@ -117,7 +121,9 @@ impl Observer for Recorder {
         if let Some(log) = &self.access_log {
             log.write(line(exchange, self.clock.now().unix_ms));
             let dropped = log.dropped();
-            self.counts.access_log_dropped.store(dropped, Ordering::Relaxed);
+            self.counts
+                .access_log_dropped
+                .store(dropped, Ordering::Relaxed);
         }
     }
 
@@ -143,7 +149,10 @@ fn line(exchange: &Exchange, unix_ms: u64) -> String {
     put("version", json!(format!("{:?}", exchange.version)));
     put("status", json!(exchange.status));
     put("bytes", json!(exchange.response_bytes));
-    put("duration_us", json!(u64::try_from(exchange.elapsed.as_micros()).unwrap_or(u64::MAX)));
+    put(
+        "duration_us",
+        json!(u64::try_from(exchange.elapsed.as_micros()).unwrap_or(u64::MAX)),
+    );
     put("ending", json!(ending(exchange.ending)));
     if let Some(fault) = exchange.fault {
         put("fault", json!(fault));
@@ -160,7 +169,10 @@ fn line(exchange: &Exchange, unix_ms: u64) -> String {
 fn decided(decision: &Decision, put: &mut impl FnMut(&str, Value)) {
     let label = decision.label();
     let snapshot = &decision.snapshot;
-    put("route", json!(snapshot.policy().routes().get(decision.route).to_string()));
+    put(
+        "route",
+        json!(snapshot.policy().routes().get(decision.route).to_string()),
+    );
     put("verdict", json!(label.verdict()));
     put("mode", json!(label.mode()));
     if let Some(plan) = decision.plan_name() {

@@ -7,9 +7,12 @@ use tollgate_engine::{KeySourceSlot, Snapshot};
 use tollgate_identity::{Fetch, KeyHolder, KeyLocation, RefreshPace, keep_keys};
 use tollgate_policy::KeySource;
 
+use crate::fetch::HttpFetch;
+
 /// The running keepers. A keeper lives as long as some policy in force wants its holder.
 pub(super) struct Keepers {
-    fetch: Arc<dyn Fetch>,
+    public: Arc<dyn Fetch>,
+    private: Arc<dyn Fetch>,
     running: Vec<Keeper>,
 }
 
@@ -21,18 +24,21 @@ struct Keeper {
 // === impl Keepers ===
 
 impl Keepers {
-    pub(super) fn new(fetch: Arc<dyn Fetch>) -> Self {
-        Self {
-            fetch,
+    pub(super) fn new() -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            public: Arc::new(HttpFetch::new(false)?),
+            private: Arc::new(HttpFetch::new(true)?),
             running: Vec::new(),
-        }
+        })
     }
 
     /// Starts keepers for new holders and ends those that no issuer of `snapshot` uses.
     pub(super) fn follow(&mut self, snapshot: &Snapshot) {
         let wanted = snapshot.key_sources();
         self.running.retain(|keeper| {
-            let kept = wanted.iter().any(|slot| Arc::ptr_eq(&slot.holder, &keeper.holder));
+            let kept = wanted
+                .iter()
+                .any(|slot| Arc::ptr_eq(&slot.holder, &keeper.holder));
             if !kept {
                 keeper.task.abort();
             }
@@ -54,7 +60,12 @@ impl Keepers {
             interval: slot.config.refresh,
             ..RefreshPace::default()
         };
-        let (holder, fetch) = (slot.holder.clone(), self.fetch.clone());
+        let fetch = if slot.config.allow_private_addresses {
+            self.private.clone()
+        } else {
+            self.public.clone()
+        };
+        let holder = slot.holder.clone();
         let task = tokio::spawn(async move {
             keep_keys(holder, location, fetch, pace).await;
         });

@@ -98,14 +98,18 @@ impl Sources {
     fn table(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let table = self.engine().table();
         let now = self.clock.now().mono;
-        let parts = [("users", Partition::Users), ("networks", Partition::Networks)];
+        let parts = [
+            ("users", Partition::Users),
+            ("networks", Partition::Networks),
+        ];
         let label = |name: &str| vec![("partition", name.to_owned())];
         let seen = parts.map(|(name, part)| (name, table.occupancy(part, now)));
         gauges(
             encoder,
             "tollgate_buckets_capacity",
             "Buckets that the counting table can hold",
-            seen.iter().map(|(name, o)| (label(name), o.capacity as f64)),
+            seen.iter()
+                .map(|(name, o)| (label(name), o.capacity as f64)),
         )?;
         gauges(
             encoder,
@@ -197,8 +201,14 @@ impl Sources {
             "tollgate_token_cache_entries",
             "Remembered verdicts, by kind",
             [
-                (vec![("verdict", "valid".to_owned())], stats.cache_valid_entries as f64),
-                (vec![("verdict", "refused".to_owned())], stats.cache_refused_entries as f64),
+                (
+                    vec![("verdict", "valid".to_owned())],
+                    stats.cache_valid_entries as f64,
+                ),
+                (
+                    vec![("verdict", "refused".to_owned())],
+                    stats.cache_refused_entries as f64,
+                ),
             ],
         )
     }
@@ -277,12 +287,7 @@ fn gauges(
     Ok(())
 }
 
-fn gauge(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    value: u64,
-) -> fmt::Result {
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
     let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(metric)
 }
@@ -290,4 +295,3 @@ fn gauge(
 fn seconds(nanos: u64) -> f64 {
     nanos as f64 / 1e9
 }
-

@@ -37,11 +37,7 @@ struct Stamp(Option<(SystemTime, u64)>);
 // === impl Reloader ===
 
 impl Reloader {
-    pub(super) fn new(
-        config: &Path,
-        shared: Arc<Shared>,
-        counts: Arc<ReloadCounts>,
-    ) -> Self {
+    pub(super) fn new(config: &Path, shared: Arc<Shared>, counts: Arc<ReloadCounts>) -> Self {
         let inputs = watched(shared.engine().snapshot().policy());
         let seen = stamps(&inputs);
         Self {
@@ -107,10 +103,14 @@ impl Reloader {
 /// Every file that a change of counts: the policy and what it was read from, key sets, secrets,
 /// certificates.
 fn watched(policy: &Policy) -> Vec<PathBuf> {
-    let keys = policy.identity().issuers.iter().filter_map(|issuer| match &issuer.keys {
-        KeySource::File(path) | KeySource::SecretFile(path) => Some(path.clone()),
-        KeySource::Url(_) | KeySource::Inline(_) | KeySource::Discovery => None,
-    });
+    let keys = policy
+        .identity()
+        .issuers
+        .iter()
+        .filter_map(|issuer| match &issuer.keys {
+            KeySource::File(path) | KeySource::SecretFile(path) => Some(path.clone()),
+            KeySource::Url(_) | KeySource::Inline(_) | KeySource::Discovery => None,
+        });
     let certificates = policy
         .listeners()
         .iter()

@@ -30,9 +30,8 @@ pub(super) fn span(head: &Parts) -> Span {
         tollgate.plan = Empty,
         tollgate.limit = Empty,
     );
-    let parent = global::get_text_map_propagator(|propagator| {
-        propagator.extract(&Incoming(&head.headers))
-    });
+    let parent =
+        global::get_text_map_propagator(|propagator| propagator.extract(&Incoming(&head.headers)));
     // Fails only for a span that nobody collects.
     let _ = span.set_parent(parent);
     span
@@ -57,7 +56,10 @@ pub(super) fn finish(exchange: &Exchange) {
     };
     let route = decision.snapshot.policy().routes().get(decision.route);
     let label = decision.label();
-    span.record("otel.name", format!("{} {}", exchange.method, route.template));
+    span.record(
+        "otel.name",
+        format!("{} {}", exchange.method, route.template),
+    );
     span.record("http.route", route.to_string());
     span.record("tollgate.verdict", label.verdict());
     span.record("tollgate.mode", label.mode());

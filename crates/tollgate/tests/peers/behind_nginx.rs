@@ -55,7 +55,9 @@ fn check(keep_alive: bool) {
     let front = Front::start(origin.url(), BEHIND_NGINX);
     let proxy = proxy(&front, keep_alive);
     let url = format!("{}/headers", proxy.url());
-    let statuses: Vec<u64> = (0..3).map(|_| ask("127.0.0.2", None, &url).status).collect();
+    let statuses: Vec<u64> = (0..3)
+        .map(|_| ask("127.0.0.2", None, &url).status)
+        .collect();
     assert_eq!(statuses, [200, 200, 429]);
     // What a client claims for itself comes before what nginx saw, and is not believed.
     assert_eq!(ask("127.0.0.2", Some("127.0.0.9"), &url).status, 429);

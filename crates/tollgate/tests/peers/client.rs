@@ -79,7 +79,9 @@ pub(crate) fn run_script<A: AsRef<OsStr>>(
     let mut command = Command::new(program);
     let output = run(command.arg(script(name)).args(arguments));
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Runs a command to its good end.
@@ -109,8 +111,7 @@ pub(crate) fn curl() -> Command {
 }
 
 /// What curl writes to its standard error at the end of each transfer, beside the body.
-pub(crate) const CURL_FIGURES: &str =
-    r#"%{stderr}{"figures":%{json},"headers":%{header_json}}"#;
+pub(crate) const CURL_FIGURES: &str = r#"%{stderr}{"figures":%{json},"headers":%{header_json}}"#;
 
 /// One request by curl.
 pub(crate) fn curl_sees(arguments: &[&str]) -> Seen {
@@ -128,7 +129,9 @@ pub(crate) fn curl_figures(arguments: &[&str]) -> (Seen, Value) {
 /// What a curl that was asked for [`CURL_FIGURES`] printed.
 pub(crate) fn read_curl(output: &Output) -> (Seen, Value) {
     let errors = String::from_utf8_lossy(&output.stderr);
-    let start = errors.find("{\"figures\"").unwrap_or_else(|| panic!("no figures: {errors}"));
+    let start = errors
+        .find("{\"figures\"")
+        .unwrap_or_else(|| panic!("no figures: {errors}"));
     let report: Value = serde_json::from_str(&errors[start..]).unwrap();
     let figures = report["figures"].clone();
     let seen = Seen {

@@ -23,16 +23,26 @@ fn check_limited(answers: &[Seen], version: &str) {
     assert_eq!(statuses, [200, 200, 200, 429, 429], "{answers:?}");
     for (number, seen) in answers.iter().enumerate() {
         assert_eq!(seen.version, version, "{seen:?}");
-        assert_eq!(seen.header("ratelimit-policy"), Some("\"burst\";q=3;w=10800"), "{seen:?}");
+        assert_eq!(
+            seen.header("ratelimit-policy"),
+            Some("\"burst\";q=3;w=10800"),
+            "{seen:?}"
+        );
         let state = seen.header("ratelimit").unwrap();
         let left = 2_usize.saturating_sub(number);
-        assert!(state.starts_with(&format!("\"burst\";r={left};t=")), "{seen:?}");
+        assert!(
+            state.starts_with(&format!("\"burst\";r={left};t=")),
+            "{seen:?}"
+        );
     }
     for seen in &answers[3..] {
         let wait: u64 = seen.header("retry-after").unwrap().parse().unwrap();
         assert!((3_500..=3_600).contains(&wait), "{seen:?}");
         assert_eq!(seen.header("cache-control"), Some("no-store"));
-        assert_eq!(seen.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            seen.header("content-type"),
+            Some("application/problem+json")
+        );
         let problem = seen.json();
         assert_eq!(problem["violated-policies"], json!(["burst"]));
         assert_eq!(problem["status"], 429);
@@ -41,13 +51,18 @@ fn check_limited(answers: &[Seen], version: &str) {
 
 fn check_anonymous(seen: &Seen) {
     assert_eq!(seen.status, 401, "{seen:?}");
-    assert_eq!(seen.header("www-authenticate"), Some("Bearer realm=\"tollgate\""));
+    assert_eq!(
+        seen.header("www-authenticate"),
+        Some("Bearer realm=\"tollgate\"")
+    );
 }
 
 fn check_curl(front: &Front, url: &str, options: &[&str], version: &str) {
     let authorization = bearer(&front.token("curl"));
     let ask = |more: &[&str]| curl_sees(&[options, more, &[url]].concat());
-    let answers: Vec<Seen> = (0..REQUESTS).map(|_| ask(&["-H", &authorization])).collect();
+    let answers: Vec<Seen> = (0..REQUESTS)
+        .map(|_| ask(&["-H", &authorization]))
+        .collect();
     check_limited(&answers, version);
     check_anonymous(&ask(&[]));
 }
@@ -70,7 +85,12 @@ fn curl_is_served_and_limited_over_http_1() {
 fn curl_is_served_and_limited_over_http_2_in_the_clear() {
     let origin = nginx_json_origin().unwrap();
     let front = Front::start(&origin.url(), THREE_AT_ONCE);
-    check_curl(&front, &front.url("/orders/1"), &["--http2-prior-knowledge"], "2");
+    check_curl(
+        &front,
+        &front.url("/orders/1"),
+        &["--http2-prior-knowledge"],
+        "2",
+    );
 }
 
 #[test]
@@ -96,7 +116,11 @@ fn curl_that_asks_to_upgrade_to_http_2_in_the_clear_is_served_over_http_1() {
 fn nodes_fetch_is_served_and_limited() {
     let origin = Origin::start().unwrap();
     let front = Front::start(origin.url(), THREE_AT_ONCE);
-    let arguments = [front.url("/orders/1"), front.token("node"), REQUESTS.to_string()];
+    let arguments = [
+        front.url("/orders/1"),
+        front.token("node"),
+        REQUESTS.to_string(),
+    ];
     // fetch does not tell the version; it speaks HTTP/1.1.
     check_script(&run_script(&tool("node"), "node_fetch.mjs", &arguments), "");
     assert_eq!(origin.hits("/orders/1", "node"), 3);
@@ -110,8 +134,14 @@ fn httpx_is_served_and_limited_over_http_1_and_2() {
     let url = front.tls_url("/orders/1");
     for version in ["1.1", "2"] {
         let user = format!("httpx over {version}");
-        let arguments =
-            [&url, &front.token(&user), &REQUESTS.to_string(), version, &ca].map(String::as_str);
+        let arguments = [
+            &url,
+            &front.token(&user),
+            &REQUESTS.to_string(),
+            version,
+            &ca,
+        ]
+        .map(String::as_str);
         let lines = run_python("httpx_fetch.py", &arguments);
         check_script(&lines, &format!("HTTP/{version}"));
         assert_eq!(origin.hits("/orders/1", &user), 3);

@@ -70,6 +70,10 @@ fn case_109_an_upload_without_a_valid_token_stays_with_the_client_too() {
     let front = Front::start(origin.url(), ONE_AT_ONCE);
     let forged = front.issuer.token("sender").forged().mint();
     let (seen, figures, _) = upload(&front, &forged);
-    assert_eq!((seen.status, figures["size_upload"].as_u64()), (401, Some(0)), "{seen:?}");
+    assert_eq!(
+        (seen.status, figures["size_upload"].as_u64()),
+        (401, Some(0)),
+        "{seen:?}"
+    );
     assert_eq!(origin.hits_total(), 0);
 }

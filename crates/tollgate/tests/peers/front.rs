@@ -62,8 +62,12 @@ impl Front {
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
         let tls = certificate.map(|_| free_address().unwrap());
         let policy = policy(&issuer, origin, rest, listen, tls, admin);
-        let files = certificate
-            .map(|made| [(CERT_FILE, made.cert.as_str()), (KEY_FILE, made.key.as_str())]);
+        let files = certificate.map(|made| {
+            [
+                (CERT_FILE, made.cert.as_str()),
+                (KEY_FILE, made.key.as_str()),
+            ]
+        });
         let gateway = Gateway {
             binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
             policy: &policy,

@@ -42,16 +42,30 @@ fn check_served(seen: &Value, user: &str) {
     assert_eq!(unary["initial"]["origin-saw-subject"], user);
     assert_eq!(unary["initial"]["origin-saw-colour"], "blue");
     assert_eq!(unary["initial"]["origin-saw-key-bin"], "0001feff");
-    assert!(unary["initial"]["ratelimit"].as_str().unwrap().starts_with("\"burst\";r=1;"));
+    assert!(
+        unary["initial"]["ratelimit"]
+            .as_str()
+            .unwrap()
+            .starts_with("\"burst\";r=1;")
+    );
     assert_eq!(unary["trailing"]["origin-trailer"], "after the message");
     assert_eq!(unary["trailing"]["origin-trailer-bin"], "ff00");
     // Each message was answered before the next was sent: nothing is held back.
-    assert_eq!(seen["chat"]["replies"], json!(["0", "1", "2", "300000 bytes"]));
-    assert_eq!(seen["chat"]["trailing"]["origin-trailer"], "after the stream");
+    assert_eq!(
+        seen["chat"]["replies"],
+        json!(["0", "1", "2", "300000 bytes"])
+    );
+    assert_eq!(
+        seen["chat"]["trailing"]["origin-trailer"],
+        "after the stream"
+    );
     // A status of the origin's own passes with its words and metadata.
     assert_eq!(seen["missing"]["code"], "NOT_FOUND");
     assert_eq!(seen["missing"]["details"], "no such thing: ünknown");
-    assert_eq!(seen["missing"]["trailing"]["origin-trailer"], "with the status");
+    assert_eq!(
+        seen["missing"]["trailing"]["origin-trailer"],
+        "with the status"
+    );
 }
 
 fn check_limited(seen: &Value) {
@@ -59,13 +73,26 @@ fn check_limited(seen: &Value) {
     assert_eq!(seen["second"]["code"], "OK");
     let limited = &seen["limited"];
     assert_eq!(limited["code"], "RESOURCE_EXHAUSTED", "{seen:#}");
-    assert!(limited["details"].as_str().unwrap().starts_with("retry after "), "{limited:#}");
+    assert!(
+        limited["details"]
+            .as_str()
+            .unwrap()
+            .starts_with("retry after "),
+        "{limited:#}"
+    );
     let metadata = &limited["trailing"];
     // google.rpc.RetryInfo inside google.rpc.Status.
     let details = metadata["grpc-status-details-bin"].as_str().unwrap();
-    let name: String = b"google.rpc.RetryInfo".iter().map(|b| format!("{b:02x}")).collect();
+    let name: String = b"google.rpc.RetryInfo"
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     assert!(details.contains(&name), "{details}");
-    let wait_ms: u64 = metadata["grpc-retry-pushback-ms"].as_str().unwrap().parse().unwrap();
+    let wait_ms: u64 = metadata["grpc-retry-pushback-ms"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!((3_500_000..=3_600_000).contains(&wait_ms), "{wait_ms}");
 }
 
@@ -88,7 +115,11 @@ fn grpc_over_tls_passes_alike() {
     let front = Front::with_tls(&origin, TWO_AT_ONCE, &Certificate::make());
     let url = front.tls_url("");
     let target = url.strip_prefix("https://").unwrap();
-    let seen = converse(target, &front.token("caller"), front.ca_file().to_str().unwrap());
+    let seen = converse(
+        target,
+        &front.token("caller"),
+        front.ca_file().to_str().unwrap(),
+    );
     check_served(&seen, "caller");
     check_limited(&seen);
 }

@@ -46,7 +46,9 @@ fn h2load(options: &[&str], url: &str, token: &str) -> String {
     let text = String::from_utf8(output.stdout).unwrap();
     let line = |mark: &str| {
         let found = text.lines().find(|line| line.starts_with(mark));
-        found.unwrap_or_else(|| panic!("no line `{mark}`: {text}")).to_owned()
+        found
+            .unwrap_or_else(|| panic!("no line `{mark}`: {text}"))
+            .to_owned()
     };
     println!("h2load {options:?}: {}", line("finished in"));
     let requests = line("requests:");
@@ -58,7 +60,10 @@ fn h2load(options: &[&str], url: &str, token: &str) -> String {
 fn h2load_gets_exactly_the_burst_over_each_protocol() {
     let origin = nginx_json_origin().unwrap();
     let front = Front::with_tls(&origin.url(), LARGE_BURST, &Certificate::make());
-    let expected = format!("status codes: {BURST} 2xx, 0 3xx, {} 4xx, 0 5xx", REQUESTS - BURST);
+    let expected = format!(
+        "status codes: {BURST} 2xx, 0 3xx, {} 4xx, 0 5xx",
+        REQUESTS - BURST
+    );
     let (clear, tls) = (front.url("/orders"), front.tls_url("/orders"));
     for (user, options, url) in [
         ("h2c", &[][..], &clear),

@@ -75,16 +75,33 @@ fn connect(front: &Front, method: &str, length: u64) -> TcpStream {
 }
 
 fn check(what: &str, front: &Front, resident_before: u64, taken: u64) {
-    let grown = front.gateway.resident_bytes().saturating_sub(resident_before);
-    println!("{what}: {} KiB under way, gateway {} KiB larger", taken >> 10, grown >> 10);
-    assert!(taken > 0 && taken <= UNDER_WAY_BYTES_MAX, "{what}: {taken} bytes under way");
-    assert!(grown <= UNDER_WAY_BYTES_MAX / 4, "{what}: the gateway grew by {grown} bytes");
+    let grown = front
+        .gateway
+        .resident_bytes()
+        .saturating_sub(resident_before);
+    println!(
+        "{what}: {} KiB under way, gateway {} KiB larger",
+        taken >> 10,
+        grown >> 10
+    );
+    assert!(
+        taken > 0 && taken <= UNDER_WAY_BYTES_MAX,
+        "{what}: {taken} bytes under way"
+    );
+    assert!(
+        grown <= UNDER_WAY_BYTES_MAX / 4,
+        "{what}: the gateway grew by {grown} bytes"
+    );
 }
 
 #[test]
 fn a_client_that_does_not_read_holds_the_origin_back() {
     let (url, origin) = origin(|mut stream| {
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {BODY_BYTES}\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {BODY_BYTES}\r\n\r\n"
+        )
+        .unwrap();
         write_until_stuck(&mut stream)
     });
     let front = Front::start(&url, GENEROUS);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::Client;
-use tollgate_testkit::peers::nginx_json_origin;
 use tollgate_testkit::Algorithm;
+use tollgate_testkit::peers::nginx_json_origin;
 
 use crate::front::Front;
 
@@ -44,7 +44,12 @@ impl Users {
             }
             let token = self.tokens[user].lock().unwrap().clone();
             let answer = client.get(url).bearer_auth(token).send().unwrap();
-            *self.answers.lock().unwrap().entry(answer.status().as_u16()).or_default() += 1;
+            *self
+                .answers
+                .lock()
+                .unwrap()
+                .entry(answer.status().as_u16())
+                .or_default() += 1;
             std::thread::sleep(PACE);
         }
     }
@@ -78,22 +83,38 @@ fn rotate(front: &Front, users: &Users) {
     // Published before it is used, as issuers do.
     let new = issuer.add_hidden_key(Algorithm::Rs256);
     assert!(issuer.publish(&new));
-    until("the cooldown is over", 2 * COOLDOWN, || fetched_at.elapsed() > COOLDOWN);
+    until("the cooldown is over", 2 * COOLDOWN, || {
+        fetched_at.elapsed() > COOLDOWN
+    });
 
     // Users refresh their tokens one by one; the first one's key has never been seen.
     let fetches = issuer.jwks_fetches();
     for (number, held) in users.tokens.iter().enumerate() {
         *held.lock().unwrap() = issuer.token(&format!("user_{number}")).kid(&new).mint();
         let answered = users.answered();
-        until("requests go on", COOLDOWN, || users.answered() > answered + 2);
+        until("requests go on", COOLDOWN, || {
+            users.answered() > answered + 2
+        });
     }
-    assert_eq!(issuer.jwks_fetches(), fetches + 1, "one fetch for all of them");
+    assert_eq!(
+        issuer.jwks_fetches(),
+        fetches + 1,
+        "one fetch for all of them"
+    );
 
-    assert_eq!(one_answer(front, &left_behind), 200, "the old key still stands");
+    assert_eq!(
+        one_answer(front, &left_behind),
+        200,
+        "the old key still stands"
+    );
     assert!(issuer.retire(&old));
-    until("the retired key is dropped", REFRESH, || one_answer(front, &left_behind) == 401);
+    until("the retired key is dropped", REFRESH, || {
+        one_answer(front, &left_behind) == 401
+    });
     let answered = users.answered();
-    until("requests go on", COOLDOWN, || users.answered() > answered + 2 * USERS as u64);
+    until("requests go on", COOLDOWN, || {
+        users.answered() > answered + 2 * USERS as u64
+    });
 }
 
 #[test]
@@ -113,13 +134,21 @@ fn keys_rotate_under_load_and_no_good_token_is_refused() {
             scope.spawn(move || users.ask(url, first));
         }
         // Whatever happens in between, the clients must end.
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rotate(&front, &users)));
+        let outcome =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rotate(&front, &users)));
         users.done.store(true, Ordering::Relaxed);
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);
         }
     });
     let answers = users.answers.into_inner().unwrap();
-    println!("{answers:?}, {} fetches of the keys", front.issuer.jwks_fetches());
-    assert_eq!(answers.keys().copied().collect::<Vec<_>>(), [200], "{answers:?}");
+    println!(
+        "{answers:?}, {} fetches of the keys",
+        front.issuer.jwks_fetches()
+    );
+    assert_eq!(
+        answers.keys().copied().collect::<Vec<_>>(),
+        [200],
+        "{answers:?}"
+    );
 }

@@ -33,7 +33,12 @@ fn transfer(what: &str, front: &Front, arguments: &[&str]) -> (Seen, Value) {
     let start = Instant::now();
     let mut command = curl();
     command
-        .args(["--write-out", CURL_FIGURES, "-H", &bearer(&front.token("mover"))])
+        .args([
+            "--write-out",
+            CURL_FIGURES,
+            "-H",
+            &bearer(&front.token("mover")),
+        ])
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -55,7 +60,10 @@ fn transfer(what: &str, front: &Front, arguments: &[&str]) -> (Seen, Value) {
         growth >> 10,
     );
     assert!(looks > 3, "too quick to be seen");
-    assert!(growth <= GROWTH_BYTES_MAX, "{what} grew the gateway by {growth} bytes");
+    assert!(
+        growth <= GROWTH_BYTES_MAX,
+        "{what} grew the gateway by {growth} bytes"
+    );
     read_curl(&output)
 }
 

@@ -25,11 +25,17 @@ const DOWNLOAD_BYTES: u64 = 256 << 20;
 /// A client that trusts this certificate and no other.
 fn trusting(certificate: &Certificate) -> ClientBuilder {
     let trusted = Trusted::from_pem(certificate.cert.as_bytes()).unwrap();
-    Client::builder().no_proxy().tls_certs_only([trusted]).tls_info(true)
+    Client::builder()
+        .no_proxy()
+        .tls_certs_only([trusted])
+        .tls_info(true)
 }
 
 fn get(front: &Front, client: &Client, path: &str) -> reqwest::Result<Response> {
-    client.get(front.tls_url(path)).bearer_auth(front.token("visitor")).send()
+    client
+        .get(front.tls_url(path))
+        .bearer_auth(front.token("visitor"))
+        .send()
 }
 
 /// Whether the connection of this answer was opened with this certificate.
@@ -42,7 +48,9 @@ fn shown(answer: &Response, certificate: &Certificate) -> bool {
 fn rustls_pem(pem: &str) -> Vec<u8> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
-    CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .unwrap()
+        .to_vec()
 }
 
 fn replace(front: &Front, cert: &str, key: &str) {
@@ -69,7 +77,11 @@ fn alpn_gives_each_client_the_protocol_it_asks_for() {
     ] {
         let rest = ["--cacert", ca.to_str().unwrap(), "-H", &authorization, &url];
         let seen = curl_sees(&[options, &rest].concat());
-        assert_eq!((seen.status, seen.version.as_str()), (200, version), "{options:?}");
+        assert_eq!(
+            (seen.status, seen.version.as_str()),
+            (200, version),
+            "{options:?}"
+        );
     }
 }
 
@@ -85,12 +97,24 @@ fn case_118_tls_1_1_is_refused_by_the_gateway() {
             .arg(front.tls_url("/orders"))
             .stdin(Stdio::null());
         let output = command.output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     };
     // OpenSSL itself must be talked into offering it.
-    let old = ["--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"];
+    let old = [
+        "--tlsv1.0",
+        "--tls-max",
+        "1.1",
+        "--ciphers",
+        "DEFAULT@SECLEVEL=0",
+    ];
     let (served, words) = handshake(&old);
-    assert!(!served && words.contains("alert protocol version"), "{words}");
+    assert!(
+        !served && words.contains("alert protocol version"),
+        "{words}"
+    );
     let (served, words) = handshake(&["--tls-max", "1.2"]);
     assert!(served && words.contains("TLSv1.2"), "{words}");
 }
@@ -123,7 +147,10 @@ fn case_118_a_renewed_certificate_is_shown_to_the_next_and_breaks_off_nobody() {
         get(&front, &client, "/orders").is_ok_and(|answer| shown(&answer, &new))
     });
     let late = trusting(&old).build().unwrap();
-    assert!(get(&front, &late, "/orders").is_err(), "the old certificate is still shown");
+    assert!(
+        get(&front, &late, "/orders").is_err(),
+        "the old certificate is still shown"
+    );
 
     for (client, mut download) in clients.iter().zip(downloads) {
         let rest = std::io::copy(&mut download, &mut std::io::sink()).unwrap();

@@ -30,7 +30,10 @@ fn case_072_frames_of_every_size_come_back_and_the_upgrade_is_charged_once() {
         let upgrade = Seen::from_json(&lines[0]);
         assert_eq!(upgrade.status, 101, "{lines:?}");
         let state = upgrade.header("ratelimit").unwrap();
-        assert!(state.starts_with(&format!("\"burst\";r={left};t=")), "{state}");
+        assert!(
+            state.starts_with(&format!("\"burst\";r={left};t=")),
+            "{state}"
+        );
         // Seven messages, as text and as bytes, and a ping: none of them is charged.
         let sizes: Vec<u64> = SIZES.split(',').map(|size| size.parse().unwrap()).collect();
         assert_eq!(lines[1]["echoed_text"], json!(sizes));
@@ -51,7 +54,10 @@ fn a_websocket_over_tls_comes_through() {
     let front = Front::with_tls(origin.url(), TWO_AT_ONCE, &Certificate::make());
     let url = front.tls_url("/ws").replace("https", "wss");
     let (token, ca) = (front.token("chatty"), front.ca_file());
-    let lines = run_python("websocket_echo.py", &[&url, &token, "5", ca.to_str().unwrap()]);
+    let lines = run_python(
+        "websocket_echo.py",
+        &[&url, &token, "5", ca.to_str().unwrap()],
+    );
     assert_eq!(lines[1]["echoed_text"], json!([5]));
     assert_eq!(lines[1]["close_code"], 1000);
 }
@@ -73,10 +79,15 @@ fn case_072_what_follows_a_refused_upgrade_reaches_nobody() {
     );
     // What an eager client would say on the socket: it happens to be a request too.
     let smuggled = "GET /orders HTTP/1.1\r\nhost: a\r\n\r\n";
-    client.write_all(format!("{head}{smuggled}").as_bytes()).unwrap();
+    client
+        .write_all(format!("{head}{smuggled}").as_bytes())
+        .unwrap();
     let mut answers = String::new();
     client.read_to_string(&mut answers).unwrap();
     assert!(answers.starts_with("HTTP/1.1 429 "), "{answers}");
     assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
-    assert_eq!((origin.hits_total(), origin.connections()), (hits, connections));
+    assert_eq!(
+        (origin.hits_total(), origin.connections()),
+        (hits, connections)
+    );
 }

@@ -17,13 +17,17 @@ fn metrics_count_by_route_verdict_and_mode_without_users() {
     running.eventually("all are counted", || {
         let text = running.metrics();
         let row = |verdict: &str, count: u32| {
-            let labels = format!("route=\"GET /orders/{{id}}\",verdict=\"{verdict}\",mode=\"enforce\"");
+            let labels =
+                format!("route=\"GET /orders/{{id}}\",verdict=\"{verdict}\",mode=\"enforce\"");
             text.contains(&format!("tollgate_requests_total{{{labels}}} {count}\n"))
         };
         row("allow", 3) && row("limit", 2) && row("unauthenticated", 1)
     });
     let text = running.metrics();
-    assert!(text.contains("tollgate_responses_total{status=\"429\"} 2"), "{text}");
+    assert!(
+        text.contains("tollgate_responses_total{status=\"429\"} 2"),
+        "{text}"
+    );
     assert!(text.contains("tollgate_decision_seconds_count 6"), "{text}");
     assert!(text.contains("tollgate_jwks_keys{issuer="), "{text}");
     assert!(text.contains("tollgate_origin_up{endpoint="), "{text}");
@@ -42,7 +46,13 @@ fn case_036_without_keys_the_gateway_is_not_ready_and_lets_no_token_pass() {
         "    - issuer: https://down.invalid\n      audience: x\n      jwks: http://127.0.0.1:1/jwks.json\n{rest}"
     ));
     other.eventually("not ready", || other.admin("/readyz").status() == 503);
-    assert!(other.admin("/readyz").text().unwrap().contains("https://down.invalid"));
+    assert!(
+        other
+            .admin("/readyz")
+            .text()
+            .unwrap()
+            .contains("https://down.invalid")
+    );
     assert_eq!(other.admin("/healthz").status(), 200);
     // The first issuer's keys are kept though it is down.
     assert_eq!(other.get("/orders", &other.token("bob")).status(), 200);
@@ -61,15 +71,24 @@ fn case_122_the_access_log_escapes_and_holds_neither_token_nor_subject() {
         text = std::fs::read_to_string(&file).unwrap_or_default();
         text.lines().count() == 3
     });
-    assert!(!text.contains("bob") && !text.contains(&token) && !text.contains("secret"), "{text}");
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(
+        !text.contains("bob") && !text.contains(&token) && !text.contains("secret"),
+        "{text}"
+    );
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let by_status = |status: u16| lines.iter().find(|line| line["status"] == status).unwrap();
     assert_eq!(by_status(400)["verdict"], "bad_request");
     assert_eq!(by_status(401)["verdict"], "unauthenticated");
     let served = by_status(200);
     assert_eq!(served["route"], "GET /orders/{id}");
     assert_eq!(served["plan"], "standard");
-    assert!(served["bucket"].as_str().unwrap().starts_with("standard."), "{served}");
+    assert!(
+        served["bucket"].as_str().unwrap().starts_with("standard."),
+        "{served}"
+    );
 }
 
 #[test]
@@ -78,7 +97,10 @@ fn callers_see_their_own_limits() {
     let bob = running.token("bob");
     running.get("/orders", &bob);
     for _ in 0..5 {
-        let answer: Value = running.get("/rate_limit?path=/orders", &bob).json().unwrap();
+        let answer: Value = running
+            .get("/rate_limit?path=/orders", &bob)
+            .json()
+            .unwrap();
         assert_eq!(answer["routes"][0]["limits"][0]["remaining"], 2, "{answer}");
     }
     assert_eq!(running.origin.hits_total(), 1);

@@ -15,14 +15,21 @@ fn sigterm_lets_a_request_under_way_finish() {
         let request = client.get(format!("{url}/slow?ms=1500")).bearer_auth(token);
         request.send().unwrap().text().unwrap()
     });
-    running.eventually("the request is at the origin", || running.origin.hits_total() == 1);
+    running.eventually("the request is at the origin", || {
+        running.origin.hits_total() == 1
+    });
     running.gateway.signal(Signal::TERM);
     running.eventually("new connections are refused", || {
         std::net::TcpStream::connect(running.gateway.address()).is_err()
     });
     assert_eq!(slow.join().unwrap(), "{\"waited_ms\":1500}");
     let status = running.gateway.wait_ended(Duration::from_secs(10));
-    assert_eq!(status.unwrap().code(), Some(0), "{}", running.gateway.output());
+    assert_eq!(
+        status.unwrap().code(),
+        Some(0),
+        "{}",
+        running.gateway.output()
+    );
 }
 
 #[test]
@@ -32,5 +39,10 @@ fn an_idle_connection_does_not_hold_up_the_end() {
     assert_eq!(running.get("/orders", &token).status(), 200);
     running.gateway.signal(Signal::TERM);
     let status = running.gateway.wait_ended(Duration::from_secs(10));
-    assert_eq!(status.unwrap().code(), Some(0), "{}", running.gateway.output());
+    assert_eq!(
+        status.unwrap().code(),
+        Some(0),
+        "{}",
+        running.gateway.output()
+    );
 }

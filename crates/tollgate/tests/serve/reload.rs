@@ -18,7 +18,11 @@ fn a_changed_file_is_put_in_force_and_counts_stay() {
     });
     assert_eq!(running.get("/orders", &bob).status(), 200);
     assert_eq!(running.get("/orders", &bob).status(), 429);
-    assert!(running.metrics().contains("tollgate_policy_reloads_total{result=\"success\"} 1"));
+    assert!(
+        running
+            .metrics()
+            .contains("tollgate_policy_reloads_total{result=\"success\"} 1")
+    );
 }
 
 #[test]
@@ -31,7 +35,10 @@ fn case_119_a_bad_file_keeps_the_last_good_policy_and_says_so() {
     });
     assert_eq!(running.get("/orders", &bob).status(), 200);
     let output = running.gateway.output();
-    assert!(output.contains("the last good one stays in force"), "{output}");
+    assert!(
+        output.contains("the last good one stays in force"),
+        "{output}"
+    );
     assert!(output.contains("tollgate.yaml:14"), "{output}");
     running.rewrite(&PLANS.replace("burst: 3", "burst: 1"));
     running.eventually("a good file is taken again", || {
@@ -45,6 +52,8 @@ fn sighup_reloads_at_once() {
     let running = Running::start(PLANS);
     running.gateway.signal(Signal::HUP);
     running.eventually("a reload is counted", || {
-        running.metrics().contains("tollgate_policy_reloads_total{result=\"success\"} 1")
+        running
+            .metrics()
+            .contains("tollgate_policy_reloads_total{result=\"success\"} 1")
     });
 }
