@@ -1,7 +1,7 @@
 //! Header fields of a forwarded request: what a client claims is removed, what was verified added.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_policy::ForwardingConfig;
+use tollgate_policy::{ForwardingConfig, Plan};
 
 use crate::decision::{Decision, Principal};
 use crate::error::EngineError;
@@ -12,6 +12,10 @@ pub(crate) struct ForwardNames {
     subject: Option<HeaderName>,
     account: Option<HeaderName>,
     plan: Option<HeaderName>,
+    /// Which first letters a claim's name may have: nearly every field is told by its first.
+    first_letters: [bool; 256],
+    /// The plans' names as field values, by plan.
+    plan_values: Vec<Option<HeaderValue>>,
 }
 
 /// Fields by which a client could pass for somebody else, or mislead a limiter further on.
@@ -34,7 +38,7 @@ const OWN_PREFIX: &str = "x-tollgate-";
 // === impl ForwardNames ===
 
 impl ForwardNames {
-    pub(crate) fn new(config: &ForwardingConfig) -> Result<Self, EngineError> {
+    pub(crate) fn new(config: &ForwardingConfig, plans: &[Plan]) -> Result<Self, EngineError> {
         let name = |name: &Option<String>| {
             let parse = |name: &String| {
                 HeaderName::from_bytes(name.as_bytes())
@@ -42,11 +46,40 @@ impl ForwardNames {
             };
             name.as_ref().map(parse).transpose()
         };
-        Ok(Self {
+        let mut names = Self {
             subject: name(&config.subject)?,
             account: name(&config.account)?,
             plan: name(&config.plan)?,
-        })
+            first_letters: [false; 256],
+            plan_values: plans
+                .iter()
+                .map(|plan| HeaderValue::from_str(&plan.name).ok())
+                .collect(),
+        };
+        let own = [&names.subject, &names.account, &names.plan];
+        let own = own.into_iter().flatten().map(|name| name.as_str());
+        let letters: Vec<u8> = own
+            .chain(STRIPPED)
+            .chain([OWN_PREFIX])
+            .flat_map(|name| name.bytes().next())
+            .collect();
+        for letter in letters {
+            names.first_letters[usize::from(letter)] = true;
+            if letter == b'-' {
+                names.first_letters[usize::from(b'_')] = true;
+            }
+        }
+        Ok(names)
+    }
+
+    /// A field by which a client could claim an identity or a rate limit.
+    fn is_claim(&self, name: &HeaderName) -> bool {
+        let name = name.as_str();
+        let first = name.as_bytes().first().copied().unwrap_or_default();
+        self.first_letters[usize::from(first)]
+            && (starts_with_own_prefix(name)
+                || STRIPPED.iter().any(|stripped| same_field(stripped, name))
+                || self.is_own(name))
     }
 
     fn is_own(&self, name: &str) -> bool {
@@ -62,20 +95,10 @@ impl Decision {
     /// that some servers fold into the same variable, then adds the verified identity.
     pub fn forward_headers(&self, headers: &mut HeaderMap) {
         let names = &self.snapshot.forward;
-        let claims = |name: &HeaderName| {
-            let name = name.as_str();
-            starts_with_own_prefix(name)
-                || STRIPPED.iter().any(|stripped| same_field(stripped, name))
-                || names.is_own(name)
-        };
         // Nearly no request has one: look first, so that the common case allocates nothing.
-        if headers.keys().any(claims) {
-            let claimed: Vec<_> = headers
-                .keys()
-                .filter(|name| claims(name))
-                .cloned()
-                .collect();
-            for name in claimed {
+        if headers.keys().any(|name| names.is_claim(name)) {
+            let claims = headers.keys().filter(|name| names.is_claim(name));
+            for name in claims.cloned().collect::<Vec<_>>() {
                 headers.remove(name);
             }
         }
@@ -93,7 +116,12 @@ impl Decision {
             add(&names.subject, Some(&user.subject));
             add(&names.account, user.account.as_deref());
         }
-        add(&names.plan, self.plan_name());
+        let plan = self
+            .plan
+            .and_then(|plan| names.plan_values[usize::from(plan.0)].clone());
+        if let (Some(name), Some(value)) = (&names.plan, plan) {
+            headers.insert(name.clone(), value);
+        }
     }
 }
 

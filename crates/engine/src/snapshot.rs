@@ -100,7 +100,7 @@ impl Snapshot {
             limits: LimitTable::compile(&policy, hash)?,
             route_keys: policy.routes().iter().map(route_key).collect(),
             meters: Arc::new(Meters::new(policy.routes(), shards)),
-            forward: ForwardNames::new(policy.forwarding())?,
+            forward: ForwardNames::new(policy.forwarding(), policy.plans())?,
             plan_headers: policy
                 .plans()
                 .iter()

@@ -80,6 +80,14 @@ pub fn credential(headers: &HeaderMap) -> Credential<'_> {
 
 fn one(field: &HeaderValue) -> Credential<'_> {
     let bytes = field.as_bytes();
+    if let Some(token) = bytes.get(BEARER.len() + 1..)
+        && bytes[..BEARER.len()].eq_ignore_ascii_case(BEARER)
+        && bytes[BEARER.len()] == b' '
+        && is_token(token)
+        && let Ok(token) = str::from_utf8(token)
+    {
+        return Credential::Bearer(token);
+    }
     let scheme_length = bytes
         .iter()
         .position(|byte| matches!(byte, b' ' | b'\t' | b','));
@@ -109,6 +117,13 @@ fn one(field: &HeaderValue) -> Credential<'_> {
         Some(token) => Credential::Bearer(token),
         None => Credential::Malformed(CredentialError::Syntax),
     }
+}
+
+/// Not empty, without blanks and commas: what nearly every request has, told in one pass without
+/// branches.
+fn is_token(bytes: &[u8]) -> bool {
+    let plain = |all: bool, byte: &u8| all & byte.is_ascii_graphic() & (*byte != b',');
+    !bytes.is_empty() & bytes.iter().fold(true, plain)
 }
 
 /// Another scheme may use commas for its parameters, but not hide a bearer token behind one.

@@ -41,7 +41,7 @@ const ENVIRONMENT_READERS: [&str; 5] = [
 const ENVIRONMENT: [&str; 4] = ["std::env", "env::var", "env::args", "env::current_dir"];
 
 /// Where a real clock is read: the limiter's clock is everybody's; the others say why.
-const CLOCK_READERS: [&str; 9] = [
+const CLOCK_READERS: [&str; 10] = [
     "crates/limiter/src/clock.rs",
     // When a key set was last fetched, for people; never for a decision.
     "crates/identity/src/jwks/holder.rs",
@@ -51,6 +51,7 @@ const CLOCK_READERS: [&str; 9] = [
     "crates/proxy/src/upstream/",
     // Measures, and waits for real processes with a bound.
     "crates/identity/benches/",
+    "crates/engine/benches/",
     "crates/tollgate/tests/",
     // Development tools wait for real processes and measure them.
     "testkit/",

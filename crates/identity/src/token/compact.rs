@@ -28,10 +28,16 @@ impl<'a> Compact<'a> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLarge);
         }
-        let (header, rest) = token.split_once('.').ok_or(TokenError::Malformed)?;
-        let (claims, signature) = rest.split_once('.').ok_or(TokenError::Malformed)?;
-        if header.is_empty() || claims.is_empty() || signature.is_empty() || signature.contains('.')
-        {
+        let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(TokenError::Malformed);
+        };
+        let (header, claims, signature) = (
+            &token[..first],
+            &token[first + 1..second],
+            &token[second + 1..],
+        );
+        if header.is_empty() || claims.is_empty() || signature.is_empty() {
             return Err(TokenError::Malformed);
         }
         if header.len() > HEADER_CHARS_MAX || signature.len() > SIGNATURE_CHARS_MAX {

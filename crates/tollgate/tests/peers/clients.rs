@@ -134,14 +134,8 @@ fn httpx_is_served_and_limited_over_http_1_and_2() {
     let url = front.tls_url("/orders/1");
     for version in ["1.1", "2"] {
         let user = format!("httpx over {version}");
-        let arguments = [
-            &url,
-            &front.token(&user),
-            &REQUESTS.to_string(),
-            version,
-            &ca,
-        ]
-        .map(String::as_str);
+        let (token, count) = (front.token(&user), REQUESTS.to_string());
+        let arguments = [url.as_str(), &token, &count, version, &ca];
         let lines = run_python("httpx_fetch.py", &arguments);
         check_script(&lines, &format!("HTTP/{version}"));
         assert_eq!(origin.hits("/orders/1", &user), 3);
