@@ -29,6 +29,11 @@ mod own;
 mod policy_tests;
 mod snapshot;
 
+/// Clocks, for whoever passes the time to [`Engine::decide`].
+pub use tollgate_limiter as limiter;
+/// The policy's types, for frontends that are configured by them.
+pub use tollgate_policy as policy;
+
 pub use answer::AnswerContext;
 pub use consulted::{Consulted, LimitState};
 pub use decision::{

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use polyval::universal_hash::{KeyInit, UniversalHash};
+use polyval::universal_hash::UniversalHash;
 use polyval::{Block, Polyval};
 use quick_cache::{UnitWeighter, sync::Cache};
 

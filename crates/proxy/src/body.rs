@@ -140,12 +140,12 @@ impl OriginBody {
     }
 
     /// Everything has come: the connection may serve others.
-    fn release(&mut self, cx: &mut Context<'_>) {
+    fn release(&mut self) {
         if !self.lease.put_back()
             && let Some(conn) = self.lease.conn()
         {
             // It may have to see the end of its own body first.
-            conn.drive(cx);
+            conn.drive_quietly();
             self.lease.put_back();
         }
     }
@@ -187,7 +187,7 @@ impl HttpBody for Body {
                     }
                 };
                 if last {
-                    body.release(cx);
+                    body.release();
                 }
                 if let Some(Ok(frame)) = &polled
                     && let Some(data) = frame.data_ref()

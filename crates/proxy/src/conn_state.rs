@@ -20,8 +20,9 @@ pub(crate) struct ConnState {
     refused_body: AtomicU8,
     /// Exchanges in flight: from the request's head to the last byte of its answer.
     active: AtomicU32,
-    /// What becomes of the bytes after a request to change the protocol.
-    hold: AtomicU8,
+    /// What becomes of the bytes after a request to change the protocol: the request's index in
+    /// the upper 56 bits, the [`Hold`] below.
+    hold: AtomicU64,
     /// Bytes of a request were left unread: closing must linger.
     unread: AtomicBool,
     waiting_gate: Mutex<Option<Waker>>,
@@ -92,7 +93,7 @@ impl ConnState {
 
     /// The gate's side: what to do with what follows a request to change the protocol.
     pub(crate) fn hold(&self) -> Hold {
-        match self.hold.load(Relaxed) {
+        match self.hold.load(Relaxed) & 0xff {
             1 => Hold::Waiting,
             2 => Hold::Resume,
             3 => Hold::Tunnel,
@@ -100,9 +101,14 @@ impl ConnState {
         }
     }
 
-    /// The gate's side: sets the hold without waking anybody.
-    pub(crate) fn set_hold(&self, hold: Hold) {
-        self.hold.store(hold as u8, Relaxed);
+    /// The gate's side: holds back what follows the request with this index.
+    pub(crate) fn hold_after(&self, index: u64) {
+        self.hold.store(index << 8 | Hold::Waiting as u64, Relaxed);
+    }
+
+    /// The gate's side: nothing is held back any more.
+    pub(crate) fn open(&self) {
+        self.hold.store(Hold::Open as u64, Relaxed);
     }
 
     /// The gate's side: be woken when the service has decided.
@@ -110,11 +116,12 @@ impl ConnState {
         *self.waiting_gate.lock() = Some(cx.waker().clone());
     }
 
-    /// The service's side: the answer to a request to change the protocol is known. Does
-    /// nothing if the gate holds nothing back.
-    pub(crate) fn release(&self, hold: Hold) {
-        if self.hold() == Hold::Waiting {
-            self.set_hold(hold);
+    /// The service's side: the answer to the request with this index is known. Does nothing
+    /// unless the gate holds back what follows that very request: earlier ones of the same
+    /// read are answered first.
+    pub(crate) fn release(&self, index: u64, hold: Hold) {
+        if self.hold.load(Relaxed) == index << 8 | Hold::Waiting as u64 {
+            self.hold.store(index << 8 | hold as u64, Relaxed);
             let waker = self.waiting_gate.lock().take();
             if let Some(waker) = waker {
                 waker.wake();

@@ -1,7 +1,6 @@
 //! What requests share: the whole process, one worker, one client connection.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -9,9 +8,10 @@ use http::HeaderValue;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tollgate_engine::Engine;
-use tollgate_limiter::SystemClock;
-use tollgate_policy::Policy;
+use tollgate_engine::limiter::SystemClock;
+use tollgate_engine::policy::Policy;
 
 use crate::conn_state::ConnState;
 use crate::error::ProxyError;
@@ -32,17 +32,13 @@ pub struct Shared {
     pub(crate) connections: Arc<Semaphore>,
     /// Whether requests get `tracing` spans.
     pub(crate) spans: bool,
-    origin_ca: Option<PathBuf>,
 }
 
 /// What the data plane needs beside the engine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct SharedOptions {
     /// Make a `tracing` span for every request; off, the hot path pays nothing for traces.
     pub spans: bool,
-    /// PEM file of the authorities trusted for the origin's certificate, instead of the
-    /// platform's.
-    pub origin_ca: Option<PathBuf>,
     /// The clock that decisions are made by; the same one must be given to whatever else shows
     /// counts.
     pub clock: SystemClock,
@@ -53,6 +49,8 @@ pub struct SharedOptions {
 pub(crate) struct WorkerContext {
     pub(crate) upstreams: Mutex<Arc<Upstreams>>,
     pub(crate) ids: RequestIds,
+    /// Tunnels and the like: what outlives the connection that it began on.
+    pub(crate) tasks: TaskTracker,
     /// Cancelled when the drain's time is up: tunnels end then.
     pub(crate) cut: CancellationToken,
 }
@@ -67,6 +65,8 @@ pub(crate) struct ConnContext {
     /// The peer's address as forwarding headers show it; made once a connection.
     pub(crate) peer_text: HeaderValue,
     pub(crate) tls: bool,
+    /// Header fields of one request; on HTTP/1.1 the gate has counted already.
+    pub(crate) fields_max: usize,
     /// A timer to re-use: requests of a connection mostly come one after the other.
     pub(crate) timer: Mutex<LazyTimer>,
 }
@@ -84,11 +84,7 @@ impl Shared {
         options: SharedOptions,
     ) -> Result<Arc<Shared>, ProxyError> {
         let snapshot = engine.snapshot();
-        let origin = Origin::new(
-            snapshot.policy().origin(),
-            options.origin_ca.as_deref(),
-            None,
-        )?;
+        let origin = Origin::new(snapshot.policy().origin(), None)?;
         let connections = snapshot.policy().sizes().connections;
         Ok(Arc::new(Shared {
             engine,
@@ -97,7 +93,6 @@ impl Shared {
             origin: ArcSwap::from_pointee(origin),
             connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             spans: options.spans,
-            origin_ca: options.origin_ca,
         }))
     }
 
@@ -111,8 +106,7 @@ impl Shared {
     pub fn follow_policy(&self, policy: &Policy) -> Result<(), ProxyError> {
         let current = self.origin.load_full();
         if current.config() != policy.origin() {
-            let ca = self.origin_ca.as_deref();
-            let origin = Origin::new(policy.origin(), ca, Some(&current))?;
+            let origin = Origin::new(policy.origin(), Some(&current))?;
             self.origin.store(Arc::new(origin));
         }
         Ok(())
@@ -151,6 +145,7 @@ impl WorkerContext {
         Arc::new(WorkerContext {
             upstreams: Mutex::new(Upstreams::new(shared.origin.load_full())),
             ids: RequestIds::new(),
+            tasks: TaskTracker::new(),
             cut,
         })
     }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use http::request::Parts;
+use tollgate_engine::limiter::Clock;
 use tollgate_engine::{Decision, Engine, KEY_WAIT_MAX, KeyWait, Outcome, RequestHead};
-use tollgate_limiter::Clock;
 
 use crate::context::ConnContext;
 

@@ -11,11 +11,13 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use crate::conn_state::ConnState;
+use crate::context::ConnContext;
 use crate::timer::LazyTimer;
 
 /// Bytes of an unwanted body that are read; a larger one costs less to cut off.
 pub(crate) const DISCARD_BYTES_MAX: u64 = 256 * 1024;
+/// The same on HTTP/2: what cutting off saves there is dearer, see [`discard_stream`].
+const DISCARD_STREAM_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// How long an unwanted body is waited for.
 const DISCARD_MAX: Duration = Duration::from_secs(2);
 
@@ -37,8 +39,9 @@ pub(crate) enum AfterAnswer {
 pub(crate) async fn discard(
     mut incoming: Incoming,
     expects_continue: bool,
-    state: &Arc<ConnState>,
+    conn: &ConnContext,
 ) -> AfterAnswer {
+    let state = &conn.state;
     if incoming.is_end_stream() {
         return AfterAnswer::KeepAlive;
     }
@@ -58,17 +61,8 @@ pub(crate) async fn discard(
         }
         Poll::Pending => {
             let state = Arc::clone(state);
-            tokio::spawn(async move {
-                let mut timer = LazyTimer::new();
-                let deadline = Instant::now() + DISCARD_MAX;
-                let drained = poll_fn(|cx| {
-                    if let Poll::Ready(drained) = drain(&mut incoming, &mut left, cx) {
-                        return Poll::Ready(drained);
-                    }
-                    timer.poll_deadline(cx, deadline).map(|()| Drained::Not)
-                })
-                .await;
-                if drained == Drained::Not {
+            conn.worker.tasks.spawn(async move {
+                if drain_in_time(incoming, left).await == Drained::Not {
                     // Dropping the body makes hyper close after the answer.
                     state.leave_unread();
                 }
@@ -76,6 +70,32 @@ pub(crate) async fn discard(
             AfterAnswer::KeepAlive
         }
     }
+}
+
+/// Gets rid of `incoming` on HTTP/2, where the connection goes on in any case.
+///
+/// Dropping the body resets the stream behind the answer, as RFC 9113 section 8.1 has it. But
+/// clients that are still sending then take the reset for a failure and never look at the answer
+/// (curl 7.88, httpx 0.28), so the reset waits until they had the time to finish.
+pub(crate) fn discard_stream(incoming: Incoming, conn: &ConnContext) {
+    if !incoming.is_end_stream() {
+        conn.worker.tasks.spawn(async move {
+            drain_in_time(incoming, DISCARD_STREAM_BYTES_MAX).await;
+        });
+    }
+}
+
+/// Reads at most `left` bytes, for at most [`DISCARD_MAX`].
+async fn drain_in_time(mut incoming: Incoming, mut left: u64) -> Drained {
+    let mut timer = LazyTimer::new();
+    let deadline = Instant::now() + DISCARD_MAX;
+    poll_fn(|cx| {
+        if let Poll::Ready(drained) = drain(&mut incoming, &mut left, cx) {
+            return Poll::Ready(drained);
+        }
+        timer.poll_deadline(cx, deadline).map(|()| Drained::Not)
+    })
+    .await
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

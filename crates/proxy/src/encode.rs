@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -52,6 +52,15 @@ pub(crate) fn close<B>(response: &mut Response<B>) {
     response
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// Whether an answer of the origin's has one reading: no switch that nobody asked for, and one
+/// length only (RFC 9112 section 6.1).
+pub(crate) fn is_sound(response: &Response<Incoming>) -> bool {
+    let headers = response.headers();
+    let two_lengths =
+        headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH);
+    !two_lengths && !is_switch(response.status())
 }
 
 /// Whether an answer switches protocols; where nobody asked, it is no answer (RFC 9110 section

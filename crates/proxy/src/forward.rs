@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, EXPECT, Entry, FORWARDED, HOST, HeaderName, HeaderValue, TE, VIA};
+use http::header::{
+    CONNECTION, COOKIE, EXPECT, Entry, FORWARDED, HOST, HeaderName, HeaderValue, TE, VIA,
+};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Uri, Version};
+use tollgate_engine::policy::{ForwardedStyle, ForwardingConfig};
 use tollgate_engine::{Decision, PathRewrite};
-use tollgate_policy::{ForwardedStyle, ForwardingConfig};
 
 use crate::context::ConnContext;
 use crate::hop;
@@ -48,6 +50,9 @@ pub(crate) fn prepare(
         if !http2_origin {
             headers.insert(CONNECTION, HeaderValue::from_static("te"));
         }
+    }
+    if parts.version == Version::HTTP_2 && !http2_origin {
+        join_cookies(headers);
     }
     // Grown once, for all that is added below.
     headers.reserve(FIELDS_ADDED_MAX);
@@ -165,6 +170,20 @@ fn set_request_id(headers: &mut HeaderMap, conn: &ConnContext) -> RequestId {
     let id = conn.worker.ids.next();
     headers.insert(X_REQUEST_ID, id.header());
     id
+}
+
+/// HTTP/2 may split `Cookie`; HTTP/1.1 must not (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let Entry::Occupied(mut entry) = headers.entry(COOKIE) else {
+        return;
+    };
+    if entry.iter().nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> = entry.iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(whole) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        entry.insert(whole);
+    }
 }
 
 /// Puts the canonical path in place of the one sent; the query stays as it is.

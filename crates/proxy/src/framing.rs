@@ -9,9 +9,10 @@
 //! - [`head`]: one complete request head, judged without allocation.
 //! - [`body`]: where a body ends, by length or by chunks.
 //! - [`follow`]: both in turn over a stream; no I/O.
-//! - [`gate`]: the reader and writer around the socket.
+//! - [`gate`]: the reader and writer around the socket; [`clocks`]: its waits.
 
 pub(crate) mod body;
+pub(crate) mod clocks;
 pub(crate) mod follow;
 pub(crate) mod gate;
 pub(crate) mod head;

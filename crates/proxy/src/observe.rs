@@ -10,6 +10,7 @@ use tollgate_engine::Decision;
 use tracing::Span;
 
 use crate::context::ConnContext;
+use crate::request_body::UploadProgress;
 use crate::request_id::RequestId;
 
 /// nginx's status for a client that left before its answer; never sent, only recorded.
@@ -75,6 +76,8 @@ pub struct Exchange {
     pub ending: Ending,
     /// Why we answered for the origin or refused, as a stable name; `None` if we did not.
     pub fault: Option<&'static str>,
+    /// Bytes of the request's body handed to the origin's connection.
+    pub request_bytes: u64,
     /// Bytes of the answer's body handed over.
     pub response_bytes: u64,
     /// From the head's arrival to the end.
@@ -92,6 +95,8 @@ pub struct Exchange {
 pub(crate) struct Record {
     pub(crate) exchange: Exchange,
     pub(crate) conn: Arc<ConnContext>,
+    /// The request's body on its way, if it has one.
+    pub(crate) upload: Option<Arc<UploadProgress>>,
     pub(crate) started: Instant,
 }
 
@@ -111,6 +116,7 @@ impl Record {
                 // Until something better is known: dropped before the end.
                 ending: Ending::ClientAborted,
                 fault: None,
+                request_bytes: 0,
                 response_bytes: 0,
                 elapsed: Duration::ZERO,
                 request_id: None,
@@ -118,6 +124,7 @@ impl Record {
                 span: Span::none(),
             },
             conn: Arc::clone(conn),
+            upload: None,
             started: Instant::now(),
         })
     }
@@ -127,6 +134,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.conn.state.end();
         self.exchange.elapsed = self.started.elapsed();
+        self.exchange.request_bytes = self.upload.as_ref().map_or(0, |upload| upload.bytes());
         self.conn.shared.observer.finished(&self.exchange);
     }
 }

@@ -1,7 +1,7 @@
 //! The one place that turns a fault into an answer: status, whose fault, is a retry safe.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::framing::refusal::Refusal;
@@ -43,6 +43,10 @@ struct Reply {
     /// The connection cannot be used further.
     close: bool,
 }
+
+/// What is offered where something is not (RFC 9110 section 15.5.6).
+const ALLOW_METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// What a caller is told to wait when no endpoint is in service: checks run every few seconds.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
@@ -131,6 +135,9 @@ impl Fault {
         if reply.retry_safe && reply.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, RETRY_AFTER_S);
         }
+        if reply.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, ALLOW_METHODS);
+        }
         // A connection's own field; HTTP/2 has none (RFC 9113 section 8.2.2).
         if reply.close && !context.http2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -183,7 +190,7 @@ fn origin_reply(fault: OriginFault) -> Reply {
         OriginFault::NoEndpoint => (
             StatusCode::SERVICE_UNAVAILABLE,
             "origin_unhealthy",
-            "no endpoint of the origin is in service",
+            "no endpoint of the origin is in service and has room",
             true,
         ),
         // Told apart by the caller of this function.

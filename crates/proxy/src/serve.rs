@@ -20,11 +20,12 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use tollgate_policy::{SizeLimits, Timeouts};
+use tollgate_engine::policy::{SizeLimits, Timeouts};
 
 use crate::conn_state::ConnState;
 use crate::context::{ConnContext, Shared, WorkerContext};
-use crate::framing::gate::{ConnTimeouts, Gate};
+use crate::framing::clocks::ConnTimeouts;
+use crate::framing::gate::Gate;
 use crate::framing::head::HeadLimits;
 use crate::service::answer;
 use crate::stall::StreamExecutor;
@@ -91,6 +92,7 @@ async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening)
         peer,
         peer_text: peer_text(peer),
         tls: listening.tls.is_some(),
+        fields_max: limits.sizes.header_count,
         timer: LazyTimer::new().into(),
     });
     let draining = listening.draining;

@@ -15,9 +15,10 @@ use crate::body::Body;
 use crate::conn_state::Hold;
 use crate::context::ConnContext;
 use crate::decide::{decide, head};
-use crate::discard::{AfterAnswer, discard};
+use crate::discard::{AfterAnswer, discard, discard_stream};
 use crate::encode;
 use crate::forward;
+use crate::framing::refusal::Refusal;
 use crate::observe::Record;
 use crate::request_body::{RequestBody, UploadFailure};
 use crate::respond::{Fault, ReplyContext};
@@ -42,11 +43,12 @@ pub(crate) async fn answer(
     } else {
         exchange(&conn, index, parts, incoming, record).await
     };
-    conn.state.release(if encode::is_switch(response.status()) {
+    let hold = if encode::is_switch(response.status()) {
         Hold::Tunnel
     } else {
         Hold::Resume
-    });
+    };
+    conn.state.release(index, hold);
     Ok(response)
 }
 
@@ -67,6 +69,9 @@ async fn exchange(
         http2: parts.version == Version::HTTP_2,
         request_id: None,
     };
+    if parts.headers.len() > conn.fields_max {
+        return refuse(Fault::Framing(Refusal::TooManyFields), &reply, record);
+    }
     let has_body = !incoming.is_end_stream();
     let facts = match sanitise::check(&mut parts, conn.tls, has_body) {
         Ok(facts) => facts,
@@ -95,7 +100,11 @@ async fn exchange(
         .body_bytes
         .is_some_and(|max| incoming.size_hint().lower() > max)
     {
-        conn.state.leave_unread();
+        if reply.http2 {
+            discard_stream(incoming, conn);
+        } else {
+            conn.state.leave_unread();
+        }
         return refuse(Fault::TooLarge, &reply, record);
     }
     forward_request(conn, parts, incoming, facts, reply, record).await
@@ -133,12 +142,13 @@ async fn forward_request(
         parts.extensions.clear();
         let idle = reply.http2.then_some(body_idle);
         let (body, progress) = RequestBody::new(incoming, bytes_max, idle);
+        record.upload.clone_from(&progress);
         let request = Request::from_parts(parts, body);
         let mut timer = conn.take_timer();
         let sent = send(&upstreams, request, progress.as_deref(), &mut timer).await;
         conn.put_timer(timer);
         match sent {
-            Ok(answered) if encode::is_switch(answered.response.status()) => {
+            Ok(answered) if !encode::is_sound(&answered.response) => {
                 Err((OriginFault::Malformed, record))
             }
             Ok(answered) => {
@@ -187,10 +197,9 @@ async fn early(
     facts: Facts,
     reply: &ReplyContext<'_>,
 ) -> Response<Body> {
-    // On HTTP/2 the stream is reset and the connection goes on.
-    if !reply.http2
-        && discard(incoming, facts.expects_continue, &conn.state).await == AfterAnswer::Close
-    {
+    if reply.http2 {
+        discard_stream(incoming, conn);
+    } else if discard(incoming, facts.expects_continue, conn).await == AfterAnswer::Close {
         encode::close(&mut response);
     }
     response

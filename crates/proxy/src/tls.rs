@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tollgate_policy::OriginProtocol;
+use tollgate_engine::policy::OriginProtocol;
 
 use crate::error::ProxyError;
 

@@ -107,3 +107,28 @@ impl AsyncWrite for Counted {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tunnel_that_is_still_ends_and_one_that_moves_does_not() {
+        let minute = Duration::from_secs(60);
+        let moved = AtomicU64::new(0);
+        let start = Instant::now();
+        stillness(&moved, minute).await;
+        assert_eq!(start.elapsed(), minute);
+        let moves = async {
+            for _ in 0..10 {
+                tokio::time::sleep(minute / 2).await;
+                moved.fetch_add(1, Relaxed);
+            }
+        };
+        let start = Instant::now();
+        tokio::join!(stillness(&moved, minute), moves);
+        assert!(start.elapsed() >= 5 * minute);
+    }
+}

@@ -1,7 +1,7 @@
 //! A request to switch to WebSocket: its own connection to the origin, and the tunnel.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::request::Parts;
@@ -20,6 +20,7 @@ use crate::request_body::RequestBody;
 use crate::tunnel::{TUNNEL_IDLE_MAX, carry};
 use crate::upstream::connect::connect;
 use crate::upstream::fault::OriginFault;
+use crate::upstream::send::refused;
 use crate::upstream::worker_endpoint::Lease;
 use crate::upstream::{Upstreams, address};
 
@@ -51,15 +52,18 @@ pub(crate) async fn switch(
     };
     let lease = Lease::new(endpoint);
     address::h1(&mut request, &endpoint.origin, config.pass_host);
-    let Ok(io) = connect(&endpoint.origin, config.connect_timeout).await else {
-        endpoint.origin.health.failed(std::time::Instant::now());
-        return Err((OriginFault::Connect, record));
+    let io = match connect(&endpoint.origin, config.connect_timeout).await {
+        Ok(io) => io,
+        Err(error) => {
+            endpoint.origin.health.failed(Instant::now());
+            return Err((refused(&error), record));
+        }
     };
     let Ok((mut handle, connection)) = http1::handshake(TokioIo::new(io)).await else {
         return Err((OriginFault::Broken, record));
     };
     // A connection of its own, spawned: it outlives this request as the tunnel's other end.
-    tokio::spawn(connection.with_upgrades());
+    conn.worker.tasks.spawn(connection.with_upgrades());
     let asked = tokio::time::timeout(config.response_timeout, handle.send_request(request)).await;
     let mut response = match asked {
         Ok(Ok(response)) => response,
@@ -90,7 +94,7 @@ fn start(
     *answer.headers_mut() = headers;
     record.exchange.status = answer.status().as_u16();
     let cut = conn.worker.cut.clone();
-    tokio::spawn(async move {
+    conn.worker.tasks.spawn(async move {
         carry(client, origin, TUNNEL_IDLE_MAX, cut, record).await;
         // The endpoint carries the tunnel as one request in flight.
         drop(lease);

@@ -17,6 +17,8 @@ use crate::tls::ServerTls;
 
 /// How often idle connections to the origin are looked at; they count their age in it.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// How long what was cut may take to report its end.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
 /// A listening socket of one worker.
 #[derive(Debug)]
@@ -70,21 +72,25 @@ impl Worker {
             loops.spawn(listen(socket, listening));
         }
         drop(watch);
-        let sweeper = sweep(&worker);
         tokio::select! {
             () = drain.cancelled() => {}
-            never = sweeper => match never {},
+            never = sweep(&worker) => match never {},
         }
         let _ = draining.send(true);
         let limit = self.shared.engine.snapshot().policy().timeouts().drain;
-        let drained =
-            tokio::time::timeout(limit, async { while loops.join_next().await.is_some() {} });
+        let ended = async {
+            while loops.join_next().await.is_some() {}
+            worker.tasks.close();
+            worker.tasks.wait().await;
+        };
+        let drained = tokio::time::timeout(limit, ended);
         if drained.await.is_err() {
             tracing::warn!(?limit, "the drain's time is up; cutting what is left");
         }
         cut.cancel();
-        // Dropping the loops drops their connections.
+        // Dropping the loops drops their connections; tunnels see the cut and say their last.
         loops.shutdown().await;
+        let _ = tokio::time::timeout(LAST_WORDS_MAX, worker.tasks.wait()).await;
         Ok(())
     }
 }

@@ -117,7 +117,6 @@ impl Gateway {
         let options = SharedOptions {
             spans: observability.otlp.is_some(),
             clock,
-            ..SharedOptions::default()
         };
         let shared = Shared::new(engine, Arc::new(recorder), options)?;
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,8 +1,9 @@
 //! A thousand users on four endpoints for a minute: each is limited at exactly its own limit.
 //!
 //! A real identity provider's shape (RS256, keys over HTTP that rotate under load), a real origin
-//! (nginx), the release binary. The load asks each bucket for more than it may give; then every
-//! bucket must have given `burst + rate·t`, within one request.
+//! (nginx), the release binary. The load asks each bucket for more than it may give, and often
+//! enough that none is ever full again; then every bucket must have given `burst + rate·t`, within
+//! one request.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,8 +14,8 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tollgate_testkit::peers::{Gateway, Peer, free_address, nginx_json_origin};
@@ -25,15 +26,21 @@ const AUDIENCE: &str = "https://api.example.com";
 const LOAD_TIME: Duration = Duration::from_secs(60);
 const CONNECTIONS: usize = 32;
 
+/// Users who get a new token under load, signed by a key that the gateway has not seen.
+const REFRESHED_USERS: usize = 200;
+
+/// When they get it: later than the cooldown between two fetches for unknown keys (30 s).
+const REFRESH_AFTER: Duration = Duration::from_secs(35);
+
 /// Users who stay within their limits all the while, and must never notice the others.
 const CALM_USERS: usize = 50;
 
 /// Endpoint, requests a second, burst: as in the policy below.
 const ENDPOINTS: [(&str, &str, f64, u64); 4] = [
-    ("GET", "/orders", 0.5, 5),
-    ("POST", "/orders", 0.2, 2),
-    ("GET", "/orders/7", 0.4, 1),
-    ("GET", "/items", 1.0, 10),
+    ("GET", "/orders", 0.2, 5),
+    ("POST", "/orders", 0.1, 2),
+    ("GET", "/orders/7", 0.25, 3),
+    ("GET", "/items", 0.3, 10),
 ];
 
 fn policy(issuer: &Issuer, origin: &Peer, listen: std::net::SocketAddr) -> String {
@@ -51,11 +58,11 @@ identity:
 routes: [GET /orders, POST /orders, 'GET /orders/{{id}}', GET /items]
 plans:
   standard:
-    limits: [{{name: burst, rate: 1/s, burst: 10}}]
+    limits: [{{name: burst, rate: 3/10s, burst: 10}}]
     routes:
-      GET /orders: [{{name: burst, rate: 1/2s, burst: 5}}]
-      POST /orders: [{{name: burst, rate: 1/5s, burst: 2}}]
-      'GET /orders/{{id}}': [{{name: burst, rate: 2/5s, burst: 1}}]
+      GET /orders: [{{name: burst, rate: 1/5s, burst: 5}}]
+      POST /orders: [{{name: burst, rate: 1/10s, burst: 2}}]
+      'GET /orders/{{id}}': [{{name: burst, rate: 1/4s, burst: 3}}]
 default_plan: standard
 ",
         origin = origin.url(),
@@ -78,6 +85,7 @@ struct Bucket {
 struct Load {
     base: String,
     tokens: Vec<String>,
+    refreshed: OnceLock<Vec<String>>,
     next: AtomicUsize,
     end: Instant,
 }
@@ -105,18 +113,23 @@ impl Load {
     async fn calm(self: Arc<Self>) -> Vec<Bucket> {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut buckets = vec![Bucket::default(); CALM_USERS];
-        let mut pace = tokio::time::interval(Duration::from_millis(50));
+        let mut pace = tokio::time::interval(Duration::from_millis(150));
         for number in 0.. {
             pace.tick().await;
             if Instant::now() >= self.end {
                 break;
             }
             let calm = number % CALM_USERS;
-            // 50 users in turn, one every 50 ms: each asks every 2.5 s, `GET /orders` gives one
-            // every 2 s.
+            // 50 users in turn, one every 150 ms: each asks every 7.5 s, `GET /orders` gives one
+            // every 5 s.
             self.ask(&client, USERS + calm, 0, &mut buckets[calm]).await;
         }
         buckets
+    }
+
+    fn token(&self, user: usize) -> &str {
+        let refreshed = self.refreshed.get().and_then(|tokens| tokens.get(user));
+        refreshed.unwrap_or(&self.tokens[user])
     }
 
     async fn ask(
@@ -130,7 +143,7 @@ impl Load {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let request = client
             .request(method, format!("{}{path}", self.base))
-            .bearer_auth(&self.tokens[user]);
+            .bearer_auth(self.token(user));
         bucket.first.get_or_insert_with(Instant::now);
         match request.send().await.unwrap().status().as_u16() {
             200 => bucket.admitted += 1,
@@ -161,19 +174,15 @@ fn a_thousand_users_on_four_endpoints_are_limited_at_exactly_their_own_limit() {
             .audience(AUDIENCE)
             .mint()
     };
-    // Half of the tokens are signed by a key that the gateway has to fetch under load.
-    let mut tokens: Vec<String> = (0..USERS / 2).map(mint).collect();
-    issuer.rotate(Algorithm::Rs256);
-    tokens.extend((USERS / 2..USERS + CALM_USERS).map(mint));
-
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let tokens = (0..USERS + CALM_USERS).map(mint).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let load = Arc::new(Load {
         base: gateway.url(),
         tokens,
+        refreshed: OnceLock::new(),
         next: AtomicUsize::new(0),
         end: Instant::now() + LOAD_TIME,
     });
@@ -182,6 +191,10 @@ fn a_thousand_users_on_four_endpoints_are_limited_at_exactly_their_own_limit() {
             .map(|_| tokio::spawn(load.clone().run()))
             .collect();
         let calm = tokio::spawn(load.clone().calm());
+        tokio::time::sleep(REFRESH_AFTER).await;
+        issuer.add_key(Algorithm::Rs256);
+        let tokens = (0..REFRESHED_USERS).map(mint).collect();
+        load.refreshed.set(tokens).unwrap();
         let mut buckets: HashMap<_, Bucket> = HashMap::new();
         for task in tasks {
             for (key, seen) in task.await.unwrap() {
@@ -192,8 +205,8 @@ fn a_thousand_users_on_four_endpoints_are_limited_at_exactly_their_own_limit() {
     });
     check(&buckets);
     for bucket in &calm {
-        assert_eq!((bucket.refused, &bucket.other), (0, &vec![]), "{bucket:?}");
-        assert!(bucket.admitted >= 20, "{bucket:?}");
+        assert!(bucket.refused == 0 && bucket.other.is_empty(), "{bucket:?}");
+        assert!(bucket.admitted >= 6, "{bucket:?}");
     }
 }
 
@@ -210,7 +223,14 @@ fn check(buckets: &HashMap<(usize, usize), Bucket>) {
         } else {
             widest
         };
-        assert_eq!(bucket.other, [], "user {user} on {method} {path}");
+        assert!(
+            bucket.other.is_empty(),
+            "user {user} on {method} {path}: {bucket:?}"
+        );
+        assert!(
+            bucket.refused > 0,
+            "the load was too slow to tell: {bucket:?}"
+        );
         assert!(
             off.abs() <= 1.0,
             "user {user} on {method} {path}: admitted {} over {t:?}, expected {expected:.2}",

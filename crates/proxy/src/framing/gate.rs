@@ -16,45 +16,20 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
+use super::clocks::{Clocks, ConnTimeouts, Wait};
 use super::follow::{Follower, Stop};
 use super::head::HeadLimits;
 use super::refusal::Refusal;
 use crate::conn_state::{ConnState, Hold};
-use crate::timer::LazyTimer;
 
 /// What hyper is given in place of a refused head.
 const SUBSTITUTE: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
 /// Bytes read at once while a head is kept back.
 const KEPT_READ_BYTES: usize = 4 * 1024;
-/// Bytes read and thrown away after the last answer, so that the close is no reset.
-const LINGER_BYTES_MAX: usize = 256 * 1024;
-/// How long a closing connection is read for.
-const LINGER_MAX: Duration = Duration::from_secs(2);
-
-/// The waits of one client connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ConnTimeouts {
-    /// From a head's first byte (or the connection's start) to its last.
-    pub(crate) head: Duration,
-    /// Between two reads of a body, or two writes of an answer.
-    pub(crate) body_idle: Duration,
-    /// Between an answer's end and the next head's first byte.
-    pub(crate) keep_alive: Duration,
-}
-
-/// What the current wait for the client is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    Head,
-    Body,
-    KeepAlive,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -80,11 +55,7 @@ pub(crate) struct Gate<S> {
     cleared: usize,
     /// Error to report once the cleared bytes are delivered.
     broken: bool,
-    times: ConnTimeouts,
-    read_wait: Option<(Wait, Instant)>,
-    write_wait: Option<Instant>,
-    linger: Option<(Instant, usize)>,
-    timer: LazyTimer,
+    clocks: Clocks,
 }
 
 impl<S> Gate<S> {
@@ -104,14 +75,10 @@ impl<S> Gate<S> {
             kept,
             cleared: 0,
             broken: false,
-            times,
-            read_wait: None,
-            write_wait: None,
-            linger: None,
-            timer: LazyTimer::new(),
+            clocks: Clocks::new(times),
         };
         gate.judge_kept();
-        gate.read_wait = Some((Wait::Head, Instant::now()));
+        gate.clocks.start();
         gate
     }
 
@@ -142,7 +109,7 @@ impl<S> Gate<S> {
         self.cleared += cleared;
         if cleared > 0 {
             // What remains is another head, with a clock of its own.
-            self.read_wait = None;
+            self.clocks.forget_read();
         }
         self.stop(stop);
     }
@@ -150,7 +117,7 @@ impl<S> Gate<S> {
     fn stop(&mut self, stop: Option<Stop>) {
         match stop {
             None | Some(Stop::Partial) => {}
-            Some(Stop::Upgrade) => self.state.set_hold(Hold::Waiting),
+            Some(Stop::Upgrade) => self.state.hold_after(self.follower.heads() - 1),
             Some(Stop::RefusedHead(refusal)) => self.refuse(refusal),
             Some(Stop::RefusedBody(refusal)) => {
                 self.state.refuse_body(refusal);
@@ -180,6 +147,10 @@ impl<S> Gate<S> {
         out.put_slice(&self.kept[..length]);
         self.kept.advance(length);
         self.cleared -= length;
+        if self.kept.is_empty() {
+            // Thousands of connections keep nothing most of the time.
+            self.kept = BytesMut::new();
+        }
         true
     }
 
@@ -211,30 +182,8 @@ impl<S> Gate<S> {
 
     /// The client has sent nothing: ready with the wait that has lasted too long.
     fn poll_read_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Wait> {
-        let Some(kind) = self.wait_kind() else {
-            self.read_wait = None;
-            return Poll::Pending;
-        };
-        let since = match self.read_wait {
-            Some((waited_for, since)) if waited_for == kind => since,
-            _ => Instant::now(),
-        };
-        self.read_wait = Some((kind, since));
-        let allowed = match kind {
-            Wait::Head => self.times.head,
-            Wait::Body => self.times.body_idle,
-            Wait::KeepAlive => self.times.keep_alive,
-        };
-        ready!(self.timer.poll_deadline(cx, since + allowed));
-        Poll::Ready(kind)
-    }
-
-    /// Bytes arrived. A head's clock runs on, however slowly its bytes drip; a body's starts
-    /// anew with each of them.
-    fn note_read(&mut self) {
-        if !matches!(self.read_wait, Some((Wait::Head, _))) || self.kept.is_empty() {
-            self.read_wait = None;
-        }
+        let kind = self.wait_kind();
+        self.clocks.poll_read(kind, cx)
     }
 }
 
@@ -280,7 +229,7 @@ impl<S: AsyncRead + Unpin> Gate<S> {
                     continue;
                 }
                 (Mode::Http, Hold::Resume) => {
-                    self.state.set_hold(Hold::Open);
+                    self.state.open();
                     self.judge_kept();
                     continue;
                 }
@@ -292,7 +241,7 @@ impl<S: AsyncRead + Unpin> Gate<S> {
                     Poll::Ready(Ok(())) if out.filled().len() == before => Poll::Ready(Ok(0)),
                     Poll::Ready(Ok(())) => {
                         let passed = self.judge_read(out, before);
-                        self.note_read();
+                        self.clocks.note_read(!self.kept.is_empty());
                         if passed {
                             return Poll::Ready(Ok(()));
                         }
@@ -307,7 +256,7 @@ impl<S: AsyncRead + Unpin> Gate<S> {
             match read {
                 // An unfinished head is no request: the end of the stream says nothing more.
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Ok(_)) => self.note_read(),
+                Poll::Ready(Ok(_)) => self.clocks.note_read(!self.kept.is_empty()),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => match ready!(self.poll_read_deadline(cx)) {
                     Wait::Head if self.kept.is_empty() => return Poll::Ready(Ok(())),
@@ -326,19 +275,15 @@ impl<S: AsyncRead + Unpin> Gate<S> {
     /// Reads and discards what the client still sends, so that closing does not reset the
     /// connection under the answer (RFC 9112 section 9.6).
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (deadline, mut left) = *self
-            .linger
-            .get_or_insert_with(|| (Instant::now() + LINGER_MAX, LINGER_BYTES_MAX));
         let mut scratch = [0_u8; KEPT_READ_BYTES];
-        while left > 0 {
+        while self.clocks.may_linger() {
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.io).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    left = left.saturating_sub(buffer.filled().len());
-                    self.linger = Some((deadline, left));
+                    self.clocks.lingered(buffer.filled().len());
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return self.timer.poll_deadline(cx, deadline),
+                Poll::Pending => return self.clocks.poll_linger(cx),
             }
         }
         Poll::Ready(())
@@ -363,11 +308,10 @@ impl<S: AsyncWrite + Unpin> Gate<S> {
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() || self.mode == Mode::Tunnel {
-            self.write_wait = None;
+            self.clocks.note_write();
             return written;
         }
-        let since = *self.write_wait.get_or_insert_with(Instant::now);
-        ready!(self.timer.poll_deadline(cx, since + self.times.body_idle));
+        ready!(self.clocks.poll_write(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -401,7 +345,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gate<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.linger.is_none() {
+        if !self.clocks.is_lingering() {
             let closed = Pin::new(&mut self.io).poll_shutdown(cx);
             ready!(self.bound_write(cx, closed))?;
         }

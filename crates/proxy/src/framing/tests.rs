@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::clocks::ConnTimeouts;
 use super::follow::{Follower, Stop};
-use super::gate::{ConnTimeouts, Gate};
+use super::gate::Gate;
 use super::head::HeadLimits;
 use super::refusal::Refusal;
 use crate::conn_state::ConnState;

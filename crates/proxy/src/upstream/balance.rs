@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use super::worker_endpoint::WorkerEndpoint;
+use super::worker_endpoint::{IN_FLIGHT_MAX, WorkerEndpoint};
 
 /// Up to so many endpoints all are compared; beyond, two drawn at random (the power of two
 /// choices, Mitzenmacher 2001).
@@ -37,7 +37,8 @@ impl Draws {
     }
 }
 
-/// The endpoint for the next attempt; `None` if every one is tried or found unhealthy.
+/// The endpoint for the next attempt; `None` if every one is tried, found unhealthy, or
+/// full.
 ///
 /// Ejected endpoints are a last resort, not out: an ejection is a guess from few requests, and
 /// guessing must not take down the last endpoint.
@@ -47,7 +48,9 @@ pub(crate) fn choose<'a>(
     draws: &Draws,
 ) -> Option<&'a Arc<WorkerEndpoint>> {
     let open = |endpoint: &&Arc<WorkerEndpoint>| {
-        !tried.has(endpoint.index) && endpoint.origin.health.is_usable()
+        !tried.has(endpoint.index)
+            && endpoint.origin.health.is_usable()
+            && endpoint.in_flight() < IN_FLIGHT_MAX
     };
     if let [only] = endpoints {
         return Some(only).filter(open);

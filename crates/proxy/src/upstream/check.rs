@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinSet;
-use tollgate_policy::HealthCheck;
+use tollgate_engine::policy::HealthCheck;
 
 use super::connect::connect;
 use super::origin::{Origin, OriginEndpoint};

@@ -15,7 +15,7 @@ pub(crate) enum OriginFault {
     AnswerTimeout,
     /// The answer is not HTTP as we understand it.
     Malformed,
-    /// Every endpoint is out of service.
+    /// Every endpoint is out of service or full.
     NoEndpoint,
     /// The request itself broke off; the origin is not to blame.
     Request(UploadFailure),

@@ -2,9 +2,12 @@
 //!
 //! hyper hands out a request handle and a connection future, and the usual way is to spawn the
 //! latter; then each request costs two switches between tasks and a waker each. Here both
-//! halves stay together and whoever waits for the answer polls the connection itself. Results
-//! travel from the connection to the handle only within such a poll, so the handle's own
-//! wake-ups are never needed and it gets a waker that does nothing.
+//! halves stay together and whoever waits for the answer polls the connection itself.
+//!
+//! Results travel from the connection to the handle, and back, only within such a poll. Yet each
+//! half wakes the other's waker, which is the very task that is running, and that task would be
+//! polled twice as often as anything happens. So the handle always gets a waker that does
+//! nothing, and the connection gets the real one only when nothing is left to do but wait.
 
 use std::future::Future;
 use std::io;
@@ -50,13 +53,18 @@ impl H1Conn {
         })
     }
 
-    /// Lets the connection do what it can.
+    /// Lets the connection do what it can; `cx` is woken when it can do more.
     pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
         // An error reaches whoever waits through the handle or the body; here it only means
         // that the connection is not to be used again.
         if !self.ended && Pin::new(&mut self.connection).poll(cx).is_ready() {
             self.ended = true;
         }
+    }
+
+    /// Lets the connection do what it can; nobody is woken. Not to be waited on after.
+    pub(crate) fn drive_quietly(&mut self) {
+        self.drive(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Whether another request may be sent now.
@@ -74,14 +82,23 @@ impl H1Conn {
         self.handle.try_send_request(request)
     }
 
-    /// Waits for the answer's head.
+    /// Waits for the answer's head; `first` right after [`H1Conn::send`], when there is certainly
+    /// something to wait for.
     pub(crate) fn poll_answer<F: Future>(
         &mut self,
-        answer: Pin<&mut F>,
+        mut answer: Pin<&mut F>,
+        first: bool,
         cx: &mut Context<'_>,
     ) -> Poll<F::Output> {
+        let quiet = &mut Context::from_waker(Waker::noop());
+        if !first {
+            self.drive_quietly();
+            if let Poll::Ready(answer) = answer.as_mut().poll(quiet) {
+                return Poll::Ready(answer);
+            }
+        }
         self.drive(cx);
-        answer.poll(&mut Context::from_waker(Waker::noop()))
+        answer.poll(quiet)
     }
 
     /// Waits for the next frame of the answer's body.
@@ -92,6 +109,10 @@ impl H1Conn {
     ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         let quiet = &mut Context::from_waker(Waker::noop());
         // What the connection has read already needs no drive.
+        if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(quiet) {
+            return Poll::Ready(frame);
+        }
+        self.drive_quietly();
         if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(quiet) {
             return Poll::Ready(frame);
         }

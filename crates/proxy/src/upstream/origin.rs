@@ -1,13 +1,12 @@
 //! The origin as configured, shared by all workers: its endpoints and their health.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tollgate_policy::{Endpoint, OriginConfig, OriginProtocol};
+use tollgate_engine::policy::{Endpoint, OriginConfig, OriginProtocol};
 
 use super::health::EndpointHealth;
 use crate::error::ProxyError;
@@ -43,15 +42,14 @@ impl Origin {
     /// The origin of a policy; endpoints that `previous` had too keep their health.
     pub(crate) fn new(
         config: &OriginConfig,
-        ca: Option<&Path>,
         previous: Option<&Origin>,
     ) -> Result<Origin, ProxyError> {
         let with_tls = config
             .endpoints
             .iter()
-            .any(|endpoint| endpoint.scheme == tollgate_policy::Scheme::Https);
+            .any(|endpoint| endpoint.scheme == tollgate_engine::policy::Scheme::Https);
         let client = with_tls
-            .then(|| origin_tls(config.protocol, ca))
+            .then(|| origin_tls(config.protocol, config.ca.as_deref()))
             .transpose()?;
         let endpoints = config
             .endpoints
@@ -97,8 +95,8 @@ impl OriginEndpoint {
     ) -> Result<OriginEndpoint, ProxyError> {
         let invalid = || ProxyError::OriginHost(endpoint.host.clone());
         let default_port = match endpoint.scheme {
-            tollgate_policy::Scheme::Http => 80,
-            tollgate_policy::Scheme::Https => 443,
+            tollgate_engine::policy::Scheme::Http => 80,
+            tollgate_engine::policy::Scheme::Https => 443,
         };
         let host = if endpoint.host.contains(':') {
             format!("[{}]", endpoint.host)
@@ -111,7 +109,7 @@ impl OriginEndpoint {
             format!("{host}:{}", endpoint.port)
         };
         let tls = match (endpoint.scheme, client) {
-            (tollgate_policy::Scheme::Https, Some(config)) => Some(EndpointTls {
+            (tollgate_engine::policy::Scheme::Https, Some(config)) => Some(EndpointTls {
                 name: ServerName::try_from(endpoint.host.clone()).map_err(|_| invalid())?,
                 config: Arc::clone(config),
             }),

@@ -141,7 +141,8 @@ fn is_idempotent(method: &Method) -> bool {
     )
 }
 
-fn refused(error: &io::Error) -> OriginFault {
+/// What it means that no connection could be made.
+pub(crate) fn refused(error: &io::Error) -> OriginFault {
     match error.kind() {
         io::ErrorKind::TimedOut => OriginFault::ConnectTimeout,
         _ => OriginFault::Connect,
@@ -166,7 +167,7 @@ impl Way {
             let (handle, standing) = Box::pin(endpoint.h2.get(&endpoint.origin, limit)).await?;
             return Ok((Way::H2(handle), standing));
         }
-        if let Some(conn) = poll_fn(|cx| Poll::Ready(endpoint.take_idle(cx))).await {
+        if let Some(conn) = endpoint.take_idle() {
             return Ok((Way::H1(conn), true));
         }
         let conn = Box::pin(async {
@@ -224,8 +225,11 @@ impl Wait<'_> {
         answer: impl Future<Output = Sent>,
     ) -> Result<Response<Incoming>, Failed> {
         let mut answer = pin!(answer);
+        let mut first = true;
         let answered = poll_fn(|cx| {
-            if let Poll::Ready(answered) = conn.poll_answer(answer.as_mut(), cx) {
+            let polled = conn.poll_answer(answer.as_mut(), first, cx);
+            first = false;
+            if let Poll::Ready(answered) = polled {
                 return Poll::Ready(Some(answered));
             }
             self.poll_deadline(cx).map(|()| None)

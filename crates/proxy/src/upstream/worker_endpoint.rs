@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::task::{Context, Waker};
 
 use parking_lot::Mutex;
 
@@ -10,6 +9,9 @@ use super::h1::H1Conn;
 use super::h2::H2Slot;
 use super::origin::OriginEndpoint;
 
+/// Requests in flight at one endpoint from one worker: each may hold a connection, and clients
+/// with many streams could otherwise ask for a million.
+pub(crate) const IN_FLIGHT_MAX: u32 = 16 * 1024;
 /// Sweeps that a connection may lie idle for, one every five seconds: a minute, shorter than
 /// common origins' own limit (nginx: 75 s), so that we close first and no request runs into
 /// their close. Counting sweeps spares every request a look at the clock.
@@ -59,11 +61,11 @@ impl WorkerEndpoint {
     }
 
     /// The most recently used idle connection that still stands.
-    pub(crate) fn take_idle(&self, cx: &mut Context<'_>) -> Option<Box<H1Conn>> {
+    pub(crate) fn take_idle(&self) -> Option<Box<H1Conn>> {
         loop {
             let mut conn = self.idle.lock().pop()?;
             // Sees a close that has arrived meanwhile; costs no system call if none has.
-            conn.drive(cx);
+            conn.drive_quietly();
             if conn.is_ready() {
                 return Some(conn);
             }
@@ -81,9 +83,8 @@ impl WorkerEndpoint {
     /// Closes connections that have lain idle for long, or that the endpoint has closed.
     pub(crate) fn sweep(&self) {
         let sweep = self.sweeps.fetch_add(1, Relaxed).wrapping_add(1);
-        let mut cx = Context::from_waker(Waker::noop());
         self.idle.lock().retain_mut(|conn| {
-            conn.drive(&mut cx);
+            conn.drive_quietly();
             let idle_for = sweep.wrapping_sub(conn.idle_since_sweep);
             conn.is_ready() && idle_for <= IDLE_SWEEPS_MAX
         });

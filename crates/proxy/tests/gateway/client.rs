@@ -160,6 +160,17 @@ impl Client {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Reads to the end of the stream, which must be an orderly one: a reset could have taken
+    /// the answer with it.
+    pub(crate) async fn orderly_end(&mut self) -> Vec<u8> {
+        loop {
+            let read = within("the end", self.stream.read_buf(&mut self.buffer)).await;
+            if read.expect("an end without a reset") == 0 {
+                return std::mem::take(&mut self.buffer);
+            }
+        }
+    }
+
     /// Whether the connection still serves requests.
     pub(crate) async fn is_open(&mut self) -> bool {
         self.send("GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n")

@@ -108,3 +108,68 @@ async fn what_does_not_end_is_cut_when_the_time_is_up() {
     assert!(start.elapsed() >= Duration::from_millis(100));
     assert_eq!(gateway.seen()[0].status, 499);
 }
+
+#[tokio::test]
+async fn a_tunnel_lasts_into_the_drain_and_is_cut_at_its_end() {
+    let origin = Origin::answering(|request| match request.number {
+        0 => Reply::send(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+        ),
+        // What comes through the tunnel looks like a request, so that this origin can answer.
+        _ => Reply::send("pong"),
+    })
+    .await;
+    let mut gateway = Gateway::before(origin.address, "timeouts: {drain: 200ms}");
+    let mut client = Client::connect(gateway.address).await;
+    client
+        .send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+        .await;
+    assert_eq!(client.head().await.status, 101);
+    let start = Instant::now();
+    gateway.drain();
+    eventually("the listener to close", || {
+        std::net::TcpStream::connect(gateway.address)
+            .err()
+            .map(|_| ())
+    })
+    .await;
+    client.send("ping\r\n\r\n").await;
+    assert_eq!(client.take(4).await, b"pong");
+    assert_eq!(client.end().await, b"");
+    gateway.join();
+    assert!(start.elapsed() >= Duration::from_millis(200));
+    assert_eq!(gateway.seen()[0].status, 101);
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_connection_and_no_other() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(origin.address, "");
+    let mut other = Client::connect(gateway.address).await;
+    other.send(GET).await;
+    assert_eq!(other.answer().await.status, 200);
+    let mut client = Client::connect(gateway.address).await;
+    let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", crate::harness::PANIC);
+    client.send(request).await;
+    client.end().await;
+    assert!(other.is_open().await);
+    assert!(Client::connect(gateway.address).await.is_open().await);
+}
+
+#[tokio::test]
+async fn connections_above_the_cap_wait_for_room() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(origin.address, "sizes: {connections: 1}");
+    let mut first = Client::connect(gateway.address).await;
+    first.send(GET).await;
+    assert_eq!(first.answer().await.status, 200);
+    let mut second = Client::connect(gateway.address).await;
+    second.send(GET).await;
+    // The first is served as often as it likes; the second is not even read.
+    for _ in 0..20 {
+        assert!(first.is_open().await);
+    }
+    assert_eq!(origin.received().len(), 21);
+    drop(first);
+    assert_eq!(second.answer().await.status, 200);
+}

@@ -245,3 +245,18 @@ async fn every_exchange_is_observed_once_with_its_route() {
         ]
     );
 }
+
+#[tokio::test]
+async fn with_spans_the_spans_context_replaces_the_clients() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::start(Setup {
+        options: tollgate_proxy::SharedOptions {
+            spans: true,
+            ..Default::default()
+        },
+        ..Setup::before(origin.address, "")
+    });
+    let request = "GET / HTTP/1.1\r\nHost: a\r\ntraceparent: theirs\r\n\r\n";
+    assert_eq!(ask(gateway.address, request).await.status, 200);
+    assert_eq!(origin.received()[0].fields("traceparent"), ["ours"]);
+}

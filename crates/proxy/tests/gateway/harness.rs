@@ -6,16 +6,21 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderValue};
 use tokio_util::sync::CancellationToken;
+use tollgate_engine::policy::Policy;
 use tollgate_engine::{Engine, EngineOptions};
-use tollgate_policy::Policy;
 use tollgate_proxy::{
     Ending, Exchange, Observer, ServerTls, Shared, SharedOptions, Worker, WorkerListener,
     bind_reuseport,
 };
+use tracing::Span;
 
 /// The longest that a test waits for something that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A path at which the observer panics.
+pub(crate) const PANIC: &str = "/panic";
 
 /// A policy before an origin; limits are wide but for the routes that say so.
 const POLICY: &str = "
@@ -35,6 +40,7 @@ pub(crate) struct Seen {
     pub(crate) status: u16,
     pub(crate) ending: Ending,
     pub(crate) fault: Option<&'static str>,
+    pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
     pub(crate) route: Option<String>,
 }
@@ -44,6 +50,7 @@ pub(crate) struct Recorder(Mutex<Vec<Seen>>);
 
 impl Observer for Recorder {
     fn finished(&self, exchange: &Exchange) {
+        assert_ne!(exchange.target.path(), PANIC, "a bug, for one test");
         let route = exchange.decision.as_ref().map(|decision| {
             let routes = decision.snapshot.policy().routes();
             routes.get(decision.route).to_string()
@@ -52,9 +59,14 @@ impl Observer for Recorder {
             status: exchange.status,
             ending: exchange.ending,
             fault: exchange.fault,
+            request_bytes: exchange.request_bytes,
             response_bytes: exchange.response_bytes,
             route,
         });
+    }
+
+    fn propagate(&self, _: &Span, headers: &mut HeaderMap) {
+        headers.insert("traceparent", HeaderValue::from_static("ours"));
     }
 }
 

@@ -10,7 +10,9 @@
 mod client;
 mod drain;
 mod early;
+mod floods;
 mod forwarded;
+mod frames;
 mod grpc;
 mod h2;
 mod harness;

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
+
 use crate::client::{Client, ask};
 use crate::harness::{Gateway, Setup, eventually};
-use crate::origin::{Origin, Received, Reply};
+use crate::origin::{Origin, Received, Reply, read_request};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -80,6 +82,39 @@ async fn a_get_on_a_kept_connection_that_breaks_is_sent_once_more() {
         received[1].head, received[2].head,
         "the same head both times"
     );
+}
+
+#[tokio::test]
+async fn a_get_is_sent_twice_at_most() {
+    // Three connections that each answer once, all at the same time, and hang up on the second.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::before(listener.local_addr().unwrap(), "");
+    let together = Arc::new(tokio::sync::Barrier::new(3));
+    let hung_up = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&hung_up);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (together, counter) = (Arc::clone(&together), Arc::clone(&counter));
+            tokio::spawn(async move {
+                let mut buffer = Vec::new();
+                read_request(&mut stream, &mut buffer).await.unwrap();
+                together.wait().await;
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                stream.write_all(answer).await.unwrap();
+                if read_request(&mut stream, &mut buffer).await.is_some() {
+                    counter.fetch_add(1, Relaxed);
+                }
+            });
+        }
+    });
+    let address = gateway.address;
+    let first = [0; 3].map(|_| tokio::spawn(ask(address, GET)));
+    for asked in first {
+        assert_eq!(asked.await.unwrap().status, 200);
+    }
+    assert_eq!(ask(address, GET).await.status, 502);
+    assert_eq!(hung_up.load(Relaxed), 2);
 }
 
 #[tokio::test]

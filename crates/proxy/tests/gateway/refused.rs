@@ -215,6 +215,7 @@ async fn trace_is_not_offered_and_the_connection_goes_on() {
         .await;
     let answer = client.answer().await;
     assert_eq!(answer.status, 405);
+    assert!(answer.field("allow").unwrap().starts_with("GET, "));
     assert!(!answer.text().contains("secret"));
     assert!(client.is_open().await);
 }

@@ -68,10 +68,12 @@ async fn a_download_streams_and_a_slow_reader_holds_the_origin_back() {
         read += piece.len() as u64;
     }
     let seen = gateway.seen_after(1).await;
-    assert_eq!(
-        (seen[0].ending, seen[0].response_bytes),
-        (Ending::Complete, 64 * MIB)
+    let told = (
+        seen[0].ending,
+        seen[0].request_bytes,
+        seen[0].response_bytes,
     );
+    assert_eq!(told, (Ending::Complete, 0, 64 * MIB));
 }
 
 /// The value at which `read` stands still.
@@ -133,6 +135,11 @@ async fn an_upload_streams_and_a_slow_origin_holds_the_client_back() {
         .await
         .unwrap();
     assert_eq!(answer, b"HTTP/1.1 200");
+    let seen = gateway.seen_after(1).await;
+    assert_eq!(
+        (seen[0].request_bytes, seen[0].response_bytes),
+        (64 * MIB, 2)
+    );
 }
 
 #[tokio::test]
@@ -201,6 +208,7 @@ async fn case_116_an_answer_that_is_no_http_is_502() {
         "SSH-2.0-OpenSSH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nx : y\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
     ] {
         let origin = Origin::answering(move |_| Reply::send(answer)).await;
@@ -212,24 +220,29 @@ async fn case_116_an_answer_that_is_no_http_is_502() {
 
 #[tokio::test]
 async fn case_116_a_body_that_breaks_off_breaks_the_clients_too() {
-    let origin = Origin::answering(|_| {
-        Reply::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".to_vec())
-    })
-    .await;
-    let gateway = Gateway::before(origin.address, "");
-    let mut client = Client::connect(gateway.address).await;
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    assert_eq!(client.head().await.status, 200);
-    assert_eq!(
-        client.end().await,
-        b"half",
-        "cut short, never padded or closed clean"
-    );
-    let seen = gateway.seen_after(1).await;
-    assert_eq!(
-        (seen[0].status, seen[0].ending),
-        (200, Ending::OriginAborted)
-    );
+    // By the end of the connection, and by a chunk that is none and comes with the head.
+    for (answer, received) in [
+        ("content-length: 100\r\n\r\nhalf", "half"),
+        (
+            "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\nno chunk\r\n",
+            "4\r\nhalf\r\n",
+        ),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{answer}");
+        let origin =
+            Origin::answering(move |_| Reply::SendAndClose(answer.clone().into_bytes())).await;
+        let gateway = Gateway::before(origin.address, "");
+        let mut client = Client::connect(gateway.address).await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(client.head().await.status, 200);
+        // Cut short, never padded or closed clean.
+        assert_eq!(client.end().await, received.as_bytes());
+        let seen = gateway.seen_after(1).await;
+        assert_eq!(
+            (seen[0].status, seen[0].ending),
+            (200, Ending::OriginAborted)
+        );
+    }
 }
 
 #[tokio::test]

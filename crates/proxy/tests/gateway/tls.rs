@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use tollgate_proxy::{ServerTls, SharedOptions};
+use tollgate_proxy::ServerTls;
 
 use crate::harness::{Gateway, Setup, within};
 use crate::origin::Origin;
@@ -255,15 +255,12 @@ async fn the_origin_is_spoken_to_over_tls_and_must_be_whom_it_claims() {
         }
     });
     let gateway = |protocol: &str, ca: Option<PathBuf>| {
+        let ca = ca.map_or(String::new(), |file| format!(", ca: {}", file.display()));
         Gateway::start(Setup {
             origin: format!(
-                "{{urls: \"https://localhost:{}\", protocol: {protocol}}}",
+                "{{urls: \"https://localhost:{}\", protocol: {protocol}{ca}}}",
                 address.port()
             ),
-            options: SharedOptions {
-                origin_ca: ca,
-                ..SharedOptions::default()
-            },
             ..Setup::before(address, "")
         })
     };

@@ -84,6 +84,31 @@ async fn case_072_a_websocket_is_charged_once_and_no_byte_goes_early() {
 }
 
 #[tokio::test]
+async fn an_upgrade_pipelined_behind_another_request_is_held_until_its_own_answer() {
+    let origin = Origin::answering(|request| match request.line() {
+        "GET /first HTTP/1.1" => Reply::ok(),
+        "GET /ws HTTP/1.1" => Reply::send(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+        ),
+        // Through the tunnel: as it was sent, and no request of ours.
+        _ => Reply::Send(request.head.clone().into_bytes()),
+    })
+    .await;
+    let gateway = Gateway::before(origin.address, "");
+    let mut client = Client::connect(gateway.address).await;
+    let early = "GET /early HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n";
+    let ask = ASK.replace("/limited", "/ws");
+    client
+        .send(format!(
+            "GET /first HTTP/1.1\r\nHost: a\r\n\r\n{ask}{early}"
+        ))
+        .await;
+    assert_eq!(client.answer().await.status, 200);
+    assert_eq!(client.head().await.status, 101);
+    assert_eq!(client.take(early.len()).await, early.as_bytes());
+}
+
+#[tokio::test]
 async fn an_origin_that_does_not_switch_leaves_the_connection_to_http() {
     let origin = Origin::start().await;
     let gateway = Gateway::before(origin.address, "");

@@ -75,6 +75,10 @@ impl Answer {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that `map_err` asks for"
+)]
 fn failed(error: reqwest::Error) -> Failure {
     Failure::NotHeld(format!("a request of the demo got no answer: {error}"))
 }

@@ -112,10 +112,6 @@ impl Front {
         client.get(url).send().unwrap()
     }
 
-    pub(crate) fn metrics(&self) -> String {
-        self.admin("/metrics").text().unwrap()
-    }
-
     /// Waits for what another process does in its own time; bounded.
     pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;

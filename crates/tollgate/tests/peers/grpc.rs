@@ -94,6 +94,12 @@ fn check_limited(seen: &Value) {
         .parse()
         .unwrap();
     assert!((3_500_000..=3_600_000).contains(&wait_ms), "{wait_ms}");
+    // A stream is one request however much it carries, and is refused while it sends.
+    assert_eq!(seen["second_chat"]["code"], "OK");
+    assert_eq!(
+        seen["limited_chat"]["code"], "RESOURCE_EXHAUSTED",
+        "{seen:#}"
+    );
 }
 
 #[test]

@@ -51,11 +51,14 @@ def unary(method: str, metadata=METADATA) -> dict:
         return ending(error)
 
 
+def stream(messages) -> grpc.Call:
+    method = channel.stream_stream("/echo.Echo/Chat")
+    return method(messages, metadata=METADATA, timeout=TIMEOUT_S)
+
+
 def chat() -> dict:
     outgoing = queue.SimpleQueue()
-    call = channel.stream_stream("/echo.Echo/Chat")(
-        iter(outgoing.get, None), metadata=METADATA, timeout=TIMEOUT_S
-    )
+    call = stream(iter(outgoing.get, None))
     replies = []
     try:
         for message in (b"0", b"1", b"2", bytes(300_000)):
@@ -70,12 +73,23 @@ def chat() -> dict:
     return {"replies": replies, **ending(call)}
 
 
+def flood() -> dict:
+    """A stream that sends much and reads only then."""
+    call = stream(bytes(100_000) for _ in range(100))
+    try:
+        return {"replies": len(list(call)), **ending(call)}
+    except grpc.RpcError:
+        return ending(call)
+
+
 seen = {
     "unary": unary("Unary"),
     "chat": chat(),
     "missing": unary("Missing"),
     "second": unary("Unary"),
     "limited": unary("Unary"),
+    "second_chat": chat(),
+    "limited_chat": flood(),
     "anonymous": unary("Unary", metadata=[]),
 }
 channel.close()

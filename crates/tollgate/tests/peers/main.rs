@@ -17,6 +17,7 @@ mod front;
 mod grpc;
 mod load;
 mod pressure;
+mod refused_uploads;
 mod rotation;
 mod streaming;
 mod tls;

@@ -68,8 +68,7 @@ fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn one_answer(front: &Front, token: &str) -> u16 {
-    let client = Client::builder().no_proxy().build().unwrap();
+fn one_answer(front: &Front, client: &Client, token: &str) -> u16 {
     let request = client.get(front.url("/orders")).bearer_auth(token);
     request.send().unwrap().status().as_u16()
 }
@@ -79,6 +78,7 @@ fn rotate(front: &Front, users: &Users) {
     let issuer = &front.issuer;
     let fetched_at = Instant::now();
     let old = issuer.current_key(None).kid().to_owned();
+    let client = Client::builder().no_proxy().build().unwrap();
     let left_behind = front.token("user_with_an_old_token");
     // Published before it is used, as issuers do.
     let new = issuer.add_hidden_key(Algorithm::Rs256);
@@ -103,13 +103,13 @@ fn rotate(front: &Front, users: &Users) {
     );
 
     assert_eq!(
-        one_answer(front, &left_behind),
+        one_answer(front, &client, &left_behind),
         200,
         "the old key still stands"
     );
     assert!(issuer.retire(&old));
     until("the retired key is dropped", REFRESH, || {
-        one_answer(front, &left_behind) == 401
+        one_answer(front, &client, &left_behind) == 401
     });
     let answered = users.answered();
     until("requests go on", COOLDOWN, || {
