@@ -31,7 +31,7 @@ usage: cargo xtask COMMAND
 
   setup    install what the tests and the benchmark need (Debian packages, a Python environment,
            the document corpus, cargo-deny); quick when everything is there
-  test     everything that must hold: fmt, clippy, doc, deny, tidy, tests, release build, end to end
+  test     setup, then everything that must hold: fmt, clippy, doc, deny, tidy, tests, release build, end to end
   tidy     the repository's own rules: dependency direction, file length, banned words
   corpus   only the OpenAPI documents that the import is tested on";
 

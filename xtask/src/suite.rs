@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::error::XtaskError;
 use crate::root::target_folder;
+use crate::setup;
 use crate::shell::{self, cargo, command, typed};
 use crate::tidy;
 
@@ -50,6 +51,7 @@ fn steps(done: &mut Vec<(&'static str, Duration)>) -> Result<(), XtaskError> {
             why: error.to_string(),
         })
     };
+    step("setup", &mut setup::run)?;
     step("fmt", &mut || {
         show(&mut cargo(["fmt", "--all", "--", "--check"]), CARGO)
     })?;
