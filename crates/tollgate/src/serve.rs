@@ -185,8 +185,10 @@ impl ControlPlane {
                 Event::Look | Event::Hangup => {
                     if reloader.reload() {
                         keepers.follow(&engine.snapshot());
-                        self.workers.reload_certificates();
                     }
+                    // Whatever became of the policy: a mistake there must not let a certificate
+                    // expire.
+                    self.workers.reload_certificates();
                 }
                 Event::Stop(why) => {
                     tracing::info!(why, "draining");

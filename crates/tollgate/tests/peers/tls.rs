@@ -53,11 +53,22 @@ fn rustls_pem(pem: &str) -> Vec<u8> {
         .to_vec()
 }
 
+fn write_files(front: &Front, files: &[(&str, &str)]) {
+    for (name, content) in files {
+        std::fs::write(front.gateway.folder().join(name), content).unwrap();
+    }
+}
+
 fn replace(front: &Front, cert: &str, key: &str) {
-    let folder = front.gateway.folder();
-    std::fs::write(folder.join(CERT_FILE), cert).unwrap();
-    std::fs::write(folder.join(KEY_FILE), key).unwrap();
+    write_files(front, &[(CERT_FILE, cert), (KEY_FILE, key)]);
     front.gateway.signal(Signal::HUP);
+}
+
+fn eventually_shown(front: &Front, certificate: &Certificate) {
+    front.eventually("the new certificate is shown", || {
+        let client = trusting(certificate).build().unwrap();
+        get(front, &client, "/orders").is_ok_and(|answer| shown(&answer, certificate))
+    });
 }
 
 #[test]
@@ -146,10 +157,7 @@ fn case_118_a_renewed_certificate_is_shown_to_the_next_and_breaks_off_nobody() {
     }
 
     replace(&front, &new.cert, &new.key);
-    front.eventually("the new certificate is shown", || {
-        let client = trusting(&new).build().unwrap();
-        get(&front, &client, "/orders").is_ok_and(|answer| shown(&answer, &new))
-    });
+    eventually_shown(&front, &new);
     let late = trusting(&old).build().unwrap();
     assert!(
         get(&front, &late, "/orders").is_err(),
@@ -178,4 +186,17 @@ fn a_certificate_that_cannot_be_read_leaves_the_old_one_in_use_and_is_told() {
     let client = trusting(&old).build().unwrap();
     let answer = get(&front, &client, "/orders").unwrap();
     assert!(answer.status() == 200 && shown(&answer, &old));
+}
+
+#[test]
+fn a_renewed_certificate_needs_no_signal_and_no_good_policy() {
+    let origin = Origin::start().unwrap();
+    let new = Certificate::make();
+    let front = Front::with_tls(origin.url(), GENEROUS, &Certificate::make());
+    write_files(&front, &[("tollgate.yaml", "tollgate: none\n")]);
+    front.eventually("the policy is refused", || {
+        front.gateway.output().contains("policy not reloaded")
+    });
+    write_files(&front, &[(CERT_FILE, &new.cert), (KEY_FILE, &new.key)]);
+    eventually_shown(&front, &new);
 }
