@@ -38,7 +38,7 @@ fn wrk_gets_exactly_the_burst() {
 }
 
 /// What h2load reports after the words `status codes:`.
-fn h2load(options: &[&str], url: &str, token: &str) -> String {
+fn h2load(user: &str, options: &[&str], url: &str, token: &str) -> String {
     let mut command = std::process::Command::new(tool("h2load"));
     let requests = REQUESTS.to_string();
     command.args(["-n", &requests, "-c4", "-m32", "-t1", "-H", &bearer(token)]);
@@ -50,7 +50,7 @@ fn h2load(options: &[&str], url: &str, token: &str) -> String {
             .unwrap_or_else(|| panic!("no line `{mark}`: {text}"))
             .to_owned()
     };
-    println!("h2load {options:?}: {}", line("finished in"));
+    println!("h2load, {user}: {}", line("finished in"));
     let requests = line("requests:");
     assert!(requests.ends_with("0 errored, 0 timeout"), "{text}");
     line("status codes:")
@@ -70,6 +70,7 @@ fn h2load_gets_exactly_the_burst_over_each_protocol() {
         ("h1", &["--h1"], &clear),
         ("h2 over tls", &[], &tls),
     ] {
-        assert_eq!(h2load(options, url, &front.token(user)), expected, "{user}");
+        let statuses = h2load(user, options, url, &front.token(user));
+        assert_eq!(statuses, expected, "{user}");
     }
 }
