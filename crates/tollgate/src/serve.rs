@@ -180,7 +180,9 @@ impl ControlPlane {
         let mut reloader = Reloader::new(&self.config, self.shared.clone(), reloads);
         let mut events = Events::new()?;
         loop {
-            match events.next(stop).await {
+            let event = events.next(stop).await;
+            keepers.report();
+            match event {
                 Event::Look if !reloader.changed() => {}
                 Event::Look | Event::Hangup => {
                     if reloader.reload() {

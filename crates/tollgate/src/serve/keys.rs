@@ -17,8 +17,17 @@ pub(super) struct Keepers {
 }
 
 struct Keeper {
+    issuer: String,
     holder: Arc<KeyHolder>,
     task: JoinHandle<()>,
+    /// What the log was told last.
+    told: Told,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Told {
+    generation: u64,
+    failures: u64,
 }
 
 // === impl Keepers ===
@@ -55,6 +64,32 @@ impl Keepers {
         }
     }
 
+    /// Tells the log what changed since the last look: new keys, and fetches that failed.
+    pub(super) fn report(&mut self) {
+        for keeper in &mut self.running {
+            let status = keeper.holder.status();
+            let now = Told {
+                generation: status.generation,
+                failures: status.failures,
+            };
+            if now == keeper.told {
+                continue;
+            }
+            let (issuer, keys) = (&keeper.issuer, status.keys);
+            if now.failures > keeper.told.failures {
+                let why = status.last_error.unwrap_or_default();
+                tracing::warn!(issuer, keys, why, "keys could not be fetched");
+            }
+            if now.generation != keeper.told.generation {
+                tracing::info!(issuer, keys, "keys in use");
+            }
+            for (reason, count) in &status.ignored {
+                tracing::warn!(issuer, reason = reason.code(), count, "keys ignored");
+            }
+            keeper.told = now;
+        }
+    }
+
     fn start(&self, slot: &KeySourceSlot, location: KeyLocation) -> Keeper {
         let pace = RefreshPace {
             interval: slot.config.refresh,
@@ -70,8 +105,10 @@ impl Keepers {
             keep_keys(holder, location, fetch, pace).await;
         });
         Keeper {
+            issuer: slot.issuer.clone(),
             holder: slot.holder.clone(),
             task,
+            told: Told::default(),
         }
     }
 }

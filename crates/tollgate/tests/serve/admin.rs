@@ -54,6 +54,15 @@ fn case_036_without_keys_the_gateway_is_not_ready_and_lets_no_token_pass() {
             .contains("https://down.invalid")
     );
     assert_eq!(other.admin("/healthz").status(), 200);
+    other.eventually("the log says why", || {
+        let output = other.gateway.output();
+        let of_issuer = |line: &&str| line.contains("https://down.invalid");
+        let line = output
+            .lines()
+            .filter(of_issuer)
+            .find(|line| line.contains("could not be fetched"));
+        line.is_some_and(|line| line.contains("Connection refused"))
+    });
     // The first issuer's keys are kept though it is down.
     assert_eq!(other.get("/orders", &other.token("bob")).status(), 200);
 }
