@@ -10,7 +10,7 @@ section! {
     RawOnFailure("failure modes") {
         /// When an issuer's keys cannot be had: `closed` (503), or `open` (treated as anonymous). Default: `closed`.
         identity: Option<Word<FailMode>>,
-        /// When counters cannot be had: `closed` (503), or `open` (let through uncounted). Default: `open`.
+        /// When counters cannot be had: `closed` (503), or `open` (let through uncounted). Counters in memory always can: without effect in this version. Default: `open`.
         counters: Option<Word<FailMode>>,
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod conformance;
 mod drain;
 mod early;
 mod floods;
