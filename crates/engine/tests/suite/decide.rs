@@ -288,6 +288,53 @@ fn case_066_head_is_get_and_a_preflight_is_free() {
     );
 }
 
+/// Answered otherwise than by the body: it is streamed and never read. What a batch costs is the
+/// policy's word, charged before the origin works.
+#[test]
+fn case_070_a_batch_endpoint_costs_what_its_limit_says() {
+    let bench = Bench::new(
+        "routes: [POST /batch, POST /orders]
+plans:
+  anonymous: {limits: []}
+  standard:
+    limits: [{name: units, rate: 1/1h, burst: 20, across: all_routes}]
+    routes:
+      POST /batch: [{name: units, rate: 1/1h, burst: 20, across: all_routes, cost: 8}]
+default_plan: standard
+",
+    );
+    let token = bench.user("bob");
+    let post = |path| Ask::new("POST", path).bearer(&token);
+    assert_eq!(bench.allowed(&post("/batch"), 5), 2);
+    // What is left after two batches of eight: four single ones.
+    assert_eq!(bench.allowed(&post("/orders"), 10), 4);
+}
+
+/// Answered otherwise than by operation: its name is in the body, or is the caller's own word,
+/// and whoever could name a cheaper operation would. One path is one endpoint with one cost.
+#[test]
+fn case_071_graphql_is_one_endpoint_whatever_operation_a_caller_names() {
+    let bench = Bench::new(
+        "routes: [POST /graphql]
+plans:
+  anonymous: {limits: []}
+  standard:
+    limits: []
+    routes:
+      POST /graphql: [{name: burst, rate: 1/1h, burst: 6, cost: 2}]
+default_plan: standard
+",
+    );
+    let token = bench.user("bob");
+    let ask = |n: usize| {
+        let target = format!("/graphql?operationName=op{n}");
+        let ask = Ask::new("POST", &target).bearer(&token);
+        ask.header("x-apollo-operation-name", &format!("op{n}"))
+    };
+    let allowed = (0..20).filter(|n| bench.allowed(&ask(*n), 1) == 1);
+    assert_eq!(allowed.count(), 3);
+}
+
 #[test]
 fn case_078_steps_of_the_wall_clock_neither_refill_nor_starve() {
     let bench = Bench::usual();
