@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use tollgate_limiter::{Enforcement, Nanos};
+use tollgate_limiter::{Denial, Enforcement, Nanos};
 
 use self::problem::Problem;
 use crate::decision::{Decision, Rejection, Unauthenticated, Verdict};
@@ -129,15 +129,24 @@ impl Decision {
         })
     }
 
+    /// The request costs more than some binding limit ever admits.
+    fn is_hopeless(&self) -> bool {
+        let never = |state: crate::LimitState<'_>| {
+            state.enforcement == Enforcement::Binding && state.reading.denial == Some(Denial::Never)
+        };
+        self.limits.refusing().any(never)
+    }
+
     fn quota_exceeded(&self, retry_after: Option<Nanos>) -> Problem<'_> {
         let plans = self.snapshot.policy().plans();
         let plan = self.plan.map(|plan| &plans[usize::from(plan.0)]);
         let detail = match (plan.and_then(|plan| plan.message.as_deref()), retry_after) {
             (Some(message), _) => Cow::Borrowed(message),
             (None, Some(wait)) => Cow::Owned(format!("retry after {} s", seconds(wait))),
-            (None, None) => {
+            (None, None) if self.is_hopeless() => {
                 Cow::Borrowed("the cost of this request is above what the limit ever admits")
             }
+            (None, None) => Cow::Borrowed("retry when a request that is under way has ended"),
         };
         let binding = |state: &crate::LimitState<'_>| state.enforcement == Enforcement::Binding;
         let violated = self.limits.refusing().filter(binding);

@@ -62,7 +62,7 @@ impl Consulted {
 
     /// Limits that did not admit, binding or in shadow.
     pub fn refusing(&self) -> impl Iterator<Item = LimitState<'_>> {
-        self.iter().filter(|state| !state.reading.admitted)
+        self.iter().filter(|state| !state.reading.admitted())
     }
 
     /// The `RateLimit-Policy` field (draft-10) of the binding limits, rendered once a reload.

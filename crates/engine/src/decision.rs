@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_identity::{ClientNetwork, CredentialError, TokenError, User};
-use tollgate_limiter::{Nanos, Now};
+use tollgate_limiter::{Lease, Nanos, Now};
 use tollgate_policy::{PathError, PlanId, RouteId};
 
 use crate::consulted::{Consulted, LimitState};
@@ -23,6 +23,9 @@ pub struct Decision {
     pub plan: Option<PlanId>,
     /// The limits consulted, in the order of the policy.
     pub limits: Consulted,
+    /// The places that the request takes in concurrency limits, until the decision and its clones
+    /// are dropped: keep one of them as long as the request is under way.
+    pub lease: Lease,
     /// What path to forward.
     pub path: PathRewrite,
     /// A CORS preflight: free, and without identity.
@@ -41,8 +44,8 @@ pub enum Verdict {
     Allow,
     /// A binding limit refused: 429.
     Limit {
-        /// Exact wait until the same request would pass; `None` when it never will, because its
-        /// cost is above a limit's burst.
+        /// Exact wait until the same request would pass; `None` when no wait is known to help:
+        /// its cost is above what a limit ever admits, or too many requests are under way.
         retry_after: Option<Nanos>,
     },
     /// Who calls is not established: 401.
@@ -136,7 +139,7 @@ impl Decision {
     pub fn violated(&self) -> Option<LimitState<'_>> {
         // A limit that will never admit outranks any wait.
         let wait = |state: &LimitState<'_>| {
-            let retry_after = state.reading.retry_after;
+            let retry_after = state.reading.retry_after();
             retry_after.map_or(u64::MAX, |wait| wait.0)
         };
         self.limits.refusing().max_by_key(wait)

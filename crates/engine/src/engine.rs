@@ -9,16 +9,18 @@ use http::Method;
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
 use tollgate_identity::{KeyHolder, PrincipalKey, client_network};
-use tollgate_limiter::{Check, Enforcement, Now, Reading, Table, TableSize};
+use tollgate_limiter::{
+    Check, Enforcement, Lease, Now, Reading, Table, TableSize, Verdict as Count,
+};
 use tollgate_policy::{PathError, PlanId, Policy, RouteId, normalize};
 
-use crate::consulted::Consulted;
+use crate::consulted::{Consulted, LimitState};
 use crate::decision::{Decision, OwnAnswer, PathRewrite, Principal, Rejection, Verdict};
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
 use crate::keys::HashKey;
-use crate::limits::{CountedLimit, PrincipalKeys};
+use crate::limits::PrincipalKeys;
 use crate::meters::{MeterTotals, Meters};
 use crate::snapshot::Snapshot;
 
@@ -40,7 +42,7 @@ pub struct EngineOptions {
 /// buckets (written by every decision) and the meters (likewise, by relaxed atomic adds).
 pub struct Engine {
     current: ArcSwap<Snapshot>,
-    table: Table,
+    table: Arc<Table>,
     hash: HashKey,
     totals: Mutex<MeterTotals>,
     threads: usize,
@@ -96,8 +98,8 @@ impl Engine {
             users: policy.counting().users,
             networks: policy.counting().networks,
         };
-        let table = Table::new(options.table.unwrap_or(configured));
-        let snapshot = Snapshot::build(policy, None, &hash, options.threads)?;
+        let table = Table::new(options.table.unwrap_or(configured))?;
+        let snapshot = Snapshot::build(policy, None, &hash, &table, options.threads)?;
         Ok(Arc::new(Self {
             totals: Mutex::new(MeterTotals::new(snapshot.meters.clone())),
             current: ArcSwap::from_pointee(snapshot),
@@ -114,7 +116,13 @@ impl Engine {
     /// As [`Engine::new`]; the policy in force then stays.
     pub fn reload(&self, policy: Policy) -> Result<(), EngineError> {
         let previous = self.current.load_full();
-        let snapshot = Snapshot::build(policy, Some(&previous), &self.hash, self.threads)?;
+        let snapshot = Snapshot::build(
+            policy,
+            Some(&previous),
+            &self.hash,
+            &self.table,
+            self.threads,
+        )?;
         self.totals.lock().supersede(snapshot.meters.clone());
         self.current.store(Arc::new(snapshot));
         Ok(())
@@ -128,7 +136,7 @@ impl Engine {
 
     /// The table of buckets.
     #[must_use]
-    pub fn table(&self) -> &Table {
+    pub fn table(&self) -> &Arc<Table> {
         &self.table
     }
 
@@ -184,6 +192,7 @@ impl Engine {
             principal: Principal::Unknown,
             plan: None,
             limits: Consulted::default(),
+            lease: Lease::default(),
             path: rewrite,
             preflight: head.is_preflight(),
             now,
@@ -230,7 +239,7 @@ impl Engine {
     /// As [`Engine::count`], for callers that have the principal's keys already.
     pub(crate) fn charge(&self, decision: &mut Decision, keys: &PrincipalKeys, cost: Option<u64>) {
         let Some(plan) = decision.plan else { return };
-        let (limits, admitted) = self.consult(
+        let (limits, verdict) = self.consult(
             &decision.snapshot,
             plan,
             decision.route,
@@ -239,15 +248,9 @@ impl Engine {
             decision.now,
         );
         decision.limits = limits;
-        if !admitted {
-            let refusing = decision.limits.refusing();
-            let binding = refusing.filter(|state| state.enforcement == Enforcement::Binding);
-            let waits = binding.map(|state| state.reading.retry_after);
-            // One limit that will never admit makes the whole request hopeless.
-            let retry_after = waits.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
-            decision.verdict = Verdict::Limit {
-                retry_after: retry_after.flatten(),
-            };
+        match verdict {
+            Count::Admitted(lease) => decision.lease = lease,
+            Count::Refused => decision.verdict = refused(&decision.limits),
         }
     }
 
@@ -260,22 +263,22 @@ impl Engine {
         keys: &PrincipalKeys,
         cost: Option<u64>,
         now: Now,
-    ) -> (Consulted, bool) {
+    ) -> (Consulted, Count) {
         let list = snapshot.limits.of(plan, route);
         if list.limits.is_empty() {
-            return (Consulted::default(), true);
+            return (Consulted::default(), Count::Admitted(Lease::default()));
         }
         let never_block = snapshot.policy().routes().get(route).never_block;
         let route_key = snapshot.route_keys[route.0 as usize];
-        let check = |limit: &CountedLimit| {
+        let mut checks: SmallVec<[Check<'_>; 2]> = SmallVec::with_capacity(list.limits.len());
+        for limit in &list.limits {
             let cost = cost.unwrap_or(limit.cost);
-            limit.check(&self.hash, keys, route_key, cost, never_block)
-        };
-        let checks: SmallVec<[Check; 2]> = list.limits.iter().map(check).collect();
+            checks.push(limit.check(keys, route_key, cost, never_block));
+        }
         let mut readings = smallvec![Reading::default(); checks.len()];
-        let verdict = self.table.decide(now.mono, &checks, &mut readings);
+        let verdict = self.table.decide(now, &checks, &mut readings);
         let consulted = Consulted::new(Arc::clone(list), readings, never_block);
-        (consulted, verdict.admitted())
+        (consulted, verdict)
     }
 
     fn blank(&self, now: Now, path: PathRewrite, verdict: Verdict, route: RouteId) -> Decision {
@@ -285,6 +288,7 @@ impl Engine {
             principal: Principal::Unknown,
             plan: None,
             limits: Consulted::default(),
+            lease: Lease::default(),
             path,
             preflight: false,
             now,
@@ -316,6 +320,18 @@ impl std::fmt::Debug for Engine {
         f.debug_struct("Engine")
             .field("table", &self.table)
             .finish_non_exhaustive()
+    }
+}
+
+/// Why and until when the binding limits refuse.
+fn refused(limits: &Consulted) -> Verdict {
+    let binding = |state: &LimitState<'_>| state.enforcement == Enforcement::Binding;
+    let waits = limits.refusing().filter(binding);
+    // One limit for which no wait is known makes the whole wait unknown.
+    let waits = waits.map(|state| state.reading.retry_after());
+    let retry_after = waits.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
+    Verdict::Limit {
+        retry_after: retry_after.flatten(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why an engine cannot be built from a policy.
 
 use tollgate_identity::{IdentityError, KeySetError};
-use tollgate_limiter::RateError;
+use tollgate_limiter::{LimitError, SnapshotError, TableError};
 
 /// Errors of building or reloading an engine; never of deciding, where a denial is a value.
 #[derive(Debug, thiserror::Error)]
@@ -15,8 +15,14 @@ pub enum EngineError {
         /// The plan that it stands in.
         plan: String,
         /// What is out of range.
-        source: RateError,
+        source: LimitError,
     },
+    /// The table of buckets cannot be had, or takes no more limits.
+    #[error("failed to set up counting: {0}")]
+    Table(#[from] TableError),
+    /// Saved counts cannot be taken up.
+    #[error("failed to restore the counts: {0}")]
+    Snapshot(#[from] SnapshotError),
     /// One route of one plan has more limits than a decision may consult.
     #[error("plan `{plan}` has {count} limits on `{route}`; at most {max} can be decided as one")]
     TooManyLimits {

@@ -32,7 +32,10 @@ impl Decision {
                     let _ = write!(limit, "{}", tight.limit.quota);
                 }
                 for state in self.limits.binding() {
-                    let _ = write!(limit, ", {};w={}", state.limit.quota, state.limit.window_s);
+                    let _ = write!(limit, ", {}", state.limit.quota);
+                    if let Some(window_s) = state.limit.window_s {
+                        let _ = write!(limit, ";w={window_s}");
+                    }
                 }
                 self.triple("ratelimit", Some(limit), ResetStyle::Delta, headers);
             }
@@ -40,7 +43,7 @@ impl Decision {
             HeaderStyle::GitHub => {
                 self.triple("x-ratelimit", None, ResetStyle::Epoch, headers);
                 if let Some(state) = self.tightest() {
-                    let burst = state.limit.gcra.burst();
+                    let burst = state.limit.capacity();
                     let used = burst.saturating_sub(state.reading.remaining);
                     set(headers, "x-ratelimit-used", used);
                     if let Ok(name) = HeaderValue::from_str(&state.limit.name) {
@@ -101,7 +104,7 @@ impl Decision {
             Some(Ok(value)) => {
                 headers.insert(limit_name, value);
             }
-            _ => set(headers, limit_name, state.limit.gcra.burst()),
+            _ => set(headers, limit_name, state.limit.capacity()),
         }
         set(headers, remaining_name, state.reading.remaining);
         let full_s = state.reading.full.as_secs_ceil();

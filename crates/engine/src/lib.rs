@@ -13,6 +13,7 @@
     )
 )]
 
+mod amount;
 mod answer;
 mod consulted;
 mod decision;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use tollgate_identity::PrincipalKey;
-use tollgate_limiter::{CHECKS_MAX, Check, Enforcement, Gcra, Partition};
+use tollgate_limiter::{CHECKS_MAX, CarryOver, Check, Enforcement, Partition, Registered, Table};
 use tollgate_policy::{Across, Limit, Mode, Per, PlanId, Policy, RouteId};
 
+use crate::amount;
 use crate::decision::Principal;
 use crate::error::EngineError;
 use crate::keys::HashKey;
@@ -16,14 +17,15 @@ use crate::keys::HashKey;
 pub struct CountedLimit {
     /// The limit's name, as in the policy.
     pub name: Arc<str>,
-    /// Its arithmetic.
-    pub gcra: Gcra,
+    /// What is counted and how much of it, as the table knows it.
+    pub counted: Arc<Registered>,
     /// Units that one request costs.
     pub cost: u64,
     /// Whether it refuses or only counts.
     pub enforcement: Enforcement,
-    /// Seconds of the window that headers speak of: the time to refill the burst, rounded up.
-    pub window_s: u64,
+    /// Seconds of the window that headers speak of: the time to refill a burst, rounded up, or the
+    /// length of a window or period. `None` for months, which have no one length, and concurrency.
+    pub window_s: Option<u64>,
     /// Units that flow in that window: the `q` of RateLimit-Policy.
     pub quota: u64,
     /// The start of the limit's item in draft-10 fields: its name in quotes.
@@ -31,7 +33,7 @@ pub struct CountedLimit {
     per: Per,
     across: Across,
     key: u64,
-    overflow: u32,
+    carry: CarryOver,
 }
 
 /// The limits of one plan on one route.
@@ -63,7 +65,11 @@ pub(crate) struct PrincipalKeys {
 // === impl LimitTable ===
 
 impl LimitTable {
-    pub(crate) fn compile(policy: &Policy, hash: &HashKey) -> Result<Self, EngineError> {
+    pub(crate) fn compile(
+        policy: &Policy,
+        hash: &HashKey,
+        buckets: &Table,
+    ) -> Result<Self, EngineError> {
         let routes = policy.routes().len();
         let mut table = Self {
             lists: Vec::new(),
@@ -89,7 +95,7 @@ impl LimitTable {
                     Some(list) => *list,
                     None => {
                         let list = u32::try_from(table.lists.len()).unwrap_or(u32::MAX);
-                        let compiled = RouteLimits::new(limits, &plan.name, hash)?;
+                        let compiled = RouteLimits::new(limits, &plan.name, hash, buckets)?;
                         table.lists.push(Arc::new(compiled));
                         seen.insert((limits.as_ptr() as usize, limits.len(), index), list);
                         list
@@ -117,14 +123,17 @@ impl LimitTable {
 // === impl RouteLimits ===
 
 impl RouteLimits {
-    fn new(limits: &[Limit], plan: &str, hash: &HashKey) -> Result<Self, EngineError> {
-        let compile = |limit: &Limit| CountedLimit::new(limit, plan, hash);
+    fn new(
+        limits: &[Limit],
+        plan: &str,
+        hash: &HashKey,
+        buckets: &Table,
+    ) -> Result<Self, EngineError> {
+        let compile = |limit: &Limit| CountedLimit::new(limit, plan, hash, buckets);
         let limits: Box<[_]> = limits.iter().map(compile).collect::<Result<_, _>>()?;
         let binding = |limit: &&CountedLimit| limit.enforcement == Enforcement::Binding;
-        let item = |limit: &CountedLimit| {
-            format!("{};q={};w={}", limit.quoted, limit.quota, limit.window_s)
-        };
-        let items: Vec<_> = limits.iter().filter(binding).map(item).collect();
+        let items = limits.iter().filter(binding);
+        let items: Vec<_> = items.map(CountedLimit::policy_item).collect();
         let policy_field = match items.is_empty() {
             true => None,
             false => {
@@ -143,48 +152,66 @@ impl RouteLimits {
 // === impl CountedLimit ===
 
 impl CountedLimit {
-    fn new(limit: &Limit, plan: &str, hash: &HashKey) -> Result<Self, EngineError> {
-        let gcra =
-            Gcra::new(limit.rate.count, limit.rate.period, limit.burst).map_err(|source| {
-                EngineError::Limit {
-                    limit: limit.name.to_string(),
-                    plan: plan.to_owned(),
-                    source,
-                }
-            })?;
-        let window_s = gcra.window().as_secs_ceil().max(1);
-        let per_window = u128::from(limit.rate.count.get()) * u128::from(window_s) * 1_000_000_000
-            / limit.rate.period.as_nanos().max(1);
-        let quota = u64::try_from(per_window).unwrap_or(u64::MAX).max(1);
+    fn new(
+        limit: &Limit,
+        plan: &str,
+        hash: &HashKey,
+        buckets: &Table,
+    ) -> Result<Self, EngineError> {
+        let counted = amount::counted(&limit.amount).map_err(|source| EngineError::Limit {
+            limit: limit.name.to_string(),
+            plan: plan.to_owned(),
+            source,
+        })?;
+        let told = amount::told(&limit.amount, &counted);
         let scope = format!("{:?}/{:?}", limit.per, limit.across);
-        let key = hash.name(&["limit", &limit.name, &scope]);
         Ok(Self {
             name: limit.name.clone(),
-            gcra,
+            counted: buckets.register(&counted)?,
             cost: limit.cost.get(),
             enforcement: match limit.mode {
                 Mode::Enforce => Enforcement::Binding,
                 Mode::Shadow | Mode::Off => Enforcement::Shadow,
             },
-            window_s,
-            quota,
+            window_s: told.window_s,
+            quota: told.quota,
             quoted: format!("\"{}\"", limit.name).into(),
             per: limit.per,
             across: limit.across,
-            key,
-            overflow: u32::try_from(key & u64::from(u32::MAX)).unwrap_or(0),
+            key: hash.name(&["limit", &limit.name, &scope]),
+            carry: amount::carry(limit.on_change),
         })
+    }
+
+    /// Units of a full bucket: burst, window, quota or concurrency.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.counted.limit().capacity()
+    }
+
+    /// The limit's item in RateLimit-Policy (draft-10, section 3).
+    fn policy_item(&self) -> String {
+        let mut item = format!("{};q={}", self.quoted, self.quota);
+        if matches!(
+            self.counted.limit(),
+            tollgate_limiter::Limit::Concurrency(_)
+        ) {
+            item.push_str(";qu=\"concurrent-requests\"");
+        }
+        if let Some(window_s) = self.window_s {
+            item.push_str(&format!(";w={window_s}"));
+        }
+        item
     }
 
     /// The check of this limit for one request. `route` is the route's key.
     pub(crate) fn check(
         &self,
-        hash: &HashKey,
         keys: &PrincipalKeys,
         route: u64,
         cost: u64,
         never_block: bool,
-    ) -> Check {
+    ) -> Check<'_> {
         let (principal, partition) = match self.per {
             Per::User => (keys.user, keys.partition),
             Per::Account => (keys.account, keys.partition),
@@ -196,12 +223,11 @@ impl CountedLimit {
             Across::AllRoutes => 0,
         };
         Check {
-            key: hash.bucket(principal, route, self.key),
             partition,
-            overflow: self.overflow,
-            gcra: self.gcra,
             cost,
             enforcement: self.enforcement_on(never_block),
+            carry: self.carry,
+            ..Check::new(HashKey::bucket(principal, route, self.key), &self.counted)
         }
     }
 

@@ -79,7 +79,7 @@ fn shown_limit(state: LimitState<'_>, decision: &Decision) -> Value {
         "name": &*state.limit.name,
         "quota": state.limit.quota,
         "window_s": state.limit.window_s,
-        "burst": state.limit.gcra.burst(),
+        "burst": state.limit.capacity(),
         "remaining": state.reading.remaining,
         "reset_s": full_s,
         "reset": decision.now.unix_s().saturating_add(full_s),

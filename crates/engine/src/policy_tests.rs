@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use tollgate_identity::{PrincipalKey, User, client_network};
-use tollgate_limiter::{Nanos, Now, TableSize};
+use tollgate_limiter::{Lease, Nanos, Now, TableSize};
 use tollgate_policy::{
     ExpectedVerdict, Policy, PolicyTest, TestCaller, TestExpect, TestStep, normalize,
 };
@@ -124,6 +124,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep) -> Decision {
         principal: Principal::Unknown,
         plan: None,
         limits: Consulted::default(),
+        lease: Lease::default(),
         path: PathRewrite::AsSent,
         preflight: false,
         now: Now {
@@ -226,7 +227,7 @@ fn mismatches(expect: &TestExpect, decision: &Decision) -> Vec<String> {
         let got = remaining.map_or("no limit".to_owned(), |remaining| remaining.to_string());
         out.push(format!("expected remaining {expected}, got {got}"));
     }
-    let retry_after = state.and_then(|state| state.reading.retry_after);
+    let retry_after = state.and_then(|state| state.reading.retry_after());
     if let Some(expected) = expect.retry_after
         && retry_after != Some(Nanos::from(expected))
     {

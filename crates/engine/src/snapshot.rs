@@ -8,6 +8,7 @@ use tollgate_identity::{
     BucketId, IssuerRules, KeyHolder, KeyRing, LimitClass, NetworkRules, Secret, Verifier,
     VerifierConfig, bucket_id, network::HOPS_MAX, rules::NEGATIVE_TTL_S_DEFAULT,
 };
+use tollgate_limiter::Table;
 use tollgate_policy::{Algorithm, IssuerConfig, KeySource, Policy, RouteId};
 
 use crate::decision::{Decision, Principal};
@@ -64,6 +65,7 @@ impl Snapshot {
         policy: Policy,
         previous: Option<&Snapshot>,
         hash: &HashKey,
+        buckets: &Table,
         shards: usize,
     ) -> Result<Self, EngineError> {
         let identity = policy.identity();
@@ -97,7 +99,7 @@ impl Snapshot {
             hash.name(&["route", &route.method.to_string(), &route.template])
         };
         Ok(Self {
-            limits: LimitTable::compile(&policy, hash)?,
+            limits: LimitTable::compile(&policy, hash, buckets)?,
             route_keys: policy.routes().iter().map(route_key).collect(),
             meters: Arc::new(Meters::new(policy.routes(), shards)),
             forward: ForwardNames::new(policy.forwarding(), policy.plans())?,

@@ -1,5 +1,6 @@
 //! Time: the only place of the project that reads a clock for decisions.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Nanos(pub u64);
 
 /// One reading of the clocks, taken once a request and passed down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// Monotonic time, for everything that is counted: a step of the wall clock neither refills
     /// nor starves a bucket.
@@ -29,10 +30,28 @@ pub trait Clock: Send + Sync {
 ///
 /// The monotonic one is the operating system's `CLOCK_MONOTONIC`: it stands still while a machine
 /// is suspended, so that a resumed machine grants no more than it would have without the pause.
-#[derive(Clone, Copy, Debug)]
+///
+/// Reading it costs one look at that clock. The wall clock is looked at 20 times a second and
+/// interpolated between: a step of it is seen at most 50 ms late.
+#[derive(Clone, Debug)]
 pub struct SystemClock {
     origin: Instant,
+    /// What the monotonic side showed at `origin`.
+    start: Nanos,
+    wall: Arc<Wall>,
 }
+
+/// The wall clock as it was seen last. Two words that need not be of one moment: the distance is
+/// right whichever look it is of.
+#[derive(Debug, Default)]
+struct Wall {
+    /// Wall-clock milliseconds since 1970 at the clock's origin, by the last look.
+    at_origin_ms: AtomicU64,
+    /// When the next look is due, in milliseconds since the clock's origin.
+    due_ms: AtomicU64,
+}
+
+const LOOK_INTERVAL_MS: u64 = 50;
 
 /// A clock that stands still until told to move, for tests of one's own.
 #[derive(Debug, Default)]
@@ -83,6 +102,11 @@ impl Now {
     pub const fn unix_s(&self) -> u64 {
         self.unix_ms / 1_000
     }
+
+    /// Whole minutes since 1970-01-01 UTC.
+    pub(crate) const fn unix_min(&self) -> u64 {
+        self.unix_ms / 60_000
+    }
 }
 
 // === impl SystemClock ===
@@ -93,6 +117,23 @@ impl SystemClock {
     pub fn new() -> Self {
         Self {
             origin: Instant::now(),
+            start: Nanos(0),
+            wall: Arc::default(),
+        }
+    }
+
+    /// A clock whose monotonic side goes on from an earlier process's, with the time that passed
+    /// on the wall clock since `saved` added: buckets restored from a snapshot find their time.
+    ///
+    /// A wall clock that went back meanwhile adds nothing; one that was put forward adds its step.
+    #[must_use]
+    pub fn resuming(saved: Now) -> Self {
+        let clock = Self::new();
+        let away_ms = clock.now().unix_ms.saturating_sub(saved.unix_ms);
+        let start = saved.mono.0.saturating_add(Nanos::from_millis(away_ms).0);
+        Self {
+            start: Nanos(start),
+            ..clock
         }
     }
 }
@@ -104,14 +145,34 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    #[inline]
     fn now(&self) -> Now {
+        let passed = Nanos::from(self.origin.elapsed()).0;
+        let passed_ms = passed / 1_000_000;
+        if passed_ms >= self.wall.due_ms.load(Ordering::Relaxed) {
+            self.wall.look(passed_ms);
+        }
+        let at_origin_ms = self.wall.at_origin_ms.load(Ordering::Relaxed);
+        Now {
+            mono: Nanos(self.start.0.saturating_add(passed)),
+            unix_ms: at_origin_ms.saturating_add(passed_ms),
+        }
+    }
+}
+
+// === impl Wall ===
+
+impl Wall {
+    #[cold]
+    fn look(&self, passed_ms: u64) {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Now {
-            mono: self.origin.elapsed().into(),
-            unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
-        }
+        let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+        self.at_origin_ms
+            .store(unix_ms.saturating_sub(passed_ms), Ordering::Relaxed);
+        self.due_ms
+            .store(passed_ms + LOOK_INTERVAL_MS, Ordering::Relaxed);
     }
 }
 
@@ -132,6 +193,11 @@ impl FakeClock {
         self.mono_ns.fetch_add(Nanos::from(by).0, Ordering::SeqCst);
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.unix_ms.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Sets the monotonic side alone, backwards too: what no machine should do, and some do.
+    pub fn step_mono(&self, to: Nanos) {
+        self.mono_ns.store(to.0, Ordering::SeqCst);
     }
 
     /// Sets the wall clock alone, forwards or backwards: what NTP or a person does.
@@ -168,6 +234,22 @@ mod tests {
         clock.step_wall(5);
         assert_eq!(clock.now().mono, Nanos::from_secs(2));
         assert_eq!(clock.now().unix_ms, 5);
+    }
+
+    #[test]
+    fn a_resumed_clock_goes_on_from_the_saved_time_and_what_passed_since() {
+        let saved = Now {
+            mono: Nanos::from_secs(1_000),
+            unix_ms: SystemClock::new().now().unix_ms - 5_000,
+        };
+        let resumed = SystemClock::resuming(saved).now().mono;
+        assert!(resumed >= Nanos::from_secs(1_005) && resumed < Nanos::from_secs(1_065));
+        let ahead = Now {
+            unix_ms: u64::MAX,
+            ..saved
+        };
+        let resumed = SystemClock::resuming(ahead).now().mono;
+        assert!(resumed >= saved.mono && resumed < Nanos::from_secs(1_060));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Nothing here ends at its first finding. Where a part cannot be made, the others are still
 //! checked, and the policy is made only when there is no error at all.
 
+mod amount;
 mod identity;
 mod keys;
 mod limits;

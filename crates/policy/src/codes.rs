@@ -30,8 +30,8 @@ codes! {
     NOT_COUNTED = "TG0009": "A word of the policy language that this version does not count by.";
     UNKNOWN_PLAN = "TG0010": "A name is not that of a plan.";
     UNKNOWN_ROUTE = "TG0011": "A name is not that of a route.";
-    RATE = "TG0012": "A rate is not written as `<count>/<period>`, or is out of range.";
-    UNITS = "TG0013": "A burst or a cost is out of range, or the cost is above the burst.";
+    RATE = "TG0012": "A rate, window or quota is not written as `<count>/<period>`, or is out of range.";
+    UNITS = "TG0013": "A number of requests is out of range, or the cost is above what is ever admitted.";
     DURATION = "TG0014": "A duration cannot be read, or is out of range.";
     SIZE = "TG0015": "A size in bytes cannot be read, or is out of range.";
     RANGE = "TG0016": "A number is out of range.";
@@ -61,6 +61,7 @@ codes! {
     TOO_MANY = "TG0040": "There are more of a kind than can be taken.";
     PATH_VALUE = "TG0041": "A path in a setting does not begin with a slash, or is not in canonical form.";
     CONFLICT = "TG0042": "Two settings contradict each other, or one needs another that is not there.";
+    ZONE = "TG0043": "A name is not that of a time zone.";
 }
 
 /// The code of this id.

@@ -54,7 +54,8 @@ pub use identity::{
     Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig, KeySource,
 };
 pub use limit::{
-    Across, BURST_MAX, Limit, Mode, Per, RATE_PER_SECOND_MAX, RATE_PERIOD_SECONDS_MAX, Rate,
+    Across, Amount, BURST_MAX, Limit, Mode, OnChange, Per, QuotaPeriod, RATE_PER_SECOND_MAX,
+    RATE_PERIOD_SECONDS_MAX, Rate, WINDOW_MAX,
 };
 pub use network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol, Scheme, Tls};
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};

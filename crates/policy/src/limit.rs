@@ -1,16 +1,26 @@
-//! What one rule counts: a rate with a burst, for whom, across which routes.
+//! What one rule counts: a rate, a window, a quota or concurrency; for whom, across which routes.
 
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 /// The slowest rate: one request in this many seconds (366 days).
 pub const RATE_PERIOD_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
 /// The fastest rate, in requests per second.
 pub const RATE_PER_SECOND_MAX: u64 = 10_000_000;
-/// The largest burst, in units of cost.
+/// The largest burst, quota or concurrency, in units of cost.
 pub const BURST_MAX: u64 = 1 << 32;
+/// The most units that a sliding window may hold, by its least length in seconds: more cannot be
+/// counted beside the window's number in one bucket. A rate has no such bound.
+pub const WINDOW_MAX: [(u64, u64); 4] = [
+    (86_400, 1 << 24),
+    (3_600, 1 << 21),
+    (60, 1 << 18),
+    (1, 1 << 16),
+];
 
 /// Whether a rule blocks, only counts, or does neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -107,21 +117,138 @@ impl fmt::Display for Rate {
     }
 }
 
-/// One named rule: rate and burst (GCRA).
+/// A calendar period of a quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum QuotaPeriod {
+    /// A minute of the clock.
+    Minute,
+    /// An hour of the clock.
+    Hour,
+    /// From midnight to midnight.
+    Day,
+    /// From Monday to Monday.
+    Week,
+    /// From the first of a month to the first of the next.
+    Month,
+}
+
+impl QuotaPeriod {
+    /// All of them, the shortest first.
+    pub const ALL: [QuotaPeriod; 5] = [
+        QuotaPeriod::Minute,
+        QuotaPeriod::Hour,
+        QuotaPeriod::Day,
+        QuotaPeriod::Week,
+        QuotaPeriod::Month,
+    ];
+
+    /// The word of the policy file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QuotaPeriod::Minute => "minute",
+            QuotaPeriod::Hour => "hour",
+            QuotaPeriod::Day => "day",
+            QuotaPeriod::Week => "week",
+            QuotaPeriod::Month => "month",
+        }
+    }
+}
+
+/// What becomes of what a caller has spent when its limit changes: a reload, or another plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnChange {
+    /// The same share of the limit stays spent.
+    #[default]
+    Keep,
+    /// The same number of units stays spent, at most the new limit.
+    AsIs,
+    /// Nothing stays spent.
+    Reset,
+}
+
+/// What is counted, and how much of it is admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Amount {
+    /// Rate and burst (GCRA).
+    Rate {
+        /// The sustained rate.
+        rate: Rate,
+        /// How much may come at once; 1 to 2^32, `rate.count` unless configured.
+        burst: NonZeroU64,
+    },
+    /// A sliding window.
+    Window {
+        /// Units in a window; at most what [`WINDOW_MAX`] says for its length.
+        max: NonZeroU64,
+        /// The window's length, 1 s to 366 days.
+        length: Duration,
+    },
+    /// Units per calendar period.
+    Quota {
+        /// Units in a period; 1 to 2^32.
+        max: NonZeroU64,
+        /// The period.
+        period: QuotaPeriod,
+        /// Whose midnight ends it; UTC unless configured.
+        zone: TimeZone,
+    },
+    /// Requests under way at once.
+    Concurrency {
+        /// How many; 1 to 2^32.
+        max: NonZeroU64,
+    },
+}
+
+impl Amount {
+    /// The most units that can be admitted at once.
+    #[must_use]
+    pub fn capacity(&self) -> NonZeroU64 {
+        match self {
+            Amount::Rate { burst, .. } => *burst,
+            Amount::Window { max, .. }
+            | Amount::Quota { max, .. }
+            | Amount::Concurrency { max } => *max,
+        }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Amount::Rate { rate, burst } => write!(f, "{rate} burst {burst}"),
+            Amount::Window { max, length } => {
+                let rate = Rate {
+                    count: *max,
+                    period: *length,
+                };
+                write!(f, "{rate} sliding")
+            }
+            Amount::Quota { max, period, zone } => {
+                write!(f, "{max}/{}", period.as_str())?;
+                zone.iana_name()
+                    .map_or(Ok(()), |zone| write!(f, " in {zone}"))
+            }
+            Amount::Concurrency { max } => write!(f, "{max} at once"),
+        }
+    }
+}
+
+/// One named rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
     /// Its name: unique in a plan's list, and what a route's limit replaces it by.
     pub name: Arc<str>,
-    /// The sustained rate.
-    pub rate: Rate,
-    /// How much may come at once; 1 to 2^32, `rate.count` unless configured.
-    pub burst: NonZeroU64,
+    /// What is counted, and how much of it.
+    pub amount: Amount,
     /// Whose requests share a bucket.
     pub per: Per,
     /// Whether routes share the bucket.
     pub across: Across,
     /// The mode in force: the least strict of the policy's, the plan's and the limit's own.
     pub mode: Mode,
-    /// What one request costs; at most the burst.
+    /// What one request costs; at most the capacity.
     pub cost: NonZeroU64,
+    /// What becomes of what was spent when the limit changes.
+    pub on_change: OnChange,
 }

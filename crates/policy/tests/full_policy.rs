@@ -71,24 +71,28 @@ fn a_route_s_limit_replaces_the_plan_s_of_the_same_name() {
         let id = policy.routes().classify(method, path);
         let limits = policy.limits(standard, id).iter();
         limits
-            .map(|limit| format!("{} {} {}", limit.name, limit.rate, limit.burst))
+            .map(|limit| format!("{} {}", limit.name, limit.amount))
             .collect::<Vec<_>>()
     };
     assert_eq!(
         limits("GET", "/items"),
-        ["burst 100/s 200", "total 5000/h 5000"]
+        ["burst 100/s burst 200", "total 5000/h burst 5000"]
     );
     assert_eq!(
         limits("POST", "/items"),
-        ["total 5000/h 5000", "burst 10/s 10"]
+        ["total 5000/h burst 5000", "burst 10/s burst 10"]
     );
     assert_eq!(
         limits("DELETE", "/v2/orders/7"),
-        ["burst 100/s 200", "total 5000/h 5000", "deletes 30/90s 30"]
+        [
+            "burst 100/s burst 200",
+            "total 5000/h burst 5000",
+            "deletes 30/90s burst 30"
+        ]
     );
     assert_eq!(
         limits("GET", "/nothing/here"),
-        ["total 5000/h 5000", "burst 20/s 20"]
+        ["total 5000/h burst 5000", "burst 20/s burst 20"]
     );
     let total = &policy.limits(standard, RouteId::UNMATCHED)[0];
     assert_eq!(
@@ -359,8 +363,8 @@ fn the_schema_refuses_unknown_keys_and_wrong_kinds() {
         ("/limts", serde_json::json!(1)),
         ("/plans/standard/limts", serde_json::json!([])),
         (
-            "/plans/standard/limits/0/quota",
-            serde_json::json!("5/month"),
+            "/plans/standard/limits/0/on_exceed",
+            serde_json::json!("notify"),
         ),
         ("/mode", serde_json::json!("enforced")),
         ("/counting/users", serde_json::json!(0)),

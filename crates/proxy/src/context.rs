@@ -35,7 +35,7 @@ pub struct Shared {
 }
 
 /// What the data plane needs beside the engine.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SharedOptions {
     /// Make a `tracing` span for every request; off, the hot path pays nothing for traces.
     pub spans: bool,

@@ -112,11 +112,11 @@ impl Gateway {
         let recorder = Recorder {
             counts: counts.clone(),
             access_log: log,
-            clock,
+            clock: clock.clone(),
         };
         let options = SharedOptions {
             spans: observability.otlp.is_some(),
-            clock,
+            clock: clock.clone(),
         };
         let shared = Shared::new(engine, Arc::new(recorder), options)?;
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,32 +1,13 @@
-//! All or nothing: several limits decided as one, under the locks of their sets.
-//!
-//! Sets are locked in ascending order and the overflow buckets after them, so that no two
-//! decisions wait for each other in a circle.
+//! All or nothing: several limits decided as one.
 
-use super::{
-    CHECKS_MAX, Cell, Check, Enforcement, MutexGuard, Nanos, OVERFLOW_CELLS, Ordering, Partition,
-    Reading, Set, Table, Verdict,
-};
+use std::sync::Arc;
 
-/// What one decision holds and knows while it is being made.
-struct Decision<'a> {
-    /// The locked sets, each once, in ascending order.
-    guards: [Option<MutexGuard<'a, Set>>; CHECKS_MAX],
-    overflow: [Option<MutexGuard<'a, Box<[u64]>>>; 2],
-    places: [Place; CHECKS_MAX],
-}
-
-/// Where a check's bucket is.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    guard: usize,
-    /// The cell in the set; `None` when the set has no room and the overflow bucket serves.
-    way: Option<usize>,
-    before: u64,
-    after: u64,
-}
-
-// === impl Table ===
+use super::hold::{Hold, Purpose, Span};
+use super::set::Locked;
+use super::{Address, CHECKS_MAX, Check, Enforcement, Lease, Table, Verdict, within_range};
+use crate::clock::{Nanos, Now};
+use crate::limit::Kind;
+use crate::reading::Reading;
 
 impl Table {
     /// Decides all `checks` as one and writes what each limit says into `readings`.
@@ -34,176 +15,174 @@ impl Table {
     /// Admitted only if every binding limit admits; then all are charged, shadow ones as far as
     /// they admit. Refused charges nothing anywhere. Checks beyond [`CHECKS_MAX`], or beyond the
     /// length of `readings`, are not consulted; callers hold their number below it.
-    pub fn decide(&self, now: Nanos, checks: &[Check], readings: &mut [Reading]) -> Verdict {
-        let count = checks.len().min(readings.len()).min(CHECKS_MAX);
-        let (checks, readings) = (&checks[..count], &mut readings[..count]);
-        match (checks, &mut *readings) {
-            ([], _) => Verdict::Admitted,
-            ([check], [reading]) => self.decide_one(now, check, reading),
-            _ => self.decide_many(now, checks, readings),
+    ///
+    /// The limits must be registered with this table.
+    #[inline]
+    pub fn decide(
+        self: &Arc<Self>,
+        now: Now,
+        checks: &[Check<'_>],
+        readings: &mut [Reading],
+    ) -> Verdict {
+        let (checks, readings) = matched(checks, readings);
+        let admitted = self.run(now, checks, readings, Purpose::Charge);
+        if !admitted {
+            return Verdict::Refused;
+        }
+        let counts = |check: &Check<'_>| check.limit.id().kind() == Kind::Concurrency;
+        Verdict::Admitted(if checks.iter().any(counts) {
+            Lease::on(self, checks, readings)
+        } else {
+            Lease::default()
+        })
+    }
+
+    /// Says what [`Table::decide`] would, and consumes nothing. True when it would admit.
+    ///
+    /// A newcomer that would find no room reads as a fresh bucket until its home has overflowed.
+    pub fn peek(&self, now: Now, checks: &[Check<'_>], readings: &mut [Reading]) -> bool {
+        let (checks, readings) = matched(checks, readings);
+        self.run(now, checks, readings, Purpose::Look)
+    }
+
+    #[inline]
+    fn run(
+        &self,
+        now: Now,
+        checks: &[Check<'_>],
+        readings: &mut [Reading],
+        purpose: Purpose,
+    ) -> bool {
+        // One body for one, two, or any number of limits: what it keeps is as large as it must be.
+        match checks.len() {
+            0 => true,
+            1 => match self.run_known(within_range(now), &checks[0], &mut readings[0], purpose) {
+                Some(admitted) => admitted,
+                None => self.run_of::<1, 4>(now, checks, readings, purpose),
+            },
+            2 => self.run_of::<2, 8>(now, checks, readings, purpose),
+            3 | 4 => self.run_of::<4, 16>(now, checks, readings, purpose),
+            _ => self.run_of::<CHECKS_MAX, 64>(now, checks, readings, purpose),
         }
     }
 
-    fn decide_one(&self, now: Nanos, check: &Check, reading: &mut Reading) -> Verdict {
-        let tag = check.key.tag();
-        let mut set = self.sets[self.set_index(check)].0.lock();
-        let Some(way) = set.find(tag).or_else(|| set.free(now, 0)) else {
-            drop(set);
-            let (check, reading) = (std::slice::from_ref(check), std::slice::from_mut(reading));
-            return self.decide_many(now, check, reading);
+    /// The usual case by itself: one limit, whose bucket has a cell that it counted in before.
+    #[inline]
+    fn run_known(
+        &self,
+        now: Now,
+        check: &Check<'_>,
+        reading: &mut Reading,
+        purpose: Purpose,
+    ) -> Option<bool> {
+        let Address { home, tag } = self.address(check.key, check.partition);
+        let mut set = Locked::new(self.sets(), home, now.mono);
+        let way = set.find(tag)?;
+        if set.limit(way) != Some(check.limit.id()) {
+            return None;
+        }
+        let time = set.time;
+        let at = Now {
+            mono: Nanos(time),
+            ..now
         };
-        let (new, state) = check.gcra.decide(set.state(way, tag), now, check.cost);
-        *reading = new;
-        if new.admitted && check.cost > 0 {
-            set.0[way] = Cell { tag, state };
+        let state = set.state(way);
+        let after;
+        (*reading, after) = check.limit.limit().decide(state, at, check.cost);
+        let admitted = reading.admitted();
+        if purpose == Purpose::Charge && admitted && after != state {
+            set.write_state(way, after);
         }
-        verdict(new.admitted, check.enforcement)
+        drop(set);
+        if time != now.mono.0 {
+            *reading = reading.delayed(time - now.mono.0);
+        }
+        Some(admitted || check.enforcement == Enforcement::Shadow)
     }
 
-    fn decide_many(&self, now: Nanos, checks: &[Check], readings: &mut [Reading]) -> Verdict {
-        let mut decision = self.lock(checks);
-        decision.place(now, checks, self);
-        let mut verdict = Verdict::Admitted;
-        for (i, check) in checks.iter().enumerate() {
-            let before = decision.before(i, checks);
-            let (reading, after) = check.gcra.decide(before, now, check.cost);
-            let place = &mut decision.places[i];
-            (place.before, place.after) = (before, before);
-            if reading.admitted {
-                place.after = after;
-            }
-            readings[i] = Reading {
-                overflowed: place.way.is_none(),
-                ..reading
-            };
-            if !self::verdict(reading.admitted, check.enforcement).admitted() {
-                verdict = Verdict::Refused;
-            }
+    /// Decides up to `N` checks; `G` is the number of sets that they can reach.
+    #[inline(never)]
+    fn run_of<const N: usize, const G: usize>(
+        &self,
+        now: Now,
+        checks: &[Check<'_>],
+        readings: &mut [Reading],
+        purpose: Purpose,
+    ) -> bool {
+        let now = within_range(now);
+        if let Some(hold) = Hold::<N, N>::new(self, now, checks, purpose, Span::Homes) {
+            return run_in(hold, now, checks, readings, purpose);
         }
-        for (i, check) in checks.iter().enumerate() {
-            if !readings[i].admitted {
-                continue;
-            }
-            if verdict.admitted() {
-                decision.charge(i, check);
-            } else {
-                // Nothing is charged: say what the bucket holds, not what it would have held.
-                let look = check.gcra.decide(decision.places[i].before, now, 0).0;
-                readings[i] = Reading {
-                    overflowed: readings[i].overflowed,
-                    ..look
-                };
-            }
+        match Hold::<N, G>::new(self, now, checks, purpose, Span::Reach) {
+            Some(hold) => run_in(hold, now, checks, readings, purpose),
+            // Cannot be: with all that keys can reach there is always an answer.
+            None => false,
         }
-        verdict
     }
+}
 
-    fn lock(&self, checks: &[Check]) -> Decision<'_> {
-        let mut order = [(0_usize, 0_usize); CHECKS_MAX];
-        for (i, check) in checks.iter().enumerate() {
-            order[i] = (self.set_index(check), i);
-        }
-        let order = &mut order[..checks.len()];
-        order.sort_unstable();
-        let mut decision = Decision {
-            guards: [const { None }; CHECKS_MAX],
-            overflow: [None, None],
-            places: [Place::default(); CHECKS_MAX],
+fn run_in<const N: usize, const G: usize>(
+    mut hold: Hold<'_, N, G>,
+    now: Now,
+    checks: &[Check<'_>],
+    readings: &mut [Reading],
+    purpose: Purpose,
+) -> bool {
+    let mut after = [0_u64; N];
+    let mut admitted = true;
+    for (i, check) in checks.iter().enumerate() {
+        // An earlier check of this decision may already have drawn on the same bucket.
+        let before = match hold.same_bucket(i) {
+            Some(earlier) => after[earlier],
+            None => hold.finds[i].state,
         };
-        let (mut locked, mut last) = (0, None);
-        for (set, i) in order.iter() {
-            if last != Some(*set) {
-                decision.guards[locked] = Some(self.sets[*set].0.lock());
-                locked += 1;
-                last = Some(*set);
-            }
-            decision.places[*i].guard = locked - 1;
-        }
-        decision
+        (readings[i], after[i]) = decide_at(&hold, i, check, before, now, check.cost);
+        admitted &= readings[i].admitted() || check.enforcement == Enforcement::Shadow;
     }
+    for (i, check) in checks.iter().enumerate() {
+        // A shadow limit that does not admit does not count either.
+        if !readings[i].admitted() {
+            continue;
+        }
+        if !admitted {
+            // Nothing is charged: say what the bucket holds, not what it would have held.
+            readings[i] = decide_at(&hold, i, check, hold.finds[i].state, now, 0).0;
+        } else if purpose == Purpose::Charge && check.cost > 0 {
+            hold.write(i, check, after[i]);
+        }
+    }
+    admitted
 }
 
-// === impl Decision ===
-
-impl<'a> Decision<'a> {
-    /// Finds each check's cell. All known keys are found before free cells are given away, so
-    /// that no two checks of one decision get the same cell.
-    fn place(&mut self, now: Nanos, checks: &[Check], table: &'a Table) {
-        let mut taken = [0_u8; CHECKS_MAX];
-        for (i, check) in checks.iter().enumerate() {
-            let place = &mut self.places[i];
-            if let Some(set) = &self.guards[place.guard] {
-                place.way = set.find(check.key.tag());
-                taken[place.guard] |= place.way.map_or(0, |way| 1 << way);
-            }
-        }
-        for (i, check) in checks.iter().enumerate() {
-            let place = &mut self.places[i];
-            if place.way.is_some() {
-                continue;
-            }
-            if let Some(set) = &self.guards[place.guard] {
-                place.way = set.free(now, taken[place.guard]);
-                taken[place.guard] |= place.way.map_or(0, |way| 1 << way);
-            }
-            if place.way.is_none() {
-                table.overflowed.fetch_add(1, Ordering::Relaxed);
-                let part = part(check.partition);
-                self.overflow[part].get_or_insert_with(|| table.overflow[part].lock());
-            }
-        }
-    }
-
-    /// The state that check `i` starts from; an earlier check of this decision may already have
-    /// drawn on the same overflow bucket.
-    fn before(&self, i: usize, checks: &[Check]) -> u64 {
-        let (place, check) = (&self.places[i], &checks[i]);
-        if let Some(way) = place.way {
-            let set = self.guards[place.guard].as_ref();
-            return set.map_or(0, |set| set.state(way, check.key.tag()));
-        }
-        let shared = |j: &usize| {
-            self.places[*j].way.is_none()
-                && checks[*j].partition == check.partition
-                && cell(&checks[*j]) == cell(check)
-        };
-        if let Some(earlier) = (0..i).rev().find(shared) {
-            return self.places[earlier].after;
-        }
-        let cells = self.overflow[part(check.partition)].as_ref();
-        cells.map_or(0, |cells| cells[cell(check)])
-    }
-
-    fn charge(&mut self, i: usize, check: &Check) {
-        let place = self.places[i];
-        if check.cost == 0 {
-            return;
-        }
-        if let (Some(way), Some(set)) = (place.way, &mut self.guards[place.guard]) {
-            set.0[way] = Cell {
-                tag: check.key.tag(),
-                state: place.after,
-            };
-        } else if let Some(cells) = &mut self.overflow[part(check.partition)] {
-            cells[cell(check)] = place.after;
-        }
-    }
+fn matched<'c, 'k, 'r>(
+    checks: &'c [Check<'k>],
+    readings: &'r mut [Reading],
+) -> (&'c [Check<'k>], &'r mut [Reading]) {
+    let count = checks.len().min(readings.len()).min(CHECKS_MAX);
+    (&checks[..count], &mut readings[..count])
 }
 
-fn cell(check: &Check) -> usize {
-    check.overflow as usize % OVERFLOW_CELLS
-}
-
-fn part(partition: Partition) -> usize {
-    match partition {
-        Partition::Users => 0,
-        Partition::Networks => 1,
-    }
-}
-
-fn verdict(admitted: bool, enforcement: Enforcement) -> Verdict {
-    match (admitted, enforcement) {
-        (false, Enforcement::Binding) => Verdict::Refused,
-        _ => Verdict::Admitted,
+/// Decides one check at the time of its sets; waits are told from the caller's time.
+fn decide_at<const N: usize, const G: usize>(
+    hold: &Hold<'_, N, G>,
+    i: usize,
+    check: &Check<'_>,
+    state: u64,
+    now: Now,
+    cost: u64,
+) -> (Reading, u64) {
+    let time = hold.finds[i].time;
+    let at = Now {
+        mono: Nanos(time),
+        ..now
+    };
+    let (reading, state) = check.limit.limit().decide(state, at, cost);
+    let reading = Reading {
+        overflowed: hold.overflowed(i),
+        ..reading
+    };
+    match time - now.mono.0 {
+        0 => (reading, state),
+        ahead => (reading.delayed(ahead), state),
     }
 }

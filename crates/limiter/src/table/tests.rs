@@ -1,206 +1,188 @@
-//! The table: one bucket a key, all or nothing, bounded under floods, exact under threads.
+//! The table's own rules: one bucket a key, no eviction, no fresh bucket from the overflow.
 
-use std::collections::HashMap;
-use std::num::NonZeroU64;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use proptest::prelude::*;
-
+use super::set::WAYS;
 use super::*;
+use crate::reading::Reading;
+use crate::{KeyHasher, Limit};
 
-fn limit(count: u64, period: Duration, burst: u64) -> Gcra {
-    let non_zero = |n| NonZeroU64::new(n).unwrap();
-    Gcra::new(non_zero(count), period, non_zero(burst)).unwrap()
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn table(users: usize) -> Arc<Table> {
+    Table::new(TableSize { users, networks: 1 }).unwrap()
 }
 
-/// Spreads small numbers over 128 bits, as the callers' keyed hash does.
 fn key(n: u64) -> BucketKey {
-    let mix = |n: u64| {
-        let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        n ^ (n >> 31)
-    };
-    let low = mix(n.wrapping_add(0x9e37_79b9_7f4a_7c15));
-    let high = mix(low ^ n);
-    BucketKey(u128::from(high) << 64 | u128::from(low))
+    KeyHasher::with_key([1; 16]).hash(&n.to_le_bytes())
 }
 
-fn check(n: u64, gcra: Gcra) -> Check {
-    Check {
-        key: key(n),
-        partition: Partition::Users,
-        overflow: 0,
-        gcra,
-        cost: 1,
-        enforcement: Enforcement::Binding,
+fn at(seconds: u64) -> Now {
+    Now {
+        mono: Nanos::from_secs(seconds),
+        unix_ms: seconds * 1_000,
     }
 }
 
-fn table(users: usize) -> Table {
-    Table::new(TableSize { users, networks: 7 })
-}
-
-fn admitted(table: &Table, now: Nanos, checks: &[Check]) -> bool {
-    let mut readings = [Reading::default(); CHECKS_MAX];
-    table.decide(now, checks, &mut readings).admitted()
-}
-
-#[test]
-fn a_set_fills_two_cache_lines() {
-    assert_eq!(std::mem::size_of::<LockedSet>(), 128);
-    assert_eq!(std::mem::align_of::<LockedSet>(), 128);
-}
-
-#[test]
-fn a_refused_request_charges_no_other_limit() {
-    let table = table(1_000);
-    let wide = limit(100, Duration::from_secs(1), 100);
-    let narrow = limit(1, Duration::from_secs(1), 1);
-    let both = [check(1, wide), check(2, narrow)];
-    assert!(admitted(&table, Nanos(0), &both));
-    let mut readings = [Reading::default(); 2];
-    for _ in 0..50 {
-        let verdict = table.decide(Nanos(0), &both, &mut readings);
-        assert_eq!(verdict, Verdict::Refused);
-        assert_eq!(readings[0].remaining, 99);
-        assert!(readings[0].admitted && !readings[1].admitted);
-    }
-}
-
-#[test]
-fn a_shadow_limit_counts_and_never_refuses() {
-    let table = table(1_000);
-    let mut shadow = check(1, limit(1, Duration::from_secs(1), 1));
-    shadow.enforcement = Enforcement::Shadow;
+/// What one request of `n` is told.
+fn ask(table: &Arc<Table>, limit: &Arc<Registered>, n: u64, now: Now) -> Reading {
     let mut readings = [Reading::default()];
-    assert!(table.decide(Nanos(0), &[shadow], &mut readings).admitted());
-    assert!(readings[0].admitted);
-    assert!(table.decide(Nanos(0), &[shadow], &mut readings).admitted());
-    assert!(!readings[0].admitted);
+    let _ = table.decide(now, &[Check::new(key(n), limit)], &mut readings);
+    readings[0]
+}
+
+/// Cells that hold the key of `n`.
+fn cells_of(table: &Table, n: u64) -> usize {
+    let address = table.address(key(n), Partition::Users);
+    let in_set = |index: usize| {
+        let set = Locked::new(table.sets(), index, Nanos(0));
+        (0..WAYS)
+            .filter(|way| set.name(*way) & set::TAG == address.tag)
+            .count()
+    };
+    (address.home..=address.home + REACH).map(in_set).sum()
 }
 
 #[test]
-fn two_new_keys_of_one_decision_never_share_a_cell() {
-    // One set only: every key meets in it.
-    let table = table(1);
-    let one = limit(1, Duration::from_secs(1), 1);
-    let checks: Vec<_> = (0..7).map(|n| check(n, one)).collect();
-    assert!(admitted(&table, Nanos(0), &checks));
-    for single in &checks {
-        assert!(!admitted(&table, Nanos(0), &[*single]));
+fn sets_lie_on_cache_lines() {
+    for users in [1, 10, 1_000] {
+        let table = table(users);
+        let first = table.sets().as_ptr().addr();
+        assert_eq!(first % 128, 0);
+        assert!(table.sets().len() >= table.set_count());
     }
-    // Their cells are free again a second later, and still each key finds its own.
-    assert!(admitted(&table, Nanos::from_secs(1), &checks));
-    assert!(!admitted(&table, Nanos::from_secs(1), &checks[3..]));
 }
 
 #[test]
-fn a_full_set_sends_newcomers_to_one_overflow_bucket() {
+fn a_live_bucket_takes_less_than_32_bytes_of_memory() {
+    let table = table(1_000_000);
+    assert!(table.bytes() < 32 * 1_000_000, "{}", table.bytes());
+}
+
+#[test]
+fn a_full_table_evicts_nobody_and_gives_newcomers_one_bucket_together() {
     let table = table(1);
-    let five = limit(5, Duration::from_secs(3_600), 5);
-    for n in 0..7 {
-        assert!(admitted(&table, Nanos(0), &[check(n, five)]));
+    let limit = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
+    let cells = (REACH as u64 + 1) * WAYS as u64;
+    for n in 0..cells {
+        assert!(ask(&table, &limit, n, at(0)).admitted());
     }
-    let newcomers = (100..200).filter(|n| admitted(&table, Nanos(0), &[check(*n, five)]));
-    assert_eq!(newcomers.count(), 5);
-    assert_eq!(table.overflowed(), 100);
+    assert_eq!(table.overflowed(), 0);
+    let first = ask(&table, &limit, 1_000, at(0));
+    assert!(first.admitted() && first.overflowed);
+    for n in 1_001..1_200 {
+        let shared = ask(&table, &limit, n, at(0));
+        assert!(!shared.admitted() && shared.overflowed);
+    }
+    for n in 0..cells {
+        assert!(
+            !ask(&table, &limit, n, at(0)).admitted(),
+            "nobody is forgiven"
+        );
+    }
+    assert_eq!(table.overflowed(), 200);
 }
 
 #[test]
-fn an_exhausted_user_stays_exhausted_through_a_flood_of_new_keys() {
-    let table = table(7_000);
-    let one = limit(1, Duration::from_secs(3_600), 1);
-    let exhausted: Vec<_> = (0..1_000)
-        .map(|n| check(n, one))
-        .filter(|check| admitted(&table, Nanos(0), &[*check]))
+fn whoever_spent_from_the_overflow_bucket_finds_no_fresh_one_when_there_is_room() {
+    let table = table(1);
+    let short = table
+        .register(&Limit::rate(1, Duration::from_secs(10), 1).unwrap())
+        .unwrap();
+    let long = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
+    for n in 0..28 {
+        ask(&table, &short, n, at(0));
+    }
+    assert!(ask(&table, &long, 100, at(0)).overflowed);
+    // There is room again, and this key takes some; what it spent is not forgotten.
+    let own = ask(&table, &long, 100, at(11));
+    assert!(!own.overflowed);
+    assert_eq!(own.retry_after(), Some(Nanos::from_secs(3_600 - 11)));
+    // Others of that home are held to the same, and are free when the overflow bucket is.
+    assert!(!ask(&table, &long, 101, at(11)).admitted());
+    assert!(ask(&table, &long, 101, at(3_600)).admitted());
+}
+
+#[test]
+fn a_key_that_lives_behind_its_home_is_found_there_and_lives_nowhere_else() {
+    let table = table(1);
+    let limit = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
+    for n in 0..28 {
+        ask(&table, &limit, n, at(0));
+    }
+    // An hour later all may be reused; who comes back is found before anybody is replaced.
+    for n in (0..28).rev() {
+        assert!(ask(&table, &limit, n, at(3_600)).admitted());
+        assert!(!ask(&table, &limit, n, at(3_600)).admitted());
+        assert_eq!(cells_of(&table, n), 1);
+    }
+    for n in 0..28 {
+        assert!(!ask(&table, &limit, n, at(3_600)).admitted());
+        assert_eq!(cells_of(&table, n), 1);
+    }
+}
+
+#[test]
+fn time_never_goes_back_for_a_bucket_not_even_for_one_that_was_replaced() {
+    let table = table(1);
+    let limit = table
+        .register(&Limit::rate(1, Duration::from_secs(10), 1).unwrap())
+        .unwrap();
+    assert!(ask(&table, &limit, 0, at(100)).admitted());
+    // At 110 s the cell of 0 may go to others, and it does.
+    for n in 1..29 {
+        ask(&table, &limit, n, at(110));
+    }
+    // A reading of 101 s, late in coming, would have met a bucket that was spent until 110 s. The
+    // cell is gone, and with it what it said: but not the time at which it was.
+    let late = ask(&table, &limit, 500, at(101));
+    assert!(!late.admitted() || late.full >= Nanos::from_secs(19));
+    let waits = ask(&table, &limit, 1, at(101)).retry_after().unwrap();
+    assert_eq!(waits, Nanos::from_secs(19));
+}
+
+#[test]
+fn two_checks_of_one_bucket_are_both_charged_to_it() {
+    let table = table(100);
+    let limit = table.register(&Limit::rate(3, HOUR, 3).unwrap()).unwrap();
+    let twice = [Check::new(key(1), &limit), Check::new(key(1), &limit)];
+    let mut readings = [Reading::default(); 2];
+    assert!(table.decide(at(0), &twice, &mut readings).admitted());
+    assert_eq!(readings.map(|reading| reading.remaining), [2, 1]);
+    assert!(!table.decide(at(0), &twice, &mut readings).admitted());
+    assert_eq!(ask(&table, &limit, 1, at(0)).remaining, 0);
+    assert_eq!(cells_of(&table, 1), 1);
+}
+
+#[test]
+fn numbers_of_limits_are_reclaimed_when_nothing_counts_by_them() {
+    let table = table(100);
+    let kept = table.register(&Limit::concurrency(1).unwrap()).unwrap();
+    let used = Limit::rate(1, HOUR, 1).unwrap();
+    ask(&table, &table.register(&used).unwrap(), 1, at(0));
+    for n in 2..LIMITS_MAX as u64 + 2_000 {
+        table.register(&Limit::rate(n, HOUR, 1).unwrap()).unwrap();
+    }
+    // One that stands in a cell has kept its number, and its meaning.
+    assert!(!ask(&table, &table.register(&used).unwrap(), 1, at(0)).admitted());
+    assert!(Arc::ptr_eq(
+        &kept,
+        &table.register(&Limit::concurrency(1).unwrap()).unwrap()
+    ));
+    let held: Vec<_> = (2..)
+        .map(|n| table.register(&Limit::rate(n, HOUR, 1).unwrap()))
+        .take_while(Result::is_ok)
         .collect();
-    assert!(exhausted.len() > 900);
-    let flood = (10_000..500_000).filter(|n| admitted(&table, Nanos(1), &[check(*n, one)]));
-    // Each cell admits one newcomer, and the overflow bucket its own burst.
-    assert!(flood.count() <= 7_000 + 1);
-    let returning = exhausted
-        .iter()
-        .filter(|c| admitted(&table, Nanos(2), &[**c]));
-    assert_eq!(returning.count(), 0);
+    assert_eq!(held.len(), LIMITS_MAX - 1);
+    let more = table.register(&Limit::rate(1, HOUR, 77).unwrap());
+    assert_eq!(more.unwrap_err(), TableError::TooManyLimits);
 }
 
 #[test]
-fn a_flood_of_networks_leaves_users_their_room() {
-    let table = Table::new(TableSize {
-        users: 700,
-        networks: 70,
-    });
-    let one = limit(1, Duration::from_secs(3_600), 1);
-    for n in 0..10_000 {
-        let mut network = check(n, one);
-        network.partition = Partition::Networks;
-        admitted(&table, Nanos(0), &[network]);
-    }
-    assert!(table.occupancy(Partition::Networks, Nanos(0)).used > 0.99);
-    assert!(table.occupancy(Partition::Users, Nanos(0)).used < 0.01);
-    assert!(admitted(&table, Nanos(0), &[check(1, one)]));
-}
-
-#[test]
-fn case_074_many_threads_on_one_key_admit_exactly_the_limit() {
-    let table = table(1_000);
-    let thousand = limit(1_000, Duration::from_secs(3_600), 1_000);
-    let pair = [
-        check(1, thousand),
-        check(2, limit(5_000, Duration::from_secs(3_600), 5_000)),
-    ];
-    let passed = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for n in 0..10_000_u64 {
-                    // Half of the calls bind the second limit too, in either order.
-                    let checks: &[Check] = match n % 3 {
-                        0 => &pair[..1],
-                        1 => &pair,
-                        _ => &[pair[1], pair[0]],
-                    };
-                    if admitted(&table, Nanos(0), checks) {
-                        passed.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    assert_eq!(passed.into_inner(), 1_000);
-}
-
-proptest! {
-    #[test]
-    fn agrees_with_one_bucket_a_key_in_a_map(
-        steps in prop::collection::vec(
-            (0_u64..2_000_000_000, prop::collection::btree_set(0_u64..40, 1..5)),
-            1..300,
-        ),
-    ) {
-        // 700 cells for 40 keys: with this hash no set overflows, so the map is the truth.
-        let table = table(700);
-        let gcra = limit(2, Duration::from_secs(1), 3);
-        let mut map: HashMap<u64, u64> = HashMap::new();
-        let mut now = 0;
-        for (gap, keys) in steps {
-            now += gap;
-            let at = Nanos(now);
-            let checks: Vec<_> = keys.iter().map(|n| check(*n, gcra)).collect();
-            let state = |map: &HashMap<u64, u64>, n| map.get(n).copied().unwrap_or(0);
-            let expected = keys.iter().all(|n| gcra.decide(state(&map, n), at, 1).0.admitted);
-            let mut readings = [Reading::default(); 5];
-            let got = table.decide(at, &checks, &mut readings).admitted();
-            prop_assert_eq!(got, expected);
-            for (n, reading) in keys.iter().zip(readings) {
-                let (one, after) = gcra.decide(state(&map, n), at, 1);
-                prop_assert_eq!(reading.admitted, one.admitted);
-                if expected {
-                    map.insert(*n, after);
-                }
-            }
-        }
-        prop_assert_eq!(table.overflowed(), 0);
-    }
+fn a_table_that_does_not_fit_into_memory_is_an_error() {
+    let size = TableSize {
+        users: usize::MAX,
+        networks: 1,
+    };
+    assert!(matches!(Table::new(size), Err(TableError::Memory { .. })));
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::Check;
 use super::routes::Routes;
 use crate::codes;
-use crate::findings::Finding;
-use crate::limit::{Across, BURST_MAX, Limit, Mode, Per};
+use crate::findings::{Finding, Problem};
+use crate::limit::{Across, Amount, Limit, Mode, OnChange, Per};
 use crate::policy::{LIMITS_PER_ROUTE_MAX, PlanLimits};
 use crate::raw::{RawLimit, RouteLimits, Word};
 use crate::route::RouteId;
@@ -103,49 +103,39 @@ impl Check<'_, '_> {
     }
 
     fn limit(&mut self, raw: RawLimit, mode: Mode) -> Option<Limit> {
-        let rate = raw.rate.value.0;
-        let burst = raw.burst.as_ref().map_or(rate.count, |burst| burst.value.0);
-        if burst.get() > BURST_MAX {
-            self.error(
-                Finding::error(
-                    codes::UNITS,
-                    raw.rate.span,
-                    format!("burst would be {burst}, the count of the rate"),
-                )
-                .label("above 2^32")
-                .help(format!("write a burst of at most {BURST_MAX}")),
-            );
-            return None;
-        }
-        let cost = raw
-            .cost
-            .as_ref()
-            .map_or(NonZeroU64::MIN, |cost| cost.value.0);
-        if cost > burst {
+        let amount = self.amount(&raw)?;
+        let cost = raw.cost.as_ref();
+        let cost = cost.map_or(NonZeroU64::MIN, |cost| cost.value.0);
+        if cost > amount.capacity() {
             let span = raw.cost.map_or(raw.span, |cost| cost.span);
-            self.error(
-                Finding::error(
-                    codes::UNITS,
-                    span,
-                    format!("cost of {cost} is above the burst of {burst}"),
-                )
-                .label("no request could ever pass")
-                .help(format!(
-                    "write a cost of at most {burst}, or `burst: {cost}`"
-                )),
-            );
+            self.error(too_costly(&amount, cost).at(span));
             return None;
         }
         Some(Limit {
             name: Arc::from(raw.name.value.0),
-            rate,
-            burst,
+            amount,
             per: raw.per.map_or(Per::User, |Word(per)| per),
             across: raw.across.map_or(Across::EachRoute, |Word(across)| across),
             mode: mode.and(raw.mode.map_or(Mode::Enforce, |Word(mode)| mode)),
             cost,
+            on_change: raw.on_change.map_or(OnChange::Keep, |Word(then)| then),
         })
     }
+}
+
+fn too_costly(amount: &Amount, cost: NonZeroU64) -> Problem {
+    let capacity = amount.capacity();
+    let (key, or) = match amount {
+        Amount::Rate { .. } => ("burst", format!(", or `burst: {cost}`")),
+        Amount::Window { .. } => ("window", String::new()),
+        Amount::Quota { .. } => ("quota", String::new()),
+        Amount::Concurrency { .. } => ("concurrency", String::new()),
+    };
+    Problem::new(
+        codes::UNITS,
+        format!("cost of {cost} is above the {key} of {capacity}: no request could ever pass"),
+        format!("write a cost of at most {capacity}{or}"),
+    )
 }
 
 /// Every name, once.

@@ -28,6 +28,10 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("by", "per"),
     ("weight", "cost"),
     ("count", "times"),
+    ("timezone", "time_zone"),
+    ("zone", "time_zone"),
+    ("concurrent", "concurrency"),
+    ("carry_over", "on_change"),
     ("path", "request"),
     ("default", "default_plan"),
     ("failure", "on_failure"),
@@ -38,18 +42,6 @@ const SYNONYMS: &[(&str, &str)] = &[
 
 /// Words of the policy language that this version has no counter for, and what to write instead.
 const NOT_COUNTED: &[(&str, &str)] = &[
-    (
-        "quota",
-        "write a rate and burst of the same size, for example `rate: 50000/30d`, or leave the limit out",
-    ),
-    (
-        "window",
-        "write the same number as a rate, for example `rate: 100/min`, which never lets twice as much through",
-    ),
-    (
-        "concurrency",
-        "limit how often a request may come with `rate`, or leave the limit out",
-    ),
     (
         "on_exceed",
         "write `mode: shadow` to count without refusing, or remove the key",

@@ -2,11 +2,12 @@
 
 use super::section::section;
 use super::values::{
-    ClassName, HeaderValue, LimitName, RateText, RouteName, ShortText, Units, WebUrl, Word,
+    ClassName, HeaderValue, LimitName, QuotaText, RateText, RouteName, ShortText, Units, WebUrl,
+    Word, ZoneName,
 };
 use crate::findings::Findings;
-use crate::limit::{Across, Mode, Per};
-use crate::node::{At, FromNode, Named, Node, Value, wrong_kind};
+use crate::limit::{Across, Mode, OnChange, Per};
+use crate::node::{At, FromNode, Given, Named, Node, Value, wrong_kind};
 use crate::raw::values::route_name;
 
 section! {
@@ -32,14 +33,25 @@ section! {
 }
 
 section! {
-    /// A limit: a rate with a burst.
+    /// A limit: one of `rate` (with a burst), `window`, `quota` and `concurrency`.
     RawLimit("a limit") {
         /// Its name: 1 to 64 letters, digits, `_`, `-`, `.`; unique in its list.
         name: At<LimitName>,
         /// `<count>/<period>`, for example `100/s`, `5/min`, `1/10min`: from one in 366 days to 10,000,000 per second.
-        rate: At<RateText>,
-        /// How much may come at once, 1 to 2^32. Default: the count of the rate.
+        rate: Option<Given<At<RateText>>>,
+        /// How much may come at once, 1 to 2^32; with `rate`. Default: the count of the rate.
         burst: Option<At<Units>>,
+        /// `<count>/<period>`, for example `100/10s`: as many in about any span of that length, estimated from two
+        /// counters. 1 s to 366 days; at most 65,536 for a second, 262,144 for a minute, 2,097,152 for an hour,
+        /// 16,777,216 for a day.
+        window: Option<Given<At<RateText>>>,
+        /// `<count>/<period>` with `minute`, `hour`, `day`, `week` or `month`, for example `50000/month`: as many in
+        /// each period of the calendar, 1 to 2^32.
+        quota: Option<Given<At<QuotaText>>>,
+        /// Whose midnight ends the periods of a `quota`, for example `Europe/Berlin`. Default: `UTC`.
+        time_zone: Option<At<ZoneName>>,
+        /// How many requests may be under way at once, 1 to 2^32.
+        concurrency: Option<Given<At<Units>>>,
         /// Whose requests share a bucket: `user` (an anonymous caller counts by its network), `account`, `network` or
         /// `global`. Default: `user`.
         per: Option<Word<Per>>,
@@ -49,8 +61,11 @@ section! {
         /// `enforce`, `shadow` (counts, never refuses) or `off`, where plan and policy are not less strict.
         /// Default: `enforce`.
         mode: Option<Word<Mode>>,
-        /// What one request costs, 1 to the burst. Default: 1.
+        /// What one request costs, 1 to the burst, window, quota or concurrency. Default: 1.
         cost: Option<At<Units>>,
+        /// What becomes of what was spent when the limit changes, by a reload or another plan: `keep` (the same
+        /// share), `as_is` (the same number) or `reset` (nothing). Default: `keep`.
+        on_change: Option<Word<OnChange>>,
     }
 }
 

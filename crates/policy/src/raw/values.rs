@@ -1,6 +1,7 @@
 //! Values of the policy file: each is checked where it is read, at its own place.
 
 mod address;
+mod calendar;
 mod names;
 mod numbers;
 mod requests;
@@ -10,6 +11,7 @@ mod url;
 mod words;
 
 pub(crate) use address::{Address, ClientAddress, Network};
+pub(crate) use calendar::{QuotaText, ZoneName};
 pub(crate) use names::{
     ClaimName, ClassName, FilePath, HeaderName, HeaderValue, LimitName, PathText, PlanName,
     ShortText, header_name, plan_name,

@@ -26,6 +26,20 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
     ("alias_bomb", &[
         ("TG0001", 6, 36, "write repeated parts out, or remove them"),
     ]),
+    ("amounts", &[
+        ("TG0042", 7, 40, "write two limits, each with its own name"),
+        ("TG0042", 8, 43, "remove `burst`, or write a `rate`"),
+        ("TG0042", 9, 46, "remove `time_zone`, or write a `quota`"),
+        ("TG0043", 10, 52, "did you mean `Europe/Berlin`?"),
+        ("TG0012", 11, 31, "a quota is per `minute`, `hour`, `day`, `week` or `month`; for other lengths write `window: 100/fortnight`"),
+        ("TG0012", 12, 30, "write a whole number from 1 to 4294967296"),
+        ("TG0012", 13, 30, "write at most 65536, or `rate: 100000/s`"),
+        ("TG0012", 14, 32, "write `rate: 5/100ms`"),
+        ("TG0013", 15, 35, "write a whole number from 1 to 4294967296"),
+        ("TG0013", 16, 44, "write a cost of at most 5"),
+        ("TG0006", 17, 44, "write `keep`, `as_is` or `reset`"),
+        ("TG0004", 18, 9, "add for example `rate: 100/s`"),
+    ]),
     ("claims", &[
         ("TG0028", 7, 25, "write the claim that names the caller, for example `sub`"),
         ("TG0028", 7, 39, "write the name of a claim of the verified token: what a caller writes himself proves nothing"),
@@ -81,7 +95,7 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
     ]),
     ("missing_keys", &[
         ("TG0004", 1, 1, "add `origin: …`"),
-        ("TG0004", 6, 9, "add `rate: …`"),
+        ("TG0004", 6, 9, "add for example `rate: 100/s`"),
     ]),
     ("names", &[
         ("TG0019", 3, 30, "write 1 to 64 visible ASCII characters without spaces"),
@@ -113,7 +127,6 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0034", 4, 19, "write its name relative to the policy's folder"),
     ]),
     ("quota", &[
-        ("TG0009", 8, 25, "write a rate and burst of the same size, for example `rate: 50000/30d`, or leave the limit out"),
         ("TG0009", 8, 45, "write `mode: shadow` to count without refusing, or remove the key"),
         ("TG0009", 8, 64, "watch the limit's metrics for now, and remove the key"),
     ]),

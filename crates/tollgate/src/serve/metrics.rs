@@ -97,7 +97,7 @@ impl Sources {
 
     fn table(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let table = self.engine().table();
-        let now = self.clock.now().mono;
+        let now = self.clock.now();
         let parts = [
             ("users", Partition::Users),
             ("networks", Partition::Networks),

@@ -12,8 +12,8 @@ fn a_changed_file_is_put_in_force_and_counts_stay() {
         assert_eq!(running.get("/orders", &bob).status(), 200);
     }
     assert_eq!(running.get("/orders", &bob).status(), 429);
-    running.rewrite(&PLANS.replace("burst: 3", "burst: 5"));
-    running.eventually("the larger burst admits two more", || {
+    running.rewrite(&PLANS.replace("burst: 3", "burst: 5, on_change: as_is"));
+    running.eventually("three of five are spent: two more are admitted", || {
         running.get("/orders", &bob).status() == 200
     });
     assert_eq!(running.get("/orders", &bob).status(), 200);

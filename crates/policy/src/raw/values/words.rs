@@ -7,7 +7,7 @@ use crate::codes;
 use crate::expectation::ExpectedVerdict;
 use crate::findings::{Finding, Findings};
 use crate::identity::InvalidToken;
-use crate::limit::{Across, Mode, Per};
+use crate::limit::{Across, Mode, OnChange, Per};
 use crate::network::OriginProtocol;
 use crate::node::{FromNode, Node, Value};
 use crate::operation::FailMode;
@@ -131,6 +131,8 @@ words! {
     Per, "a caller to count for":
         "user" => Per::User, "account" => Per::Account, "network" => Per::Network, "global" => Per::Global;
     Across, "a reach": "each_route" => Across::EachRoute, "all_routes" => Across::AllRoutes;
+    OnChange, "what becomes of counts":
+        "keep" => OnChange::Keep, "as_is" => OnChange::AsIs, "reset" => OnChange::Reset;
     InvalidToken, "an answer to invalid tokens":
         "reject" => InvalidToken::Reject, "anonymous" => InvalidToken::Anonymous;
     TrailingSlash, "a rule for trailing slashes":

@@ -1,0 +1,208 @@
+//! A set: seven cells in two cache lines, with their lock.
+//!
+//! The first word is the lock, the second a byte of each cell's name (its *fingerprint*) and the
+//! marks; then come the cells, three in the first cache line and four in the second. The
+//! fingerprints say which cell to look at, so that deciding touches the first line and the cell.
+
+use super::lock;
+use super::registry::{LimitId, Registry};
+use crate::clock::{Nanos, Now};
+use crate::concurrency::Concurrency;
+use crate::gcra::Gcra;
+use crate::limit::Kind;
+use crate::quota::Quota;
+use crate::sync::{AtomicU64, Ordering};
+
+/// Cells of a set.
+pub(super) const WAYS: usize = 7;
+
+/// Words of a set: two cache lines of 64 bytes.
+pub(super) const WORDS: usize = 16;
+
+/// A set in memory.
+pub(super) type Set = [AtomicU64; WORDS];
+
+const LOCK: usize = 0;
+/// A byte for each way, and the marks in the highest.
+const FINGERPRINTS: usize = 1;
+/// Name and state of way 0; the others follow.
+const CELLS: usize = 2;
+
+/// Sets behind its home that a key may live in.
+pub(super) const REACH: usize = 3;
+
+/// How far behind it keys live whose home this set is. Never taken back: it costs a look there when
+/// a key is missing here.
+const REACHED: u8 = 0b11;
+/// Some key whose home this set is has drawn on an overflow bucket. Never taken back either.
+const OVERFLOWED: u8 = 0b100;
+
+/// Where the marks are among the fingerprints' bytes.
+const MARKS_SHIFT: usize = 8 * WAYS;
+
+/// The lowest bits of a name say which limit counted last; the others are the key's.
+pub(super) const TAG_SHIFT: u32 = 16;
+pub(super) const TAG: u64 = u64::MAX << TAG_SHIFT;
+
+/// The lowest bit of every byte.
+const EACH: u64 = u64::MAX / 0xff;
+
+/// The byte of a tag that stands beside the lock.
+#[inline]
+fn fingerprint(tag: u64) -> u64 {
+    tag >> (u64::BITS - 8)
+}
+
+/// A set that this thread holds the lock of, until it is dropped.
+pub(super) struct Locked<'a> {
+    set: &'a Set,
+    /// Its place in the table.
+    pub(super) index: usize,
+    /// The time at which this set decides, in nanoseconds.
+    pub(super) time: u64,
+    /// Ways given away in the decision under way and not written yet, as bits.
+    taken: u8,
+}
+
+// === impl Locked ===
+
+impl<'a> Locked<'a> {
+    #[inline]
+    pub(super) fn new(sets: &'a [Set], index: usize, now: Nanos) -> Self {
+        let set = &sets[index];
+        Self {
+            set,
+            index,
+            time: lock::acquire(&set[LOCK], now.0),
+            taken: 0,
+        }
+    }
+
+    /// The way of the key with this tag.
+    #[inline]
+    pub(super) fn find(&self, tag: u64) -> Option<usize> {
+        let fingerprints = self.word(FINGERPRINTS);
+        // The bytes that are equal become zero, and each zero byte sets its highest bit. The marks'
+        // byte is kept from being zero. A byte above a zero one may be told equal too; its name
+        // says that it is not.
+        let unequal = (fingerprints ^ (EACH * fingerprint(tag))) | 0xff << MARKS_SHIFT;
+        let mut equal = unequal.wrapping_sub(EACH) & !unequal & (EACH << 7);
+        while equal != 0 {
+            let way = equal.trailing_zeros() as usize / 8;
+            if way < WAYS && self.name(way) & TAG == tag {
+                return Some(way);
+            }
+            equal &= equal - 1;
+        }
+        None
+    }
+
+    /// Which limit counted last in `way`; `None` in a cell never used.
+    #[inline]
+    pub(super) fn limit(&self, way: usize) -> Option<LimitId> {
+        LimitId::from_name(self.name(way))
+    }
+
+    #[inline]
+    pub(super) fn name(&self, way: usize) -> u64 {
+        self.word(CELLS + 2 * way)
+    }
+
+    #[inline]
+    pub(super) fn state(&self, way: usize) -> u64 {
+        self.word(CELLS + 2 * way + 1)
+    }
+
+    #[inline]
+    pub(super) fn write_state(&mut self, way: usize, state: u64) {
+        self.set[CELLS + 2 * way + 1].store(state, Ordering::Relaxed);
+    }
+
+    pub(super) fn write(&mut self, way: usize, tag: u64, limit: LimitId, state: u64) {
+        let byte = 8 * way;
+        let others = self.word(FINGERPRINTS) & !(0xff << byte);
+        self.set[FINGERPRINTS].store(others | fingerprint(tag) << byte, Ordering::Relaxed);
+        self.set[CELLS + 2 * way].store(tag | limit.to_name(), Ordering::Relaxed);
+        self.write_state(way, state);
+    }
+
+    #[inline]
+    fn word(&self, word: usize) -> u64 {
+        self.set[word].load(Ordering::Relaxed)
+    }
+
+    /// Sets behind this one in which keys of this home may live.
+    #[inline]
+    pub(super) fn reach(&self) -> usize {
+        usize::from(self.marks() & REACHED)
+    }
+
+    /// Keys of this home live up to `distance` sets behind it from now on.
+    pub(super) fn reach_to(&mut self, distance: usize) {
+        let reach = self.reach().max(distance).min(REACH);
+        let reach = u8::try_from(reach).unwrap_or(REACHED);
+        self.mark(self.marks() & !REACHED | reach);
+    }
+
+    /// True when a key of this home has ever drawn on an overflow bucket.
+    pub(super) fn overflowed(&self) -> bool {
+        self.marks() & OVERFLOWED != 0
+    }
+
+    /// A key of this home draws on an overflow bucket.
+    pub(super) fn mark_overflowed(&mut self) {
+        self.mark(self.marks() | OVERFLOWED);
+    }
+
+    /// Everything that is marked, for a snapshot.
+    #[inline]
+    pub(super) fn marks(&self) -> u8 {
+        let [.., marks] = self.word(FINGERPRINTS).to_le_bytes();
+        marks
+    }
+
+    /// Puts back what a snapshot held.
+    pub(super) fn mark(&mut self, marks: u8) {
+        let others = self.word(FINGERPRINTS) & !(0xff << MARKS_SHIFT);
+        let marks = u64::from(marks & (REACHED | OVERFLOWED)) << MARKS_SHIFT;
+        self.set[FINGERPRINTS].store(others | marks, Ordering::Relaxed);
+    }
+
+    /// A way that may be reused, because its cell says nothing any more and was not given away.
+    pub(super) fn room(&self, now: Now, registry: &Registry) -> Option<usize> {
+        (0..WAYS).find(|way| self.taken & (1 << way) == 0 && !self.is_live(*way, now, registry))
+    }
+
+    /// Gives a free way away; it is written when the request is charged.
+    pub(super) fn take(&mut self, way: usize) {
+        self.taken |= 1 << way;
+    }
+
+    /// True when the cell says something that a never-used one does not, at this set's time.
+    pub(super) fn is_live(&self, way: usize, now: Now, registry: &Registry) -> bool {
+        let Some(limit) = self.limit(way) else {
+            return false;
+        };
+        let now = Now {
+            mono: Nanos(self.time),
+            ..now
+        };
+        let state = self.state(way);
+        let vacant = match limit.kind() {
+            Kind::Rate => Gcra::is_vacant(state, now.mono),
+            Kind::Quota => Quota::is_vacant(state, now),
+            Kind::Concurrency => Concurrency::is_vacant(state),
+            Kind::Window => registry
+                .with(limit, |limit| limit.limit().is_vacant(state, now))
+                .unwrap_or(true),
+        };
+        !vacant
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        lock::release(&self.set[LOCK], self.time);
+    }
+}

@@ -1,0 +1,68 @@
+//! Settling: a request's cost that is known only after its answer.
+
+use super::hold::{Hold, Purpose, Span};
+use super::{Check, Table, within_range};
+use crate::clock::{Nanos, Now};
+use crate::reading::Reading;
+
+/// What a request was charged when it was admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// When.
+    pub at: Now,
+    /// Units.
+    pub cost: u64,
+    /// The charge went to the overflow bucket: [`Reading::overflowed`] of the decision.
+    pub overflowed: bool,
+}
+
+impl Table {
+    /// Settles one limit of an admitted request whose cost turned out to be `actual`: the
+    /// difference to what was charged is given back, at most until the bucket is full, or taken,
+    /// admitted or not. Returns what the bucket holds then.
+    ///
+    /// `check` as it was decided; its `cost` is not looked at. What a window or a quota charged is
+    /// given back to the period that it was charged in, and not at all once that is over.
+    /// Concurrency is not settled, but released with its lease.
+    pub fn settle(&self, now: Now, check: Check<'_>, charged: Charged, actual: u64) -> Reading {
+        let now = within_range(now);
+        let limit = check.limit.limit();
+        let settle = |state, at| limit.settle(state, at, charged.at, charged.cost, actual);
+        if charged.overflowed {
+            let mut overflow = check.limit.overflow(check.partition).lock(now.mono);
+            let at = Now {
+                mono: Nanos(overflow.time),
+                ..now
+            };
+            let state = settle(overflow.state(), at);
+            overflow.write(state);
+            return Reading {
+                overflowed: true,
+                ..limit.decide(state, at, 0).0
+            };
+        }
+        // To give back needs no cell: a bucket without one is full.
+        let purpose = if actual > charged.cost {
+            Purpose::Charge
+        } else {
+            Purpose::Look
+        };
+        let check = Check { cost: 1, ..check };
+        let Some(mut hold) = Hold::<1, 4>::new(self, now, &[check], purpose, Span::Reach) else {
+            return Reading::default();
+        };
+        let at = Now {
+            mono: Nanos(hold.finds[0].time),
+            ..now
+        };
+        let mut state = hold.finds[0].state;
+        if !hold.absent(0) {
+            state = settle(state, at);
+            hold.write(0, &check, state);
+        }
+        Reading {
+            overflowed: hold.overflowed(0),
+            ..limit.decide(state, at, 0).0
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Limits in a snapshot: their numbers, from which the same limit is made again.
+
+use std::io::{self, Write};
+
+use jiff::tz::{Offset, TimeZone};
+
+use super::SnapshotError;
+use super::wire::{Reader, Writer};
+use crate::calendar::{Calendar, Period};
+use crate::clock::Nanos;
+use crate::concurrency::Concurrency;
+use crate::gcra::Gcra;
+use crate::limit::Limit;
+use crate::quota::Quota;
+use crate::window::Window;
+
+const RATE: u8 = 0;
+const WINDOW: u8 = 1;
+const QUOTA: u8 = 2;
+const CONCURRENCY: u8 = 3;
+
+/// Writes `limit`.
+pub(super) fn write<W: Write>(out: &mut Writer<W>, limit: &Limit) -> io::Result<()> {
+    match limit {
+        Limit::Rate(limit) => {
+            out.u8(RATE)?;
+            out.u64(limit.interval().0)?;
+            out.u64(limit.burst())
+        }
+        Limit::Window(limit) => {
+            out.u8(WINDOW)?;
+            out.u64(limit.max())?;
+            out.u64(limit.length().0)
+        }
+        Limit::Quota(limit) => {
+            let calendar = limit.calendar();
+            out.u8(QUOTA)?;
+            out.u64(limit.max())?;
+            out.u8(period_number(calendar.period()))?;
+            let zone = zone_name(calendar.zone());
+            out.u64(zone.len() as u64)?;
+            out.bytes(zone.as_bytes())
+        }
+        Limit::Concurrency(limit) => {
+            out.u8(CONCURRENCY)?;
+            out.u64(limit.max())
+        }
+    }
+}
+
+/// Reads a limit; `None` when it cannot be made here, as with a time zone that is not known.
+pub(super) fn read(input: &mut Reader<'_>) -> Result<Option<Limit>, SnapshotError> {
+    Ok(match input.u8()? {
+        RATE => {
+            let (interval, burst) = (Nanos(input.u64()?), input.u64()?);
+            Gcra::from_interval(interval, burst).map(Limit::Rate)
+        }
+        WINDOW => {
+            let (max, length) = (input.u64()?, Nanos(input.u64()?));
+            Window::new(max, length.into()).ok().map(Limit::Window)
+        }
+        QUOTA => {
+            let (max, period) = (input.u64()?, input.u8()?);
+            let length = usize::try_from(input.u64()?).unwrap_or(usize::MAX);
+            let zone = std::str::from_utf8(input.bytes(length)?);
+            let zone = zone.ok().and_then(zone_named);
+            let period = Period::ALL.get(usize::from(period));
+            zone.zip(period)
+                .and_then(|(zone, period)| Quota::new(max, Calendar::new(*period, zone)).ok())
+                .map(Limit::Quota)
+        }
+        CONCURRENCY => Concurrency::new(input.u64()?).ok().map(Limit::Concurrency),
+        _ => return Err(SnapshotError::Damaged),
+    })
+}
+
+fn period_number(period: Period) -> u8 {
+    let at = Period::ALL.iter().position(|known| *known == period);
+    at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+}
+
+/// A zone's name, or its distance from UTC in seconds; empty for one that has neither.
+fn zone_name(zone: &TimeZone) -> String {
+    match (zone.iana_name(), zone.to_fixed_offset()) {
+        (Some(name), _) => name.to_owned(),
+        (None, Ok(offset)) => offset.seconds().to_string(),
+        _ => String::new(),
+    }
+}
+
+fn zone_named(name: &str) -> Option<TimeZone> {
+    match name.parse() {
+        Ok(seconds) => Offset::from_seconds(seconds).ok().map(TimeZone::fixed),
+        Err(_) => TimeZone::get(name).ok(),
+    }
+}

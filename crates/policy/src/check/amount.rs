@@ -1,0 +1,118 @@
+//! What a limit counts: exactly one of `rate`, `window`, `quota` and `concurrency`.
+
+use jiff::tz::TimeZone;
+
+use super::Check;
+use crate::codes;
+use crate::diagnostics::Span;
+use crate::findings::Finding;
+use crate::limit::{Amount, BURST_MAX, Rate, WINDOW_MAX};
+use crate::node::{At, Given};
+use crate::raw::RawLimit;
+
+impl Check<'_, '_> {
+    /// The amount of `raw`, or what is wrong with it.
+    pub(super) fn amount(&mut self, raw: &RawLimit) -> Option<Amount> {
+        let kinds = [
+            ("rate", raw.rate.as_ref().map(place)),
+            ("window", raw.window.as_ref().map(place)),
+            ("quota", raw.quota.as_ref().map(place)),
+            ("concurrency", raw.concurrency.as_ref().map(place)),
+        ];
+        let mut given = kinds.iter().filter_map(|(key, at)| Some((key, (*at)?)));
+        match (given.next(), given.next()) {
+            (Some((first, _)), Some((second, at))) => {
+                let message = format!("one limit has `{first}` and `{second}`");
+                let span = at.unwrap_or(raw.span);
+                self.conflict(span, message, "write two limits, each with its own name");
+                return None;
+            }
+            (None, _) => {
+                self.error(
+                    Finding::error(codes::MISSING_KEY, raw.span, "a limit counts nothing")
+                        .label("without `rate`, `window`, `quota` or `concurrency`")
+                        .help("add for example `rate: 100/s`"),
+                );
+                return None;
+            }
+            (Some(_), None) => {}
+        }
+        if let (Some(burst), None) = (&raw.burst, &raw.rate) {
+            let message = "a burst belongs to a rate".to_owned();
+            self.conflict(burst.span, message, "remove `burst`, or write a `rate`");
+        }
+        if let (Some(zone), None) = (&raw.time_zone, &raw.quota) {
+            let message = "a time zone belongs to a quota".to_owned();
+            self.conflict(zone.span, message, "remove `time_zone`, or write a `quota`");
+        }
+        if let Some(Given::Value(rate)) = &raw.rate {
+            return self.rate(raw, rate.value.0, rate.span);
+        }
+        if let Some(Given::Value(window)) = &raw.window {
+            return self.window(window.value.0, window.span);
+        }
+        if let Some(Given::Value(quota)) = &raw.quota {
+            let zone = raw.time_zone.as_ref();
+            return Some(Amount::Quota {
+                max: quota.value.0.max,
+                period: quota.value.0.period,
+                zone: zone.map_or(TimeZone::UTC, |zone| zone.value.0.clone()),
+            });
+        }
+        match &raw.concurrency {
+            Some(Given::Value(most)) => Some(Amount::Concurrency { max: most.value.0 }),
+            // Found wrong where it was read, and said there.
+            _ => None,
+        }
+    }
+
+    fn rate(&mut self, raw: &RawLimit, rate: Rate, span: Span) -> Option<Amount> {
+        let burst = raw.burst.as_ref().map_or(rate.count, |burst| burst.value.0);
+        if burst.get() > BURST_MAX {
+            let message = format!("burst would be {burst}, the count of the rate");
+            self.error(
+                Finding::error(codes::UNITS, span, message)
+                    .label("above 2^32")
+                    .help(format!("write a burst of at most {BURST_MAX}")),
+            );
+            return None;
+        }
+        Some(Amount::Rate { rate, burst })
+    }
+
+    fn window(&mut self, window: Rate, span: Span) -> Option<Amount> {
+        let Rate { count, period } = window;
+        let seconds = period.as_secs();
+        let most = WINDOW_MAX.iter().find(|(least_s, _)| seconds >= *least_s);
+        let (message, help) = match most {
+            Some((_, max)) if count.get() <= *max => {
+                return Some(Amount::Window {
+                    max: count,
+                    length: period,
+                });
+            }
+            Some((_, max)) => (
+                format!("a window of this length cannot count to {count}"),
+                format!("write at most {max}, or `rate: {window}`"),
+            ),
+            None => (
+                "a window is shorter than a second".to_owned(),
+                format!("write `rate: {window}`"),
+            ),
+        };
+        self.error(Finding::error(codes::RATE, span, message).help(help));
+        None
+    }
+
+    fn conflict(&mut self, span: Span, message: String, help: &str) {
+        self.error(Finding::error(codes::CONFLICT, span, message).help(help));
+    }
+}
+
+/// Where a value stands, if it could be read.
+fn place<T>(given: &Given<At<T>>) -> Option<Span> {
+    match given {
+        Given::Value(at) => Some(at.span),
+        Given::Misfit => None,
+    }
+}
