@@ -42,7 +42,7 @@ fn assert_bounds(period: Period, name: &str, at: &str, start: &str, end: &str) {
 }
 
 #[test]
-fn months_end_at_local_midnight_in_leap_years_and_others() {
+fn case_080_months_end_at_local_midnight_in_leap_years_and_others() {
     let (month, berlin) = (Period::Month, "Europe/Berlin");
     assert_bounds(
         month,
@@ -75,7 +75,7 @@ fn months_end_at_local_midnight_in_leap_years_and_others() {
 }
 
 #[test]
-fn a_day_has_the_hours_that_its_clocks_show() {
+fn case_080_a_day_has_the_hours_that_its_clocks_show() {
     let length = |name, at| {
         let (start, end) = bounds(Period::Day, name, at);
         (end - start) / 3_600
@@ -177,7 +177,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
     #[test]
-    fn a_period_is_where_the_wall_shows_the_same_and_its_ends_where_it_changes(
+    fn case_080_a_period_is_where_the_wall_shows_the_same_and_its_ends_where_it_changes(
         at in 1_704_000_000_u64..1_988_000_000,
         period in prop::sample::select(&Period::ALL[..]),
         name in prop::sample::select(&ZONES[..]),

@@ -40,14 +40,14 @@ impl Lease {
     /// A lease on what `checks` were just admitted to count.
     pub(super) fn on(table: &Arc<Table>, checks: &[Check<'_>], readings: &[Reading]) -> Self {
         let each = checks.iter().zip(readings);
-        let held = each.filter_map(|(check, reading)| Held::of(check, reading));
-        Self(Some(Arc::new(Inner {
-            table: table.clone(),
-            held: held.collect(),
-        })))
+        let held: Vec<_> = each
+            .filter_map(|(check, reading)| Held::of(check, reading))
+            .collect();
+        let table = table.clone();
+        Self((!held.is_empty()).then(|| Arc::new(Inner { table, held })))
     }
 
-    /// True when no concurrency limit was consulted.
+    /// True when nothing is held.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_none()
