@@ -93,7 +93,15 @@ impl Engine {
     pub fn new(policy: Policy, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
         let mut hash_key = [0; 16];
         getrandom::fill(&mut hash_key).map_err(|_| EngineError::Random)?;
-        let hash = HashKey(hash_key);
+        Self::build(policy, options, HashKey(hash_key))
+    }
+
+    /// An engine that names buckets under `hash`.
+    pub(crate) fn build(
+        policy: Policy,
+        options: EngineOptions,
+        hash: HashKey,
+    ) -> Result<Arc<Self>, EngineError> {
         let configured = TableSize {
             users: policy.counting().users,
             networks: policy.counting().networks,

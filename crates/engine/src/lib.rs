@@ -28,6 +28,7 @@ mod limits;
 mod meters;
 mod own;
 mod policy_tests;
+mod saved;
 mod snapshot;
 
 /// Clocks, for whoever passes the time to [`Engine::decide`].
@@ -46,4 +47,5 @@ pub use head::RequestHead;
 pub use limits::CountedLimit;
 pub use meters::{DURATION_BOUNDS_NS, MeterRow, MeterTotals, VerdictLabel};
 pub use policy_tests::{TestFailure, TestReport, run_policy_tests};
+pub use saved::SavedCounts;
 pub use snapshot::{KeySourceSlot, Snapshot};

@@ -253,10 +253,13 @@ impl Table {
         let step = part.sets().len().div_ceil(OCCUPANCY_SAMPLE);
         let (mut live, mut seen) = (0_u32, 0_u32);
         for index in part.sets().step_by(step) {
+            seen += 1;
+            if set::is_untouched(&self.sets()[index]) {
+                continue;
+            }
             let set = Locked::new(self.sets(), index, now.mono);
             let is_live = |way: &usize| set.is_live(*way, now, &self.registry);
             live += u32::try_from((0..WAYS).filter(is_live).count()).unwrap_or(0);
-            seen += 1;
         }
         let a_set = f64::from(live) / f64::from(seen.max(1));
         Occupancy {
@@ -267,7 +270,7 @@ impl Table {
 
     fn limits_in_cells(&self) -> Vec<LimitId> {
         let mut seen = std::collections::HashSet::new();
-        for index in 0..self.set_count() {
+        for index in self.touched_sets() {
             let set = Locked::new(self.sets(), index, Nanos(0));
             seen.extend((0..WAYS).filter_map(|way| set.limit(way)));
         }
@@ -281,6 +284,12 @@ impl Table {
 
     fn set_count(&self) -> usize {
         self.parts[Partition::Networks.index()].sets().end
+    }
+
+    /// The sets that some key has come to.
+    fn touched_sets(&self) -> impl Iterator<Item = usize> {
+        let sets = self.sets();
+        (0..self.set_count()).filter(|index| !set::is_untouched(&sets[*index]))
     }
 
     #[inline]

@@ -109,7 +109,7 @@ pub(crate) fn check(
         forwarding,
         timeouts: operation::timeouts(raw.timeouts),
         sizes,
-        counting: operation::counting(raw.counting),
+        counting: operation::counting(raw.counting, base),
         on_failure,
         observability,
         tests,

@@ -40,6 +40,8 @@ pub struct CountingConfig {
     pub users: usize,
     /// Buckets for anonymous networks; 250,000 unless configured.
     pub networks: usize,
+    /// Where counts are kept across restarts; nowhere unless configured.
+    pub snapshot: Option<PathBuf>,
 }
 
 /// The `on_failure` section.

@@ -7,6 +7,7 @@
 
 mod access_log;
 mod admin;
+mod counts;
 mod exchange;
 mod keys;
 mod metrics;
@@ -24,8 +25,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tollgate_engine::{Engine, EngineOptions};
-use tollgate_limiter::SystemClock;
+use tollgate_engine::EngineOptions;
 use tollgate_policy::Policy;
 use tollgate_proxy::{Shared, SharedOptions, check_health};
 
@@ -52,6 +52,7 @@ struct ControlPlane {
     workers: Workers,
     admin: Option<TcpListener>,
     access_log: Option<Writer>,
+    counts: Option<counts::Keeper>,
     drain: CancellationToken,
     draining: Arc<AtomicBool>,
 }
@@ -105,9 +106,12 @@ impl Gateway {
             threads: workers,
             table: None,
         };
-        let engine = Engine::new(policy, options)?;
+        let (engine, clock) = counts::engine(policy, options)?;
+        let keeper = counts::Keeper::new(&engine, &clock);
+        if let Some(keeper) = &keeper {
+            keeper.try_out()?;
+        }
         let (log, writer) = AccessLog::open(&observability.access_log)?.unzip();
-        let clock = SystemClock::new();
         let counts = Arc::new(ExchangeCounts::new());
         let recorder = Recorder {
             counts: counts.clone(),
@@ -139,6 +143,7 @@ impl Gateway {
             shared,
             admin,
             access_log: writer,
+            counts: keeper,
             drain,
             draining: Arc::new(AtomicBool::new(false)),
         };
@@ -176,6 +181,7 @@ impl ControlPlane {
             tokio::spawn(admin::serve(admin, sources, draining));
         }
         let health = tokio::spawn(check_health(self.shared.clone()));
+        let saving = self.counts.clone().map(|keeper| tokio::spawn(keeper.run()));
         let reloads = self.sources.reloads.clone();
         let mut reloader = Reloader::new(&self.config, self.shared.clone(), reloads);
         let mut events = Events::new()?;
@@ -206,6 +212,10 @@ impl ControlPlane {
             _ = events.interrupted() => false,
         };
         health.abort();
+        if let (Some(keeper), Some(saving)) = (&self.counts, saving) {
+            saving.abort();
+            keeper.save();
+        }
         tracing::info!(in_time, "stopped");
         if in_time && let Some(writer) = self.access_log.take() {
             drop((self.shared, self.sources));

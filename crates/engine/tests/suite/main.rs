@@ -6,6 +6,7 @@
     reason = "tests may panic"
 )]
 
+mod amounts;
 mod answers;
 mod decide;
 mod forwarded;

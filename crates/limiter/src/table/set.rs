@@ -44,6 +44,14 @@ const MARKS_SHIFT: usize = 8 * WAYS;
 pub(super) const TAG_SHIFT: u32 = 16;
 pub(super) const TAG: u64 = u64::MAX << TAG_SHIFT;
 
+/// True for a set that no key has come to yet: looking at it costs no memory, since its page is not
+/// there before somebody writes to it.
+pub(super) fn is_untouched(set: &Set) -> bool {
+    let names = (0..WAYS).map(|way| CELLS + 2 * way);
+    let mut words = [LOCK, FINGERPRINTS].into_iter().chain(names);
+    words.all(|word| set[word].load(Ordering::Relaxed) == 0)
+}
+
 /// The lowest bit of every byte.
 const EACH: u64 = u64::MAX / 0xff;
 

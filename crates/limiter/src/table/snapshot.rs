@@ -113,7 +113,7 @@ impl Table {
                 out.u64(limit.overflow(partition).peek())?;
             }
         }
-        for index in 0..self.set_count() {
+        for index in self.touched_sets() {
             let (marks, cells) = self.saved_cells(index, now);
             let cells: Vec<_> = cells.into_iter().flatten().collect();
             if marks == 0 && cells.is_empty() {
@@ -218,7 +218,7 @@ impl Table {
 
     fn count_saved(&self, now: Now) -> u64 {
         let live = |index| self.saved_cells(index, now).1.into_iter().flatten().count() as u64;
-        (0..self.set_count()).map(live).sum()
+        self.touched_sets().map(live).sum()
     }
 
     /// The marks of a set, and the names and states of its live cells that outlive the process.

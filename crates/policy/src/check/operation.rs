@@ -96,11 +96,14 @@ pub(super) fn timeouts(raw: Option<RawTimeouts>) -> Timeouts {
     }
 }
 
-pub(super) fn counting(raw: Option<RawCounting>) -> CountingConfig {
-    let (users, networks) = raw.map_or((None, None), |raw| (raw.users, raw.networks));
+pub(super) fn counting(raw: Option<RawCounting>, base: &Path) -> CountingConfig {
+    let (users, networks, snapshot) = raw.map_or((None, None, None), |raw| {
+        (raw.users, raw.networks, raw.snapshot)
+    });
     CountingConfig {
         users: users.map_or(1_000_000, |count| count.size()),
         networks: networks.map_or(250_000, |count| count.size()),
+        snapshot: snapshot.map(|FilePath(name)| base.join(name)),
     }
 }
 

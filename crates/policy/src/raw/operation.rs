@@ -1,7 +1,7 @@
 //! `on_failure`, `timeouts`, `sizes`, `counting`, `telemetry`.
 
 use super::section::section;
-use super::values::{ByteSize, Period, Share, ShortText, WebUrl, Whole, Word};
+use super::values::{ByteSize, FilePath, Period, Share, ShortText, WebUrl, Whole, Word};
 use crate::node::At;
 use crate::operation::FailMode;
 
@@ -48,12 +48,16 @@ section! {
 }
 
 section! {
-    /// How many buckets are kept. Memory is taken at the start: about 32 bytes a bucket.
+    /// How many buckets are kept: about 32 bytes each, taken from the system as they come into use.
     RawCounting("counting") {
         /// For verified users, 1,024 to 100,000,000. Default: 1,000,000.
         users: Option<Whole<1_024, 100_000_000>>,
         /// For anonymous networks, 1,024 to 100,000,000. Default: 250,000.
         networks: Option<Whole<1_024, 100_000_000>>,
+        /// File that keeps the counts across restarts, relative to the policy's folder: written every minute and at
+        /// the end, with mode 0600, since it holds the key that buckets are named under. Default: counts end with
+        /// the process.
+        snapshot: Option<FilePath>,
     }
 }
 

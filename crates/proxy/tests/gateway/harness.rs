@@ -32,6 +32,7 @@ plans:
     routes:
       POST /limited: [{name: burst, rate: 1/1h}]
       GET /limited: [{name: burst, rate: 1/1h}]
+      GET /one: [{name: at-once, concurrency: 1}]
 ";
 
 /// What an exchange was observed to be.

@@ -24,4 +24,5 @@ mod refused;
 mod streams;
 mod timeouts;
 mod tls;
+mod under_way;
 mod upgrade;

@@ -13,6 +13,7 @@ routes:
   - GET /files/{name}.{ext}
   - POST /pkg.Svc/Method
   - GET /limited
+  - GET /one
   - POST /limited
 ";
 
@@ -162,7 +163,7 @@ async fn case_073_a_reload_in_mid_stream_keeps_the_connection_and_the_count() {
     let setup = crate::harness::Setup::before(origin.address, ROUTES);
     let reloaded = crate::harness::Setup::before(
         origin.address,
-        "routes: [GET /limited, POST /limited, \"GET /orders/{id}\"]",
+        "routes: [GET /limited, GET /one, POST /limited, \"GET /orders/{id}\"]",
     )
     .text();
     let gateway = Gateway::start(setup);

@@ -1,0 +1,158 @@
+//! Counts on disk: taken up at start, written every minute and at the end, so that a restart gives
+//! nobody a fresh burst or quota.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tollgate_engine::{Engine, EngineError, EngineOptions, SavedCounts};
+use tollgate_limiter::{Clock, SystemClock};
+use tollgate_policy::Policy;
+
+use crate::failure::Failure;
+
+/// How often counts are written while serving: what a crash loses at most.
+pub(super) const SAVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Where an engine's counts are kept, and how that went.
+#[derive(Clone, Debug)]
+pub(super) struct Keeper {
+    path: PathBuf,
+    engine: Arc<Engine>,
+    clock: SystemClock,
+    /// How often in a row it failed; held while writing, so that two never write at once.
+    failures: Arc<Mutex<u64>>,
+}
+
+/// An engine under `policy`, with the counts of the run before if there are any, and the clock that
+/// they are counted by.
+///
+/// Counts that cannot be used are kept aside under another name, and counting begins anew: that is
+/// said in the log, and is no reason not to serve.
+pub(super) fn engine(
+    policy: Policy,
+    options: EngineOptions,
+) -> Result<(Arc<Engine>, SystemClock), EngineError> {
+    let path = policy.counting().snapshot.clone();
+    let Some(path) = path else {
+        return Ok((Engine::new(policy, options)?, SystemClock::new()));
+    };
+    match resumed(&path, &policy, options) {
+        Ok(Some(resumed)) => return Ok(resumed),
+        Ok(None) => tracing::info!(path = %path.display(), "no saved counts yet"),
+        Err(error) => {
+            let aside = with_ending(&path, "unusable");
+            let kept = fs::rename(&path, &aside).is_ok();
+            tracing::error!(
+                path = %path.display(),
+                aside = kept.then(|| aside.display().to_string()),
+                "saved counts cannot be used, counting begins anew: {error}"
+            );
+        }
+    }
+    Ok((Engine::new(policy, options)?, SystemClock::new()))
+}
+
+fn resumed(
+    path: &Path,
+    policy: &Policy,
+    options: EngineOptions,
+) -> Result<Option<(Arc<Engine>, SystemClock)>, Box<dyn std::error::Error>> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    let counts = SavedCounts::read(&bytes)?;
+    let clock = SystemClock::resuming(counts.taken_at());
+    let (engine, restored) = Engine::resume(policy.clone(), options, &counts, clock.now())?;
+    tracing::info!(
+        path = %path.display(),
+        buckets = restored.buckets,
+        full_again = restored.expired,
+        lost = restored.lost,
+        "counts restored"
+    );
+    Ok(Some((engine, clock)))
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    /// A keeper of `engine`'s counts; `None` when the policy wants none kept.
+    pub(super) fn new(engine: &Arc<Engine>, clock: &SystemClock) -> Option<Self> {
+        let path = engine.snapshot().policy().counting().snapshot.clone()?;
+        Some(Self {
+            path,
+            engine: engine.clone(),
+            clock: clock.clone(),
+            failures: Arc::default(),
+        })
+    }
+
+    /// Writes the counts, all of them or none: a crash in between leaves those of the last time.
+    ///
+    /// Takes as long as the disk does; not for a thread that serves.
+    pub(super) fn save(&self) {
+        let path = self.path.display();
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.write() {
+            Ok(buckets) => {
+                *failures = 0;
+                tracing::debug!(%path, buckets, "counts saved");
+            }
+            Err(error) => {
+                // Said once, not every minute.
+                if *failures == 0 {
+                    tracing::error!(%path, "counts not saved, the file of before stays: {error}");
+                }
+                *failures += 1;
+            }
+        }
+    }
+
+    /// As [`Keeper::save`], at start: where counts cannot be written at all, that is said at once.
+    pub(super) fn try_out(&self) -> Result<(), Failure> {
+        let doing = format!("write the counts to {}", self.path.display());
+        self.write().map(|_| ()).map_err(Failure::system(doing))
+    }
+
+    /// Saves every [`SAVE_INTERVAL`], until it is dropped.
+    pub(super) async fn run(self) {
+        let mut tick = tokio::time::interval(SAVE_INTERVAL);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tick.tick().await;
+        loop {
+            tick.tick().await;
+            let keeper = self.clone();
+            // Off the control plane, so that a slow disk holds up neither a reload nor a scrape.
+            let _ = tokio::task::spawn_blocking(move || keeper.save()).await;
+        }
+    }
+
+    fn write(&self) -> io::Result<u64> {
+        let new = with_ending(&self.path, "new");
+        // The key of all buckets is in it.
+        let file: File = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        let mut out = BufWriter::with_capacity(1 << 16, file);
+        let saved = self.engine.save(self.clock.now(), &mut out)?;
+        out.flush()?;
+        out.get_ref().sync_all()?;
+        fs::rename(&new, &self.path)?;
+        Ok(saved.buckets)
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
