@@ -31,7 +31,9 @@ usage: cargo xtask COMMAND
 
   setup    install what the tests and the benchmark need (Debian packages, a Python environment,
            the document corpus, cargo-deny); quick when everything is there
-  test     setup, then everything that must hold: fmt, clippy, doc, deny, tidy, tests, release build, end to end
+  test     setup, then everything that must hold: fmt, clippy, doc, deny, tidy, tests, model check, release build,
+           demo, end to end
+  loom     only the model check of the counting table, which `test` includes
   tidy     the repository's own rules: dependency direction, file length, banned words
   corpus   only the OpenAPI documents that the import is tested on";
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match words[..] {
         ["setup"] => setup::run(),
         ["test"] => suite::run(),
+        ["loom"] => suite::model_check(),
         ["tidy"] => tidy::run(),
         ["corpus"] => corpus::run(),
         ["help" | "--help" | "-h"] => {

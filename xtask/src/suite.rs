@@ -84,6 +84,7 @@ fn steps(done: &mut Vec<(&'static str, Duration)>) -> Result<(), XtaskError> {
     step("test", &mut || {
         show(&mut cargo(["test", "--workspace", "--locked"]), CARGO)
     })?;
+    step("model check", &mut model_check)?;
     step("release build", &mut || {
         show(
             &mut cargo(["build", "--release", "--locked", "-p", "tollgate"]),
@@ -95,6 +96,19 @@ fn steps(done: &mut Vec<(&'static str, Duration)>) -> Result<(), XtaskError> {
         show(&mut command(binary, ["demo", "--once"]), BINARY)
     })?;
     step("end to end", &mut end_to_end)
+}
+
+/// `cargo xtask loom`: the counting table under every interleaving of a few threads.
+///
+/// # Errors
+/// An interleaving that breaks a rule.
+pub(crate) fn model_check() -> Result<(), XtaskError> {
+    let mut loom = cargo(["test", "--release", "--locked", "-p", "tollgate-limiter"]);
+    loom.args(["--test", "loom", "--target-dir"])
+        .arg(target_folder().join("loom"))
+        // With the flag all crates are others than without it: hence a folder of its own.
+        .env("RUSTFLAGS", "--cfg loom");
+    show(&mut loom, CARGO)
 }
 
 /// Says what runs, and runs it.

@@ -1,7 +1,7 @@
 //! The table under loom: every interleaving of a few threads, up to a bound on preemptions.
 //!
-//! `cargo xtask loom`, which is `RUSTFLAGS="--cfg loom" cargo test -p tollgate-limiter --release
-//! --test loom` with a target folder of its own.
+//! `cargo xtask loom`: RUSTFLAGS="--cfg loom" cargo test -p tollgate-limiter --release --test loom,
+//! with a target folder of its own.
 
 #![cfg(loom)]
 #![allow(

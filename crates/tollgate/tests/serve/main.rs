@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod counts;
 mod drain;
 mod reload;
 mod support;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
+use rustix::process::Signal;
 use tollgate_testkit::peers::{Gateway, Peer, free_address};
 use tollgate_testkit::{Algorithm, Issuer, Origin};
 
@@ -33,15 +34,7 @@ impl Running {
         let origin = Origin::start().unwrap();
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
         let policy = policy(&issuer, &origin, listen, admin, rest);
-        let gateway = Gateway {
-            binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
-            policy: &policy,
-            files: &[],
-            address: listen,
-            workers: 2,
-        }
-        .launch()
-        .unwrap();
+        let gateway = launch(&policy, listen);
         let running = Self {
             issuer,
             origin,
@@ -53,6 +46,17 @@ impl Running {
         };
         running.eventually("ready", || running.admin("/readyz").status() == 200);
         running
+    }
+
+    /// Ends the gateway by `signal` and starts it again, between the same issuer and origin.
+    pub(crate) fn restart(&mut self, signal: Signal) {
+        self.gateway.signal(signal);
+        let ended = self.gateway.wait_ended(Duration::from_secs(15));
+        assert!(ended.is_some(), "{}", self.gateway.output());
+        let (listen, admin) = (self.listen, self.admin);
+        let policy = policy(&self.issuer, &self.origin, listen, admin, &self.rest);
+        self.gateway = launch(&policy, listen);
+        self.eventually("ready", || self.admin("/readyz").status() == 200);
     }
 
     /// Replaces the policy's own part in the file, as an editor does: whole, by rename.
@@ -94,6 +98,17 @@ impl Running {
             std::thread::yield_now();
         }
     }
+}
+
+fn launch(policy: &str, address: SocketAddr) -> Peer {
+    let gateway = Gateway {
+        binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
+        policy,
+        files: &[],
+        address,
+        workers: 2,
+    };
+    gateway.launch().unwrap()
 }
 
 fn policy(
