@@ -47,7 +47,8 @@ impl Reading {
         }
     }
 
-    /// Waits measured from `by` earlier.
+    /// Waits measured from `by` nanoseconds earlier.
+    #[cold]
     pub(crate) fn delayed(mut self, by: u64) -> Self {
         let later = |wait: &mut Nanos| wait.0 = wait.0.saturating_add(by);
         if let Some(Denial::Wait(wait)) = &mut self.denial {

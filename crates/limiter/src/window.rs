@@ -191,11 +191,18 @@ impl Window {
         u64::try_from(spent.div_ceil(u128::from(self.length_ns))).unwrap_or(u64::MAX)
     }
 
-    /// A state in which `steps` were just spent.
+    /// A state of which the estimate is `steps`, as if they had been spent evenly.
+    ///
+    /// So they fade from now on, at most at the pace of the limit itself: a bucket that is carried
+    /// back and forth neither stands still nor is forgiven.
     pub(crate) fn having_spent(&self, steps: u64, now: Nanos) -> u64 {
+        let view = self.view(0, now);
+        let passed = u128::from(steps) * u128::from(view.elapsed_ns);
+        let current = passed.div_ceil(u128::from(self.length_ns));
         self.state(View {
-            current: steps,
-            ..self.view(0, now)
+            before: steps,
+            current: u64::try_from(current).unwrap_or(u64::MAX),
+            ..view
         })
     }
 

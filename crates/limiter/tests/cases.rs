@@ -341,6 +341,42 @@ fn case_084_a_change_while_requests_are_under_way_releases_what_it_counted() {
 }
 
 #[test]
+fn case_084_a_wait_told_after_a_change_is_enough_and_time_wears_it_off() {
+    let hour = Duration::from_secs(3_600);
+    let rate = Limit::rate(10, hour, 10).unwrap();
+    let calendar = Calendar::new(Period::Minute, jiff::tz::TimeZone::UTC);
+    let limits = [
+        rate.clone(),
+        Limit::window(10, SECOND * 60).unwrap(),
+        Limit::quota(10, calendar).unwrap(),
+        Limit::window(10, SECOND * 10).unwrap(),
+    ];
+    for from in &limits {
+        for to in &limits {
+            let bench = Bench::new();
+            assert_eq!(bench.passed(&bench.limit(from.clone()), 20), 10);
+            let to = bench.limit(to.clone());
+            let wait = bench.ask(&to, 1).retry_after().unwrap();
+            bench.clock.advance(wait.into());
+            assert!(bench.ask(&to, 1).admitted(), "{from:?} {to:?}");
+        }
+    }
+    // Hammered under two plans in turn, a bucket still refills, and no faster than a limit allows.
+    let bench = Bench::new();
+    let pair = [
+        bench.limit(limits[1].clone()),
+        bench.limit(limits[3].clone()),
+    ];
+    let mut passed = 0;
+    for turn in 0..6_000_usize {
+        bench.clock.advance(Duration::from_millis(10));
+        passed += usize::from(bench.ask(&pair[turn % 2], 1).admitted());
+    }
+    // A minute: 10 a minute and 10 in ten seconds, each with a burst of 10.
+    assert!((20..=10 + 60).contains(&passed), "{passed}");
+}
+
+#[test]
 fn case_085_counts_beyond_2_53_are_exact_and_beyond_2_63_saturate() {
     let limit = Limit::rate(1_000_000_000, SECOND, 1 << 60).unwrap();
     let now = Now::default();

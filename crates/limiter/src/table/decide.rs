@@ -81,9 +81,8 @@ impl Table {
         if set.limit(way) != Some(check.limit.id()) {
             return None;
         }
-        let time = set.time;
         let at = Now {
-            mono: Nanos(time),
+            mono: Nanos(set.time),
             ..now
         };
         let state = set.state(way);
@@ -94,9 +93,7 @@ impl Table {
             set.write_state(way, after);
         }
         drop(set);
-        if time != now.mono.0 {
-            *reading = reading.delayed(time - now.mono.0);
-        }
+        *reading = told(*reading, check, at, now);
         Some(admitted || check.enforcement == Enforcement::Shadow)
     }
 
@@ -131,27 +128,58 @@ fn run_in<const N: usize, const G: usize>(
     let mut after = [0_u64; N];
     let mut admitted = true;
     for (i, check) in checks.iter().enumerate() {
+        let at = hold.time_of(i, now);
+        let mut state = hold.finds[i].state;
         // An earlier check of this decision may already have drawn on the same bucket.
-        let before = match hold.same_bucket(i) {
-            Some(earlier) => after[earlier],
-            None => hold.finds[i].state,
+        if let Some(earlier) = hold.same_bucket(i) {
+            let (from, limit) = (checks[earlier].limit, check.limit.limit());
+            state = after[earlier];
+            if from.id() != check.limit.id() {
+                state = limit.carried_from(from.limit(), state, at, check.carry);
+            }
+        }
+        let reading;
+        (reading, after[i]) = check.limit.limit().decide(state, at, check.cost);
+        readings[i] = Reading {
+            overflowed: hold.overflowed(i),
+            ..told(reading, check, at, now)
         };
-        (readings[i], after[i]) = decide_at(&hold, i, check, before, now, check.cost);
-        admitted &= readings[i].admitted() || check.enforcement == Enforcement::Shadow;
+        admitted &= reading.admitted() || check.enforcement == Enforcement::Shadow;
     }
     for (i, check) in checks.iter().enumerate() {
         // A shadow limit that does not admit does not count either.
-        if !readings[i].admitted() {
+        let charged = admitted && readings[i].admitted();
+        if !admitted && readings[i].admitted() {
+            // Nothing is charged: say what the bucket holds, not what it would have held.
+            let at = hold.time_of(i, now);
+            let (look, _) = check.limit.limit().decide(hold.finds[i].state, at, 0);
+            readings[i] = Reading {
+                overflowed: readings[i].overflowed,
+                ..told(look, check, at, now)
+            };
+        }
+        if purpose == Purpose::Look || check.cost == 0 {
             continue;
         }
-        if !admitted {
-            // Nothing is charged: say what the bucket holds, not what it would have held.
-            readings[i] = decide_at(&hold, i, check, hold.finds[i].state, now, 0).0;
-        } else if purpose == Purpose::Charge && check.cost > 0 {
+        if charged {
             hold.write(i, check, after[i]);
+        } else if hold.changed(i, check) {
+            // Carried over by the first request under the new limit, admitted or not: from now on
+            // the bucket is what the answer says it is.
+            hold.write(i, check, hold.finds[i].state);
         }
     }
     admitted
+}
+
+/// A reading at the time of its sets, told from the caller's time. Quotas go by the wall clock,
+/// which is one for all.
+#[inline]
+fn told(reading: Reading, check: &Check<'_>, at: Now, now: Now) -> Reading {
+    if at.mono == now.mono || check.limit.id().kind() == Kind::Quota {
+        return reading;
+    }
+    reading.delayed(at.mono.0 - now.mono.0)
 }
 
 fn matched<'c, 'k, 'r>(
@@ -160,29 +188,4 @@ fn matched<'c, 'k, 'r>(
 ) -> (&'c [Check<'k>], &'r mut [Reading]) {
     let count = checks.len().min(readings.len()).min(CHECKS_MAX);
     (&checks[..count], &mut readings[..count])
-}
-
-/// Decides one check at the time of its sets; waits are told from the caller's time.
-fn decide_at<const N: usize, const G: usize>(
-    hold: &Hold<'_, N, G>,
-    i: usize,
-    check: &Check<'_>,
-    state: u64,
-    now: Now,
-    cost: u64,
-) -> (Reading, u64) {
-    let time = hold.finds[i].time;
-    let at = Now {
-        mono: Nanos(time),
-        ..now
-    };
-    let (reading, state) = check.limit.limit().decide(state, at, cost);
-    let reading = Reading {
-        overflowed: hold.overflowed(i),
-        ..reading
-    };
-    match time - now.mono.0 {
-        0 => (reading, state),
-        ahead => (reading.delayed(ahead), state),
-    }
 }

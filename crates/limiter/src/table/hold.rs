@@ -32,7 +32,7 @@ pub(super) struct Find {
     /// The state before the decision, under the check's own limit.
     pub(super) state: u64,
     /// The time at which this check is decided.
-    pub(super) time: u64,
+    time: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,14 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
         Some(hold)
     }
 
+    /// The time at which check `i` is decided: the caller's, or a later one that its sets have seen.
+    pub(super) fn time_of(&self, i: usize, now: Now) -> Now {
+        Now {
+            mono: Nanos(self.finds[i].time),
+            ..now
+        }
+    }
+
     /// True when the check's bucket is an overflow bucket.
     pub(super) fn overflowed(&self, i: usize) -> bool {
         matches!(self.finds[i].spot, Spot::Overflow(_))
@@ -134,6 +142,12 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
     /// What the limit that counted last in the check's cell counts, if the key has a cell.
     pub(super) fn counted_by(&self, i: usize) -> Option<Kind> {
         self.finds[i].counted_by.map(LimitId::kind)
+    }
+
+    /// True when another limit counted last in the check's cell.
+    pub(super) fn changed(&self, i: usize, check: &Check<'_>) -> bool {
+        let id = self.finds[i].counted_by;
+        id.is_some_and(|id| id != check.limit.id())
     }
 
     /// The earlier check of this decision that draws on the same bucket as check `i`.
@@ -349,10 +363,7 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
             }
         };
         self.finds[i].counted_by = held.map(|(id, _)| id);
-        let at = Now {
-            mono: Nanos(find.time),
-            ..now
-        };
+        let at = self.time_of(i, now);
         self.finds[i].state = match held {
             Some((id, state)) if id == check.limit.id() => state,
             Some((id, state)) => self.carried(id, state, at, check),

@@ -51,10 +51,7 @@ impl Table {
         let Some(mut hold) = Hold::<1, 4>::new(self, now, &[check], purpose, Span::Reach) else {
             return Reading::default();
         };
-        let at = Now {
-            mono: Nanos(hold.finds[0].time),
-            ..now
-        };
+        let at = hold.time_of(0, now);
         let mut state = hold.finds[0].state;
         if !hold.absent(0) {
             state = settle(state, at);
