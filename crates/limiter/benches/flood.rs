@@ -7,7 +7,6 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::panic,
-    unreachable_pub,
     missing_docs,
     reason = "a measuring program"
 )]

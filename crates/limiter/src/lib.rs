@@ -67,7 +67,7 @@
 //! assert_eq!(seconds(&Limit::rate(5, ten_seconds, 5)?), 2);
 //! // One of five fits when the window that was filled now has lost a fifth of its weight.
 //! assert_eq!(seconds(&Limit::window(5, ten_seconds)?), 12);
-//! let day = Calendar::new(Period::Day, jiff::tz::TimeZone::UTC);
+//! let day = Calendar::new(Period::Day, tollgate_limiter::jiff::tz::TimeZone::UTC);
 //! assert_eq!(seconds(&Limit::quota(5, day)?), 86_400);
 //! assert_eq!(refusal(&Limit::concurrency(5)?), Denial::Busy);
 //! # Ok::<(), tollgate_limiter::LimitError>(())
@@ -213,6 +213,9 @@ mod reading;
 mod sync;
 mod table;
 mod window;
+
+/// Where time zones come from: the version that [`Calendar::new`] takes.
+pub use jiff;
 
 pub use calendar::{Calendar, Period};
 pub use carry::CarryOver;

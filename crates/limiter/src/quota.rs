@@ -19,7 +19,7 @@ use crate::reading::{Denial, Reading};
 /// people can name.
 ///
 /// ```
-/// use tollgate_limiter::{Calendar, Now, Period, Quota};
+/// use tollgate_limiter::{Calendar, Now, Period, Quota, jiff};
 ///
 /// let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
 /// let quota = Quota::new(1_000, Calendar::new(Period::Month, zone)).unwrap();

@@ -7,6 +7,8 @@
     reason = "tests may panic"
 )]
 
+mod memory;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,20 +24,10 @@ fn case_088_memory_is_what_the_table_says_however_many_keys_come() {
     let table = Table::new(TableSize { users, networks: 1 }).unwrap();
     assert!(table.bytes() < 32 * users);
     // Reserved, and not there before it is used; looking at it does not count as use.
-    let occupied = resident_bytes();
+    let occupied = memory::resident_bytes();
     assert_eq!(table.occupancy(Partition::Users, Now::default()).used, 0.0);
     table.save(Now::default(), std::io::sink()).unwrap();
-    assert!(resident_bytes() < occupied + (100 << 20));
-}
-
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib * 1_024
+    assert!(memory::resident_bytes() < occupied + (100 << 20));
 }
 
 fn ask(table: &Arc<Table>, limit: &Arc<Registered>, key: BucketKey, seconds: u64) -> Reading {
@@ -130,11 +122,14 @@ fn floods_of_networks_do_not_crowd_out_users() {
     assert_eq!(table.overflowed(), flooded);
 }
 
+/// What a pattern is called, and the name that it gives to a number.
+type Pattern = (&'static str, fn(u64) -> Vec<u8>);
+
 /// Names that differ in a bit, count up, or share all but the end: their keys spread as chance does.
 #[test]
 fn case_090_no_pattern_of_names_crowds_a_set() {
     let hasher = KeyHasher::random().unwrap();
-    let patterns: [(&str, fn(u64) -> Vec<u8>); 4] = [
+    let patterns: [Pattern; 4] = [
         ("counting", |n| n.to_le_bytes().to_vec()),
         ("backwards", |n| n.reverse_bits().to_le_bytes().to_vec()),
         ("multiples", |n| (n << 20).to_le_bytes().to_vec()),

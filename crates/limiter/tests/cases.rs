@@ -7,7 +7,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests may panic"
+    clippy::needless_pass_by_value,
+    reason = "tests may panic, and read better with values"
 )]
 
 use std::sync::Arc;

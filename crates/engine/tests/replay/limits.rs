@@ -7,7 +7,7 @@ use tollgate_limiter::TableSize;
 use tollgate_policy::Policy;
 
 /// Reads `data` as what stands in a limit behind its name, and decides under it.
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let Ok(limit) = std::str::from_utf8(data) else {
         return;
     };

@@ -11,6 +11,8 @@
 )]
 
 mod contender;
+#[path = "../../tests/memory/mod.rs"]
+mod memory;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -93,12 +95,12 @@ fn measure(name: &str, keys: usize, threads: usize) -> Figure {
     } else {
         Vec::new()
     };
-    let before = resident_bytes();
+    let before = memory::resident_bytes();
     let contender = made(name, keys, names);
     for key in &order {
         contender.decide(u64::from(*key));
     }
-    let bytes = resident_bytes().saturating_sub(before) as f64 / keys as f64;
+    let bytes = memory::resident_bytes().saturating_sub(before) as f64 / keys as f64;
     let took = run(&*contender, &order, threads);
     Figure {
         ns: took.as_nanos() as f64 * threads as f64 / DECISIONS as f64,
@@ -144,14 +146,4 @@ fn shuffled(keys: usize) -> Vec<u32> {
         order.swap(last, other);
     }
     order
-}
-
-fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib * 1_024
 }

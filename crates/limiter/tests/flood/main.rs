@@ -5,8 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    unreachable_pub,
-    reason = "tests may panic; the bench uses the same run"
+    reason = "tests may panic"
 )]
 
 mod run;

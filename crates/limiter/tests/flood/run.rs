@@ -1,5 +1,8 @@
 //! A flood of keys that were never seen before, into a table that holds far fewer.
 
+#[path = "../memory/mod.rs"]
+mod memory;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,37 +12,37 @@ use tollgate_limiter::{
 
 /// How large it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Flood {
+pub(crate) struct Flood {
     /// Live buckets that the table is for.
-    pub capacity: usize,
+    pub(crate) capacity: usize,
     /// Distinct keys.
-    pub keys: u64,
+    pub(crate) keys: u64,
     /// Requests of each key, one after the other.
-    pub requests_each: u64,
+    pub(crate) requests_each: u64,
     /// Users who have spent everything before it begins, and go on asking throughout.
-    pub exhausted: u64,
+    pub(crate) exhausted: u64,
 }
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Requests of the flood's keys that passed.
-    pub admitted: u64,
+    pub(crate) admitted: u64,
     /// Keys of which more passed than burst + rate · t: over-admission.
-    pub over_admitted_keys: u64,
+    pub(crate) over_admitted_keys: u64,
     /// Requests of exhausted users that passed.
-    pub exhausted_admitted: u64,
+    pub(crate) exhausted_admitted: u64,
     /// Requests of exhausted users.
-    pub exhausted_asked: u64,
+    pub(crate) exhausted_asked: u64,
     /// Requests that shared an overflow bucket.
-    pub overflowed: u64,
+    pub(crate) overflowed: u64,
     /// Most resident memory beyond what it was when the table was full, in bytes.
-    pub memory_growth: u64,
+    pub(crate) memory_growth: u64,
     /// What the table takes, in bytes.
-    pub table_bytes: usize,
+    pub(crate) table_bytes: usize,
     /// The bound on what all keys together may pass: a burst for every cell, and what the overflow
     /// bucket lets through.
-    pub admitted_bound: u64,
+    pub(crate) admitted_bound: u64,
 }
 
 /// A burst of 3, one in an hour: within the flood nothing grows back.
@@ -48,7 +51,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 impl Flood {
     /// Runs it on this thread; `progress` is told every so many keys.
-    pub fn run(self, mut progress: impl FnMut(u64)) -> Outcome {
+    pub(crate) fn run(self, mut progress: impl FnMut(u64)) -> Outcome {
         let table = Table::new(TableSize {
             users: self.capacity,
             networks: 1,
@@ -84,7 +87,7 @@ impl Flood {
                 }
                 // From when every page of the table has been touched.
                 if n > self.capacity as u64 * 2 {
-                    let now = resident_bytes();
+                    let now = memory::resident_bytes();
                     let then = *resident.get_or_insert(now);
                     outcome.memory_growth = outcome.memory_growth.max(now.saturating_sub(then));
                 }
@@ -107,14 +110,4 @@ fn ask(table: &Arc<Table>, limit: &Arc<Registered>, key: BucketKey) -> bool {
     let mut readings = [Reading::default()];
     let verdict = table.decide(NOW, &[Check::new(key, limit)], &mut readings);
     verdict.admitted()
-}
-
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib * 1_024
 }

@@ -32,7 +32,10 @@ impl Input<'_> {
             1 => Limit::window(count, length),
             2 => {
                 let period = Period::ALL[usize::from(kind / 4) % Period::ALL.len()];
-                Limit::quota(count, Calendar::new(period, jiff::tz::TimeZone::UTC))
+                Limit::quota(
+                    count,
+                    Calendar::new(period, tollgate_limiter::jiff::tz::TimeZone::UTC),
+                )
             }
             _ => Limit::concurrency(count),
         }
@@ -52,7 +55,7 @@ struct Run {
 const LIMITS: usize = 8;
 
 /// Runs the calls that `data` stands for.
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let size = TableSize {
         users: 4,
         networks: 2,
@@ -180,7 +183,7 @@ impl Run {
                 unix_ms: input.number(),
             },
             cost: input.number(),
-            overflowed: input.byte() % 16 == 0,
+            overflowed: input.byte().is_multiple_of(16),
         };
         let after = self.table.settle(self.now, check, charged, input.number());
         assert!(after.remaining <= check.limit.limit().capacity());

@@ -7,7 +7,7 @@ use siphasher::sip::SipHasher13;
 use tollgate_limiter::{Nanos, Now, Saved, Table, TableSize};
 
 /// Restores `data`.
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let size = TableSize {
         users: 4,
         networks: 2,

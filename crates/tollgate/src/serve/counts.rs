@@ -17,6 +17,29 @@ use crate::failure::Failure;
 /// How often counts are written while serving: what a crash loses at most.
 pub(super) const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// An engine, and the clock that its buckets are counted by.
+type Counting = (Arc<Engine>, SystemClock);
+
+/// Why saved counts cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    #[error(transparent)]
+    Counts(EngineError),
+    #[error(transparent)]
+    Policy(EngineError),
+}
+
+impl From<EngineError> for Unusable {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Snapshot(_) => Self::Counts(error),
+            _ => Self::Policy(error),
+        }
+    }
+}
+
 /// Where an engine's counts are kept, and how that went.
 #[derive(Clone, Debug)]
 pub(super) struct Keeper {
@@ -32,10 +55,7 @@ pub(super) struct Keeper {
 ///
 /// Counts that cannot be used are kept aside under another name, and counting begins anew: that is
 /// said in the log, and is no reason not to serve.
-pub(super) fn engine(
-    policy: Policy,
-    options: EngineOptions,
-) -> Result<(Arc<Engine>, SystemClock), EngineError> {
+pub(super) fn engine(policy: Policy, options: EngineOptions) -> Result<Counting, EngineError> {
     let path = policy.counting().snapshot.clone();
     let Some(path) = path else {
         return Ok((Engine::new(policy, options)?, SystemClock::new()));
@@ -43,6 +63,8 @@ pub(super) fn engine(
     match resumed(&path, &policy, options) {
         Ok(Some(resumed)) => return Ok(resumed),
         Ok(None) => tracing::info!(path = %path.display(), "no saved counts yet"),
+        // What is wrong with the policy is not the counts' fault.
+        Err(Unusable::Policy(error)) => return Err(error),
         Err(error) => {
             let aside = with_ending(&path, "unusable");
             let kept = fs::rename(&path, &aside).is_ok();
@@ -60,7 +82,7 @@ fn resumed(
     path: &Path,
     policy: &Policy,
     options: EngineOptions,
-) -> Result<Option<(Arc<Engine>, SystemClock)>, Box<dyn std::error::Error>> {
+) -> Result<Option<Counting>, Unusable> {
     let bytes = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read?,

@@ -107,14 +107,14 @@ impl Sources {
         gauges(
             encoder,
             "tollgate_buckets_capacity",
-            "Buckets that the counting table can hold",
+            "Live buckets that the counting table is for",
             seen.iter()
                 .map(|(name, o)| (label(name), o.capacity as f64)),
         )?;
         gauges(
             encoder,
             "tollgate_buckets_used_ratio",
-            "Share of the counting table in use, 0 to 1, from a sample",
+            "Live buckets over the capacity, from a sample; above 1 the table is fuller than meant",
             seen.iter().map(|(name, o)| (label(name), o.used)),
         )?;
         counter(

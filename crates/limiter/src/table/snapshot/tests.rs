@@ -40,7 +40,7 @@ fn limits() -> [Limit; 4] {
 
 fn ask(table: &Arc<Table>, n: u64, cost: u64, now: Now) -> (Reading, Verdict) {
     let limit = table.register(&limits()[n as usize % 4]).unwrap();
-    let partition = if n % 5 == 0 {
+    let partition = if n.is_multiple_of(5) {
         Partition::Networks
     } else {
         Partition::Users
