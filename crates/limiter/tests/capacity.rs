@@ -22,7 +22,7 @@ use tollgate_limiter::{
 fn case_088_memory_is_what_the_table_says_however_many_keys_come() {
     let users = 10_000_000;
     let table = Table::new(TableSize { users, networks: 1 }).unwrap();
-    assert!(table.bytes() < 32 * users);
+    assert!(table.bytes() < 28 * users);
     // Reserved, and not there before it is used; looking at it does not count as use.
     let occupied = memory::resident_bytes();
     assert_eq!(table.occupancy(Partition::Users, Now::default()).used, 0.0);
@@ -40,7 +40,7 @@ fn ask(table: &Arc<Table>, limit: &Arc<Registered>, key: BucketKey, seconds: u64
     readings[0]
 }
 
-/// At its stated capacity a table has room for nearly everybody: 1 newcomer in 6,000 shares.
+/// At its stated capacity a table has room for nearly everybody: 1 newcomer in 20,000 shares.
 #[test]
 fn a_table_holds_its_stated_capacity() {
     for capacity in [1_000, 100_000] {
@@ -57,7 +57,7 @@ fn a_table_holds_its_stated_capacity() {
             ask(&table, &limit, hasher.hash(&n.to_le_bytes()), 0);
         }
         let shared = table.overflowed() as f64 / capacity as f64;
-        assert!(shared < 1.0 / 2_000.0, "{shared} of {capacity}");
+        assert!(shared < 1.0 / 5_000.0, "{shared} of {capacity}");
         let now = Now::default();
         let used = table.occupancy(Partition::Users, now).used;
         assert!((0.97..1.03).contains(&used), "{used}");

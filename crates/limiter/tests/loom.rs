@@ -126,7 +126,7 @@ fn a_bucket_that_is_full_again_is_reused_by_one_and_found_by_its_own_key() {
         let limit = table
             .register(&Limit::rate(1, Duration::from_secs(10), 1).unwrap())
             .unwrap();
-        for n in 10..38 {
+        for n in 10..66 {
             assert!(ask(&table, &limit, n, at(0)));
         }
         // All cells are taken, and all may be reused from 10 s on.
@@ -170,7 +170,7 @@ fn an_overflow_bucket_is_one_bucket() {
     explore(|| {
         let table = table();
         let limit = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
-        for n in 10..38 {
+        for n in 10..66 {
             assert!(ask(&table, &limit, n, at(0)));
         }
         let other = {

@@ -17,7 +17,8 @@ mod memory;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use contender::{CONTENDERS, Contender, made};
+use contender::{BATCH, CONTENDERS, Contender, made};
+use memory::resident_bytes;
 
 const KEYS: [usize; 3] = [1_000, 1_000_000, 10_000_000];
 const THREADS: [usize; 2] = [1, 2];
@@ -90,18 +91,13 @@ fn in_own_process(name: &str, keys: usize, threads: usize) -> Figure {
 
 fn measure(name: &str, keys: usize, threads: usize) -> Figure {
     let order = shuffled(keys);
-    let names = if name == "throttlecrab" {
-        (0..keys).map(|n| format!("user_{n:09}")).collect()
-    } else {
-        Vec::new()
-    };
-    let before = memory::resident_bytes();
-    let contender = made(name, keys, names);
-    for key in &order {
-        contender.decide(u64::from(*key));
+    let contender = made(name, &order);
+    let before = resident_bytes();
+    for n in 0..keys {
+        contender.decide(n);
     }
-    let bytes = memory::resident_bytes().saturating_sub(before) as f64 / keys as f64;
-    let took = run(&*contender, &order, threads);
+    let bytes = resident_bytes().saturating_sub(before) as f64 / keys as f64;
+    let took = run(&*contender, keys, threads);
     Figure {
         ns: took.as_nanos() as f64 * threads as f64 / DECISIONS as f64,
         bytes,
@@ -109,17 +105,16 @@ fn measure(name: &str, keys: usize, threads: usize) -> Figure {
 }
 
 /// Every thread decides its share, each from another place in the order. Returns the longest.
-fn run(contender: &dyn Contender, order: &[u32], threads: usize) -> Duration {
+fn run(contender: &dyn Contender, keys: usize, threads: usize) -> Duration {
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|worker| {
                 scope.spawn(move || {
-                    let from = order.len() / threads * worker;
-                    let keys = order.iter().cycle().skip(from).take(DECISIONS / threads);
+                    let from = keys / threads * worker / BATCH * BATCH;
+                    let batches = (0..keys / BATCH * BATCH).step_by(BATCH).cycle();
+                    let batches = batches.skip(from / BATCH).take(DECISIONS / threads / BATCH);
                     let started = Instant::now();
-                    let admitted = keys
-                        .filter(|key| contender.decide(u64::from(**key)))
-                        .count();
+                    let admitted: usize = batches.map(|n| contender.decide_eight(n)).sum();
                     let took = started.elapsed();
                     std::hint::black_box(admitted);
                     took

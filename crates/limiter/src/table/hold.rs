@@ -92,7 +92,7 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
     /// Locks and finds the cells of `checks`, at most `N`.
     ///
     /// `None` when only the homes were to be locked and some check needs what is behind its home;
-    /// never with [`Span::Reach`], which needs `G` to be at least `N × (REACH + 1)`.
+    /// never with [`Span::Reach`], which needs `G` to be at least `N × SPAN`.
     pub(super) fn new(
         table: &'a Table,
         now: Now,
@@ -196,6 +196,9 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
     }
 
     fn lock(&mut self, now: Nanos, checks: &[Check<'a>], span: Span) {
+        if checks.len() > 1 {
+            self.table.touch(checks);
+        }
         let mut homes = [(0, 0); N];
         for (i, check) in checks.iter().enumerate() {
             let address = self.table.address(check.key, check.partition);

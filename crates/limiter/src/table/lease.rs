@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::hold::{Hold, Purpose, Span};
+use super::set::SPAN;
 use super::{BucketKey, Check, Partition, Registered, Table};
 use crate::clock::Now;
 use crate::concurrency::Concurrency;
@@ -92,7 +93,7 @@ impl Table {
             partition: held.partition,
             ..Check::new(held.key, &held.limit)
         };
-        let Some(mut hold) = Hold::<1, 4>::new(self, now, &[check], Purpose::Look, Span::Reach)
+        let Some(mut hold) = Hold::<1, SPAN>::new(self, now, &[check], Purpose::Look, Span::Reach)
         else {
             return;
         };

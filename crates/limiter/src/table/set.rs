@@ -29,13 +29,15 @@ const FINGERPRINTS: usize = 1;
 const CELLS: usize = 2;
 
 /// Sets behind its home that a key may live in.
-pub(super) const REACH: usize = 3;
+pub(super) const REACH: usize = 7;
+/// Sets that a key may live in.
+pub(super) const SPAN: usize = REACH + 1;
 
 /// How far behind it keys live whose home this set is. Never taken back: it costs a look there when
 /// a key is missing here.
-const REACHED: u8 = 0b11;
+const REACHED: u8 = 0b111;
 /// Some key whose home this set is has drawn on an overflow bucket. Never taken back either.
-const OVERFLOWED: u8 = 0b100;
+const OVERFLOWED: u8 = 0b1000;
 
 /// Where the marks are among the fingerprints' bytes.
 const MARKS_SHIFT: usize = 8 * WAYS;
@@ -43,6 +45,14 @@ const MARKS_SHIFT: usize = 8 * WAYS;
 /// The lowest bits of a name say which limit counted last; the others are the key's.
 pub(super) const TAG_SHIFT: u32 = 16;
 pub(super) const TAG: u64 = u64::MAX << TAG_SHIFT;
+
+/// Starts fetching both cache lines of a set, without waiting for them.
+#[inline]
+pub(super) fn touch(set: &Set) {
+    for line in [LOCK, WORDS / 2] {
+        std::hint::black_box(set[line].load(Ordering::Relaxed));
+    }
+}
 
 /// True for a set that no key has come to yet: looking at it costs no memory, since its page is not
 /// there before somebody writes to it.

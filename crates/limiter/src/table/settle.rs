@@ -1,6 +1,7 @@
 //! Settling: a request's cost that is known only after its answer.
 
 use super::hold::{Hold, Purpose, Span};
+use super::set::SPAN;
 use super::{Check, Table, within_range};
 use crate::clock::{Nanos, Now};
 use crate::reading::Reading;
@@ -48,7 +49,7 @@ impl Table {
             Purpose::Look
         };
         let check = Check { cost: 1, ..check };
-        let Some(mut hold) = Hold::<1, 4>::new(self, now, &[check], purpose, Span::Reach) else {
+        let Some(mut hold) = Hold::<1, SPAN>::new(self, now, &[check], purpose, Span::Reach) else {
             return Reading::default();
         };
         let at = hold.time_of(0, now);

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use super::set::WAYS;
+use super::set::{SPAN, WAYS};
 use super::*;
 use crate::reading::Reading;
 use crate::{KeyHasher, Limit};
+
+/// Cells that the smallest table's keys can live in: all of its partition.
+const CELLS: u64 = (SPAN * WAYS) as u64;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -54,16 +57,16 @@ fn sets_lie_on_cache_lines() {
 }
 
 #[test]
-fn a_live_bucket_takes_less_than_32_bytes_of_memory() {
+fn a_live_bucket_takes_less_than_28_bytes_of_memory() {
     let table = table(1_000_000);
-    assert!(table.bytes() < 32 * 1_000_000, "{}", table.bytes());
+    assert!(table.bytes() < 28 * 1_000_000, "{}", table.bytes());
 }
 
 #[test]
 fn a_full_table_evicts_nobody_and_gives_newcomers_one_bucket_together() {
     let table = table(1);
     let limit = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
-    let cells = (REACH as u64 + 1) * WAYS as u64;
+    let cells = CELLS;
     for n in 0..cells {
         assert!(ask(&table, &limit, n, at(0)).admitted());
     }
@@ -90,33 +93,33 @@ fn whoever_spent_from_the_overflow_bucket_finds_no_fresh_one_when_there_is_room(
         .register(&Limit::rate(1, Duration::from_secs(10), 1).unwrap())
         .unwrap();
     let long = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
-    for n in 0..28 {
+    for n in 0..CELLS {
         ask(&table, &short, n, at(0));
     }
-    assert!(ask(&table, &long, 100, at(0)).overflowed);
+    assert!(ask(&table, &long, 500, at(0)).overflowed);
     // There is room again, and this key takes some; what it spent is not forgotten.
-    let own = ask(&table, &long, 100, at(11));
+    let own = ask(&table, &long, 500, at(11));
     assert!(!own.overflowed);
     assert_eq!(own.retry_after(), Some(Nanos::from_secs(3_600 - 11)));
     // Others of that home are held to the same, and are free when the overflow bucket is.
-    assert!(!ask(&table, &long, 101, at(11)).admitted());
-    assert!(ask(&table, &long, 101, at(3_600)).admitted());
+    assert!(!ask(&table, &long, 501, at(11)).admitted());
+    assert!(ask(&table, &long, 501, at(3_600)).admitted());
 }
 
 #[test]
 fn a_key_that_lives_behind_its_home_is_found_there_and_lives_nowhere_else() {
     let table = table(1);
     let limit = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
-    for n in 0..28 {
+    for n in 0..CELLS {
         ask(&table, &limit, n, at(0));
     }
     // An hour later all may be reused; who comes back is found before anybody is replaced.
-    for n in (0..28).rev() {
+    for n in (0..CELLS).rev() {
         assert!(ask(&table, &limit, n, at(3_600)).admitted());
         assert!(!ask(&table, &limit, n, at(3_600)).admitted());
         assert_eq!(cells_of(&table, n), 1);
     }
-    for n in 0..28 {
+    for n in 0..CELLS {
         assert!(!ask(&table, &limit, n, at(3_600)).admitted());
         assert_eq!(cells_of(&table, n), 1);
     }
@@ -130,7 +133,7 @@ fn time_never_goes_back_for_a_bucket_not_even_for_one_that_was_replaced() {
         .unwrap();
     assert!(ask(&table, &limit, 0, at(100)).admitted());
     // At 110 s the cell of 0 may go to others, and it does.
-    for n in 1..29 {
+    for n in 1..=CELLS {
         ask(&table, &limit, n, at(110));
     }
     // A reading of 101 s, late in coming, would have met a bucket that was spent until 110 s. The

@@ -48,7 +48,7 @@ section! {
 }
 
 section! {
-    /// How many buckets are kept: about 32 bytes each, taken from the system as they come into use.
+    /// How many buckets are kept: about 27 bytes each, taken from the system as they come into use.
     RawCounting("counting") {
         /// For verified users, 1,024 to 100,000,000. Default: 1,000,000.
         users: Option<Whole<1_024, 100_000_000>>,

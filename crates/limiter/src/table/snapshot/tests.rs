@@ -123,7 +123,7 @@ fn an_overflow_bucket_and_who_drew_on_it_are_remembered() {
         let _ = table.decide(at(seconds), &[Check::new(key(n), &limit)], &mut readings);
         readings[0]
     };
-    for n in 0..28 {
+    for n in 0..56 {
         ask(&table, &short, n, 0);
     }
     assert!(ask(&table, &hour, 100, 0).overflowed);
