@@ -20,7 +20,7 @@ use tollgate_limiter::{
 
 /// Names of the contenders; ours are the first three.
 ///
-/// `tollgate-batch` decides eight requests together, as whoever has a batch or a log does.
+/// `tollgate-batch` decides sixteen requests together, as whoever has a batch or a log does.
 /// `tollgate` is used as the gateway does, with the hash of a user's name kept beside the user since
 /// its token was verified; `tollgate-hashing` hashes it on every request, as `governor` does.
 pub(crate) const CONTENDERS: [&str; 6] = [
@@ -45,27 +45,53 @@ pub(crate) trait Contender: Sync {
     fn decide(&self, n: usize) -> bool;
 
     /// Decides the requests from number `n` on, one after the other or together; how many pass.
-    fn decide_eight(&self, n: usize) -> usize {
+    fn decide_batch(&self, n: usize) -> usize {
         (n..n + BATCH).filter(|n| self.decide(*n)).count()
     }
 }
 
-/// The contender of this name, for requests of the users in `order`.
-///
-/// What it takes along of each user lies in that order, so that reading it costs all the same.
-pub(crate) fn made(name: &str, order: &[u32]) -> Box<dyn Contender> {
-    match name {
-        "tollgate" => Box::new(Tollgate::new(order)),
-        "tollgate-batch" => Box::new(Batch(Tollgate::new(order))),
-        "tollgate-hashing" => Box::new(Hashing(Tollgate::new(order), numbers(order))),
-        "governor" => Box::new(Governor::new(order)),
-        "throttlecrab" => Box::new(Throttlecrab::new(order)),
-        _ => Box::new(Pingora(Rate::new(PERIOD), numbers(order))),
+/// What a contender takes along of each request, in the order of the requests, so that reading it
+/// costs all of them the same. It is the caller's, and not counted as the limiter's memory.
+pub(crate) struct Requests {
+    count: usize,
+    users: Vec<u64>,
+    names: Vec<String>,
+    keys: Vec<BucketKey>,
+    hasher: KeyHasher,
+}
+
+impl Requests {
+    /// What the contender of this name needs for requests of the users in `order`.
+    pub(crate) fn of(contender: &str, order: &[u32]) -> Self {
+        let hasher = KeyHasher::random().unwrap();
+        let key = |user: &u32| hasher.hash(&u64::from(*user).to_le_bytes());
+        let name = |user: &u32| format!("user_{user:09}");
+        let mut requests = Self {
+            count: order.len(),
+            users: Vec::new(),
+            names: Vec::new(),
+            keys: Vec::new(),
+            hasher,
+        };
+        match contender {
+            "tollgate" | "tollgate-batch" => requests.keys = order.iter().map(key).collect(),
+            "throttlecrab" => requests.names = order.iter().map(name).collect(),
+            _ => requests.users = order.iter().map(|user| u64::from(*user)).collect(),
+        }
+        requests
     }
 }
 
-fn numbers(order: &[u32]) -> Vec<u64> {
-    order.iter().map(|user| u64::from(*user)).collect()
+/// The contender of this name.
+pub(crate) fn made(name: &str, requests: Requests) -> Box<dyn Contender> {
+    match name {
+        "tollgate" => Box::new(Tollgate::new(requests)),
+        "tollgate-batch" => Box::new(Batch(Tollgate::new(requests))),
+        "tollgate-hashing" => Box::new(Hashing(Tollgate::new(requests))),
+        "governor" => Box::new(Governor::new(requests)),
+        "throttlecrab" => Box::new(Throttlecrab::new(requests)),
+        _ => Box::new(Pingora(Rate::new(PERIOD), requests)),
+    }
 }
 
 const NOW: Now = Now {
@@ -76,25 +102,21 @@ const NOW: Now = Now {
 struct Tollgate {
     table: Arc<Table>,
     limit: Arc<Registered>,
-    hasher: KeyHasher,
-    users: Vec<BucketKey>,
+    requests: Requests,
 }
 
 impl Tollgate {
-    fn new(order: &[u32]) -> Self {
+    fn new(requests: Requests) -> Self {
         let table = Table::new(TableSize {
-            users: order.len(),
+            users: requests.count,
             networks: 1,
         })
         .unwrap();
         let limit = Limit::rate(u64::from(BURST), PERIOD, u64::from(BURST)).unwrap();
-        let hasher = KeyHasher::random().unwrap();
-        let key = |user: u64| hasher.hash(&user.to_le_bytes());
         Self {
-            users: numbers(order).into_iter().map(key).collect(),
             limit: table.register(&limit).unwrap(),
             table,
-            hasher,
+            requests,
         }
     }
 
@@ -107,7 +129,7 @@ impl Tollgate {
 
 impl Contender for Tollgate {
     fn decide(&self, n: usize) -> bool {
-        self.ask(self.users[n])
+        self.ask(self.requests.keys[n])
     }
 }
 
@@ -118,14 +140,13 @@ impl Contender for Batch {
         self.0.decide(n)
     }
 
-    fn decide_eight(&self, n: usize) -> usize {
+    fn decide_batch(&self, n: usize) -> usize {
         let Tollgate {
             table,
             limit,
-            users,
-            ..
+            requests,
         } = &self.0;
-        let checks: [_; BATCH] = std::array::from_fn(|i| Check::new(users[n + i], limit));
+        let checks: [_; BATCH] = std::array::from_fn(|i| Check::new(requests.keys[n + i], limit));
         table.touch(&checks);
         let ask = |check: &&Check<'_>| {
             let mut readings = [Reading::default()];
@@ -136,78 +157,68 @@ impl Contender for Batch {
     }
 }
 
-struct Hashing(Tollgate, Vec<u64>);
+struct Hashing(Tollgate);
 
 impl Contender for Hashing {
     fn decide(&self, n: usize) -> bool {
-        self.0.ask(self.0.hasher.hash(&self.1[n].to_le_bytes()))
+        let Requests { hasher, users, .. } = &self.0.requests;
+        self.0.ask(hasher.hash(&users[n].to_le_bytes()))
     }
 }
 
-struct Governor(
-    KeyedLimiter<
-        u64,
-        DashMapStateStore<u64>,
-        FakeRelativeClock,
-        NoOpMiddleware<governor::nanos::Nanos>,
-    >,
-    Vec<u64>,
-);
+/// Keyed, over DashMap, under a clock that stands still.
+type Keyed = KeyedLimiter<
+    u64,
+    DashMapStateStore<u64>,
+    FakeRelativeClock,
+    NoOpMiddleware<governor::nanos::Nanos>,
+>;
+
+struct Governor(Keyed, Requests);
 
 impl Governor {
-    fn new(order: &[u32]) -> Self {
+    fn new(requests: Requests) -> Self {
         let burst = NonZeroU32::new(BURST).unwrap();
         let quota = Quota::with_period(PERIOD / BURST)
             .unwrap()
             .allow_burst(burst);
         let clock = FakeRelativeClock::default();
-        Self(
-            KeyedLimiter::dashmap_with_clock(quota, clock),
-            numbers(order),
-        )
+        Self(KeyedLimiter::dashmap_with_clock(quota, clock), requests)
     }
 }
 
 impl Contender for Governor {
     fn decide(&self, n: usize) -> bool {
-        self.0.check_key(&self.1[n]).is_ok()
+        self.0.check_key(&self.1.users[n]).is_ok()
     }
 }
 
 /// For one thread by its design; several share it by a mutex.
-struct Throttlecrab {
-    limiter: Mutex<RateLimiter<AdaptiveStore>>,
-    names: Vec<String>,
-}
+struct Throttlecrab(Mutex<RateLimiter<AdaptiveStore>>, Requests);
 
 impl Throttlecrab {
-    fn new(order: &[u32]) -> Self {
-        let store = AdaptiveStore::builder().capacity(order.len()).build();
-        let name = |user: &u32| format!("user_{user:09}");
-        Self {
-            limiter: Mutex::new(RateLimiter::new(store)),
-            names: order.iter().map(name).collect(),
-        }
+    fn new(requests: Requests) -> Self {
+        let store = AdaptiveStore::builder().capacity(requests.count).build();
+        Self(Mutex::new(RateLimiter::new(store)), requests)
     }
 }
 
 impl Contender for Throttlecrab {
     fn decide(&self, n: usize) -> bool {
-        let name = &self.names[n];
         let (burst, now) = (i64::from(BURST), SystemTime::UNIX_EPOCH + PERIOD);
         let period_s = i64::try_from(PERIOD.as_secs()).unwrap();
-        let mut limiter = self.limiter.lock().unwrap();
-        let decision = limiter.rate_limit(name, burst, burst, period_s, 1, now);
+        let mut limiter = self.0.lock().unwrap();
+        let decision = limiter.rate_limit(&self.1.names[n], burst, burst, period_s, 1, now);
         decision.unwrap().0
     }
 }
 
 /// Counts in a sketch of fixed size and so never refuses exactly, and reads a clock of its own:
 /// another job, shown for scale.
-struct Pingora(Rate, Vec<u64>);
+struct Pingora(Rate, Requests);
 
 impl Contender for Pingora {
     fn decide(&self, n: usize) -> bool {
-        self.0.observe(&self.1[n], 1) <= isize::try_from(BURST).unwrap()
+        self.0.observe(&self.1.users[n], 1) <= isize::try_from(BURST).unwrap()
     }
 }

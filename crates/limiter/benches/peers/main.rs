@@ -17,7 +17,7 @@ mod memory;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use contender::{BATCH, CONTENDERS, Contender, made};
+use contender::{BATCH, CONTENDERS, Contender, Requests, made};
 use memory::resident_bytes;
 
 const KEYS: [usize; 3] = [1_000, 1_000_000, 10_000_000];
@@ -42,10 +42,9 @@ fn main() {
         println!("{} {}", figure.ns, figure.bytes);
         return;
     }
+    println!("bytes are of resident memory, which comes in pages: of 1,000 keys they say little");
     println!("{DECISIONS} decisions a measurement over keys in random order, all of them live;");
-    println!(
-        "clock reading and hashing of the key included; median of {ROUNDS} rounds (least–most)\n"
-    );
+    println!("the time is given; median of {ROUNDS} rounds (least–most)\n");
     println!("| keys | threads | limiter | ns/decision | spread | × tollgate | bytes/key |");
     println!("|---:|---:|---|---:|---:|---:|---:|");
     for keys in KEYS {
@@ -90,9 +89,9 @@ fn in_own_process(name: &str, keys: usize, threads: usize) -> Figure {
 }
 
 fn measure(name: &str, keys: usize, threads: usize) -> Figure {
-    let order = shuffled(keys);
-    let contender = made(name, &order);
+    let requests = Requests::of(name, &shuffled(keys));
     let before = resident_bytes();
+    let contender = made(name, requests);
     for n in 0..keys {
         contender.decide(n);
     }
@@ -114,7 +113,7 @@ fn run(contender: &dyn Contender, keys: usize, threads: usize) -> Duration {
                     let batches = (0..keys / BATCH * BATCH).step_by(BATCH).cycle();
                     let batches = batches.skip(from / BATCH).take(DECISIONS / threads / BATCH);
                     let started = Instant::now();
-                    let admitted: usize = batches.map(|n| contender.decide_eight(n)).sum();
+                    let admitted: usize = batches.map(|n| contender.decide_batch(n)).sum();
                     let took = started.elapsed();
                     std::hint::black_box(admitted);
                     took

@@ -157,6 +157,31 @@ fn a_day_that_a_country_skipped_is_nobodys() {
     );
 }
 
+#[test]
+fn calendars_are_equal_by_their_period_and_their_zone() {
+    let calendar = |period, name| Calendar::new(period, zone(name));
+    let berlin = calendar(Period::Day, "Europe/Berlin");
+    // Whatever one of them has looked up.
+    berlin.period_at(1_800_000_000);
+    assert_eq!(berlin, calendar(Period::Day, "Europe/Berlin"));
+    assert_eq!(berlin.clone(), berlin);
+    assert_ne!(berlin, calendar(Period::Week, "Europe/Berlin"));
+    assert_ne!(berlin, calendar(Period::Day, "Europe/Paris"));
+    assert_ne!(berlin, calendar(Period::Week, "Europe/Paris"));
+}
+
+#[test]
+fn beyond_the_calendar_a_period_is_a_minute() {
+    let calendar = Calendar::new(Period::Month, TimeZone::UTC);
+    for unix_s in [300_000_000_000, u64::MAX - 60] {
+        let minute = unix_s / 60;
+        assert_eq!(calendar.period_at(unix_s), (minute, minute + 1));
+    }
+    // And what was remembered before it is not taken for it.
+    let known = calendar.period_at(1_800_000_000);
+    assert_eq!(calendar.period_at(1_800_000_000), known);
+}
+
 /// What a person would write down as the period: what its clock and calendar show.
 fn label(period: Period, at: &Zoned) -> String {
     let date = at.date();

@@ -153,6 +153,9 @@ fn a_refund_stops_at_a_full_bucket_and_a_surcharge_goes_beyond_the_burst() {
     assert_eq!(reading.denial, Some(Denial::Wait(Nanos::from_secs(3))));
     assert_eq!((reading.remaining, reading.full), (0, Nanos::from_secs(7)));
     assert_eq!(reading.next, Nanos::from_secs(3));
+    // A look is admitted all the same, and changes nothing.
+    let (look, after) = limit.decide(owing, now, 0);
+    assert_eq!((look.denial, look.remaining, after), (None, 0, owing));
     // Bounded, so that no later time overflows.
     let most = limit.surcharge(tat, now, u64::MAX);
     assert_eq!(most, now.0 + u64::MAX / 4);
