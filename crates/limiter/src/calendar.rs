@@ -139,7 +139,7 @@ impl Calendar {
     /// where they show it twice.
     fn minute_of(&self, local: DateTime) -> Option<u64> {
         let zoned = local.to_zoned(self.zone.clone()).ok()?;
-        minutes(zoned.timestamp(), u64::div_ceil)
+        Some(minutes(zoned.timestamp(), u64::div_ceil))
     }
 
     /// Bounds of a minute or an hour: within one offset from UTC, since a change of the offset
@@ -157,14 +157,13 @@ impl Calendar {
         let after = self.zone.following(at.timestamp()).next();
         let start = before.map_or(whole.0, |change| change.timestamp().max(whole.0));
         let end = after.map_or(whole.1, |change| change.timestamp().min(whole.1));
-        Some((minutes(start, |a, b| a / b)?, minutes(end, u64::div_ceil)?))
+        Some((minutes(start, |a, b| a / b), minutes(end, u64::div_ceil)))
     }
 }
 
-/// Minutes since 1970 of an instant.
-fn minutes(at: Timestamp, divide: impl Fn(u64, u64) -> u64) -> Option<u64> {
-    let seconds = u64::try_from(at.as_second()).ok()?;
-    Some(divide(seconds, 60))
+/// Minutes since 1970 of an instant; of an earlier one, none.
+fn minutes(at: Timestamp, divide: impl Fn(u64, u64) -> u64) -> u64 {
+    divide(u64::try_from(at.as_second()).unwrap_or(0), 60)
 }
 
 impl Clone for Calendar {
@@ -183,8 +182,8 @@ impl Eq for Calendar {}
 
 impl Hash for Calendar {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        // Zones are equal under several names: what is equal has to hash the same.
         self.period.hash(state);
-        self.zone.iana_name().hash(state);
     }
 }
 

@@ -53,6 +53,9 @@ struct Wall {
 
 const LOOK_INTERVAL_MS: u64 = 50;
 
+/// The longest that a process is believed to have been away: 400 days.
+const AWAY_MS_MAX: u64 = 400 * 86_400 * 1_000;
+
 /// A clock that stands still until told to move, for tests of one's own.
 #[derive(Debug, Default)]
 pub struct FakeClock {
@@ -115,21 +118,26 @@ impl SystemClock {
     /// A clock whose monotonic origin is this call.
     #[must_use]
     pub fn new() -> Self {
+        let wall = Wall::default();
+        wall.look(0);
         Self {
             origin: Instant::now(),
             start: Nanos(0),
-            wall: Arc::default(),
+            wall: Arc::new(wall),
         }
     }
 
     /// A clock whose monotonic side goes on from an earlier process's, with the time that passed
     /// on the wall clock since `saved` added: buckets restored from a snapshot find their time.
     ///
-    /// A wall clock that went back meanwhile adds nothing; one that was put forward adds its step.
+    /// A wall clock that went back meanwhile adds nothing; one that was put forward adds its step, at
+    /// most 400 days: longer than any rate takes, and short enough that one start with a wrong clock
+    /// does not use up the range of all later ones.
     #[must_use]
     pub fn resuming(saved: Now) -> Self {
         let clock = Self::new();
         let away_ms = clock.now().unix_ms.saturating_sub(saved.unix_ms);
+        let away_ms = away_ms.min(AWAY_MS_MAX);
         let start = saved.mono.0.saturating_add(Nanos::from_millis(away_ms).0);
         Self {
             start: Nanos(start),
@@ -244,12 +252,11 @@ mod tests {
         };
         let resumed = SystemClock::resuming(saved).now().mono;
         assert!(resumed >= Nanos::from_secs(1_005) && resumed < Nanos::from_secs(1_065));
-        let ahead = Now {
-            unix_ms: u64::MAX,
-            ..saved
-        };
-        let resumed = SystemClock::resuming(ahead).now().mono;
-        assert!(resumed >= saved.mono && resumed < Nanos::from_secs(1_060));
+        let resumed = |unix_ms| SystemClock::resuming(Now { unix_ms, ..saved }).now().mono;
+        // Saved by a clock that was ahead, and by one that had not been set yet.
+        assert!(resumed(u64::MAX) >= saved.mono && resumed(u64::MAX) < Nanos::from_secs(1_060));
+        let days = Nanos::from_secs(400 * 86_400 + 1_000);
+        assert!(resumed(0) >= days && resumed(0).0 < days.0 + 60_000_000_000);
     }
 
     #[test]

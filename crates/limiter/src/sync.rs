@@ -1,10 +1,10 @@
 //! Atomic words and waiting, in one place so that loom can put its own in their stead.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// `count` words of zero, not touched yet: the system hands out their pages as they are used.
 ///

@@ -7,6 +7,7 @@
 //! evicted. A newcomer without room shares the overflow bucket of its limit: it is not given a
 //! fresh full bucket, and nobody else's is forgiven.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -44,10 +45,9 @@ const OCCUPANCY_SAMPLE: usize = 4_096;
 /// The name of a bucket inside the process: a hash under a secret key.
 ///
 /// Make it with a [`crate::KeyHasher`], or with another hash that clients do not know the key of:
-/// the table relies on the bits being evenly spread and does not hash again. Two keys of a
-/// partition are told apart by all 64 bits in a table for 310,000 buckets or more, by at least 48
-/// in a smaller one: among ten million live buckets the chance that any two are one is 3 in a
-/// million.
+/// the table relies on the bits being evenly spread and does not hash again. It tells two keys apart
+/// by 48 bits and by where they live, so that one table of ten million live buckets in a million has
+/// two keys that share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BucketKey(pub u64);
 
@@ -230,7 +230,7 @@ impl Table {
     /// [`TableError::TooManyLimits`] when [`LIMITS_MAX`] limits of this algorithm are held, or
     /// still stand in cells.
     pub fn register(&self, limit: &Limit) -> Result<Arc<Registered>, TableError> {
-        self.registry.register(limit, || self.limits_in_cells())
+        self.registry.register(limit, |unheld| self.forget(unheld))
     }
 
     /// Starts fetching the buckets of `checks` from memory, all of them at once.
@@ -282,13 +282,24 @@ impl Table {
         }
     }
 
-    fn limits_in_cells(&self) -> Vec<LimitId> {
-        let mut seen = std::collections::HashSet::new();
+    /// Clears vacant cells that these limits counted in, and returns those that live cells know.
+    fn forget(&self, limits: &HashSet<LimitId>) -> HashSet<LimitId> {
+        let mut known = HashSet::new();
         for index in self.touched_sets() {
-            let set = Locked::new(self.sets(), index, Nanos(0));
-            seen.extend((0..WAYS).filter_map(|way| set.limit(way)));
+            let mut set = Locked::new(self.sets(), index, Nanos(0));
+            for way in 0..WAYS {
+                let Some(limit) = set.limit(way).filter(|limit| limits.contains(limit)) else {
+                    continue;
+                };
+                // The wall clock is not at hand: what only it knows to be over stays.
+                if set.is_live(way, Now::default(), &self.registry) {
+                    known.insert(limit);
+                } else {
+                    set.clear(way);
+                }
+            }
         }
-        seen.into_iter().collect()
+        known
     }
 
     #[inline]

@@ -13,8 +13,8 @@ impl Table {
     /// Decides all `checks` as one and writes what each limit says into `readings`.
     ///
     /// Admitted only if every binding limit admits; then all are charged, shadow ones as far as
-    /// they admit. Refused charges nothing anywhere. Checks beyond [`CHECKS_MAX`], or beyond the
-    /// length of `readings`, are not consulted; callers hold their number below it.
+    /// they admit. Refused charges nothing anywhere. More checks than [`CHECKS_MAX`], or than there
+    /// are `readings` for, are refused without a look: a limit that is not consulted is none.
     ///
     /// The limits must be registered with this table.
     // Always, as all of the usual case: measured at a million buckets, a call more is a third of
@@ -26,7 +26,6 @@ impl Table {
         checks: &[Check<'_>],
         readings: &mut [Reading],
     ) -> Verdict {
-        let (checks, readings) = matched(checks, readings);
         let admitted = self.run(now, checks, readings, Purpose::Charge);
         if !admitted {
             return Verdict::Refused;
@@ -41,9 +40,8 @@ impl Table {
 
     /// Says what [`Table::decide`] would, and consumes nothing. True when it would admit.
     ///
-    /// A newcomer that would find no room reads as a fresh bucket until its home has overflowed.
+    /// A newcomer reads as a fresh bucket, also where it would find no room.
     pub fn peek(&self, now: Now, checks: &[Check<'_>], readings: &mut [Reading]) -> bool {
-        let (checks, readings) = matched(checks, readings);
         self.run(now, checks, readings, Purpose::Look)
     }
 
@@ -55,6 +53,9 @@ impl Table {
         readings: &mut [Reading],
         purpose: Purpose,
     ) -> bool {
+        if checks.len() > CHECKS_MAX || checks.len() > readings.len() {
+            return false;
+        }
         // One body for one, two, or any number of limits: what it keeps is as large as it must be.
         match checks.len() {
             0 => true,
@@ -118,11 +119,8 @@ impl Table {
         if let Some(hold) = Hold::<N, N>::new(self, now, checks, purpose, Span::Homes) {
             return run_in(hold, now, checks, readings, purpose);
         }
-        match Hold::<N, G>::new(self, now, checks, purpose, Span::Reach) {
-            Some(hold) => run_in(hold, now, checks, readings, purpose),
-            // Cannot be: with all that keys can reach there is always an answer.
-            None => false,
-        }
+        let hold = Hold::<N, G>::reaching(self, now, checks, purpose);
+        run_in(hold, now, checks, readings, purpose)
     }
 }
 
@@ -188,12 +186,4 @@ fn told(reading: Reading, check: &Check<'_>, at: Now, now: Now) -> Reading {
         return reading;
     }
     reading.delayed(at.mono.0 - now.mono.0)
-}
-
-fn matched<'c, 'k, 'r>(
-    checks: &'c [Check<'k>],
-    readings: &'r mut [Reading],
-) -> (&'c [Check<'k>], &'r mut [Reading]) {
-    let count = checks.len().min(readings.len()).min(CHECKS_MAX);
-    (&checks[..count], &mut readings[..count])
 }

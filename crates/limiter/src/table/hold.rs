@@ -4,7 +4,7 @@
 //! partition. So no two decisions wait for each other in a circle.
 
 use super::registry::{LimitId, LockedOverflow, Registered};
-use super::set::{Locked, REACH, TAG};
+use super::set::{Locked, REACH, SPAN, TAG};
 use super::{Address, Check, Table};
 use crate::clock::{Nanos, Now};
 use crate::limit::Kind;
@@ -86,13 +86,29 @@ impl Span {
     }
 }
 
+// === impl Table ===
+
+impl Table {
+    /// Locks and finds the cell of one check, at its home if that is enough.
+    pub(super) fn hold_one<'a>(
+        &'a self,
+        now: Now,
+        check: &Check<'a>,
+        purpose: Purpose,
+    ) -> Hold<'a, 1, SPAN> {
+        let check = std::slice::from_ref(check);
+        let at_home = Hold::new(self, now, check, purpose, Span::Homes);
+        at_home.unwrap_or_else(|| Hold::reaching(self, now, check, purpose))
+    }
+}
+
 // === impl Hold ===
 
 impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
-    /// Locks and finds the cells of `checks`, at most `N`.
+    /// Locks and finds the cells of `checks`, at most `N`, with no more locks than `span` says. No
+    /// two buckets get one cell.
     ///
-    /// `None` when only the homes were to be locked and some check needs what is behind its home;
-    /// never with [`Span::Reach`], which needs `G` to be at least `N × SPAN`.
+    /// `None` when only the homes were to be locked and some check needs what is behind its home.
     pub(super) fn new(
         table: &'a Table,
         now: Now,
@@ -119,6 +135,24 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
             hold.read(i, now, check);
         }
         Some(hold)
+    }
+
+    /// As [`Hold::new`] with [`Span::Reach`], with which there is always an answer. `G` is at least
+    /// `N × SPAN`.
+    pub(super) fn reaching(
+        table: &'a Table,
+        now: Now,
+        checks: &[Check<'a>],
+        purpose: Purpose,
+    ) -> Self {
+        Self::new(table, now, checks, purpose, Span::Reach).unwrap_or_else(|| Self {
+            // Cannot be. Without a lock nothing is found and nothing written.
+            table,
+            sets: [const { None }; G],
+            count: 0,
+            overflows: [const { None }; N],
+            finds: [Find::default(); N],
+        })
     }
 
     /// The time at which check `i` is decided: the caller's, or a later one that its sets have seen.
@@ -185,9 +219,6 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
                 }
             }
             Spot::Overflow(place) => {
-                if let Some(home) = &mut self.sets[home] {
-                    home.mark_overflowed();
-                }
                 if let Some(overflow) = &mut self.overflows[place] {
                     overflow.write(state);
                 }
@@ -241,10 +272,11 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
         span: Span,
     ) -> Option<()> {
         let Find { address, home, .. } = self.finds[i];
-        let set = self.sets[home].as_ref()?;
+        let set = self.sets[home].as_mut()?;
         let reach = set.reach();
         self.finds[i].time = set.time;
         if let Some(way) = set.find(address.tag) {
+            set.take(way);
             self.finds[i].spot = Spot::Cell { distance: 0, way };
             return Some(());
         }
@@ -254,8 +286,9 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
             return enough.then_some(());
         }
         for distance in 1..=reach {
-            let set = self.behind(home, distance)?;
+            let set = self.behind_mut(home, distance)?;
             let (time, way) = (set.time, set.find(address.tag));
+            way.into_iter().for_each(|way| set.take(way));
             // At least as late as any time at which the key was decided before.
             self.finds[i].time = self.finds[i].time.max(time);
             if let Some(way) = way {
@@ -370,7 +403,7 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
         self.finds[i].state = match held {
             Some((id, state)) if id == check.limit.id() => state,
             Some((id, state)) => self.carried(id, state, at, check),
-            None => newcomer(self.sets[find.home].as_ref(), check),
+            None => 0,
         };
     }
 
@@ -378,17 +411,5 @@ impl<'a, const N: usize, const G: usize> Hold<'a, N, G> {
         let to = check.limit.limit();
         let carried = |from: &Registered| to.carried_from(from.limit(), state, now, check.carry);
         self.table.registry.with(id, carried).unwrap_or(0)
-    }
-}
-
-/// What a key without a cell starts from: nothing spent, unless keys of its home have drawn on
-/// the limit's overflow bucket. It may be one of them, and then what it spent there is in there.
-fn newcomer(home: Option<&Locked<'_>>, check: &Check<'_>) -> u64 {
-    let drew = home.is_some_and(Locked::overflowed);
-    // What is under way in an overflow bucket is released there; see `Lease`.
-    if drew && check.limit.limit().kind() != Kind::Concurrency {
-        check.limit.overflow(check.partition).peek()
-    } else {
-        0
     }
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::hold::{Hold, Purpose, Span};
-use super::set::SPAN;
+use super::hold::Purpose;
 use super::{BucketKey, Check, Partition, Registered, Table};
 use crate::clock::Now;
 use crate::concurrency::Concurrency;
@@ -16,6 +15,7 @@ use crate::reading::Reading;
 /// last clone is dropped, whether the request was answered, cancelled, or its connection was lost. A lease on
 /// nothing (no concurrency limit was consulted) costs nothing.
 #[derive(Clone, Debug, Default)]
+#[must_use = "what is under way ends when its lease is dropped"]
 pub struct Lease(Option<Arc<Inner>>);
 
 #[derive(Debug)]
@@ -93,10 +93,7 @@ impl Table {
             partition: held.partition,
             ..Check::new(held.key, &held.limit)
         };
-        let Some(mut hold) = Hold::<1, SPAN>::new(self, now, &[check], Purpose::Look, Span::Reach)
-        else {
-            return;
-        };
+        let mut hold = self.hold_one(now, &check, Purpose::Look);
         // Under another kind of limit since: nothing of this request is counted there.
         if hold.counted_by(0) == Some(Kind::Concurrency) {
             let state = Concurrency::release(hold.finds[0].state, held.cost);

@@ -3,7 +3,7 @@
 //! A cell says which limit counted in it last. So a decision under another limit (the plan
 //! changed, the policy was reloaded) finds out what the state means, and carries it over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::lock;
 use super::{Partition, TableError};
 use crate::clock::Nanos;
 use crate::limit::{Kind, Limit};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Limits of one algorithm that a table can tell apart at a time.
 pub const LIMITS_MAX: usize = (1 << INDEX_BITS) - 1;
@@ -137,8 +137,7 @@ impl Overflow {
         }
     }
 
-    /// The state, for whoever holds the set of a key that may have drawn on it: all that the key
-    /// itself has drawn is seen, since that was done under the same set's lock.
+    /// The state at some moment, for a snapshot.
     pub(super) fn peek(&self) -> u64 {
         self.state.load(Ordering::Relaxed)
     }
@@ -173,11 +172,12 @@ impl Registry {
     }
 
     /// The registration of `limit`: the one there is, or a new one. When all numbers are taken,
-    /// `in_use` is asked which of them the table's cells have.
+    /// `forget` is given those that nobody holds; it clears vacant cells of theirs, and returns
+    /// those that still stand in cells.
     pub(super) fn register(
         &self,
         limit: &Limit,
-        in_use: impl FnOnce() -> Vec<LimitId>,
+        forget: impl FnOnce(&HashSet<LimitId>) -> HashSet<LimitId>,
     ) -> Result<Arc<Registered>, TableError> {
         let mut by_limit = self.by_limit.lock();
         if let Some(known) = by_limit.get(limit) {
@@ -187,7 +187,7 @@ impl Registry {
         let index = match self.free_index(kind) {
             Some(index) => index,
             None => {
-                self.reclaim(&mut by_limit, in_use());
+                self.reclaim(&mut by_limit, forget);
                 self.free_index(kind).ok_or(TableError::TooManyLimits)?
             }
         };
@@ -222,27 +222,35 @@ impl Registry {
 
     /// Forgets limits that nobody holds and no cell knows.
     ///
-    /// A limit that nobody holds cannot come into a cell any more, and its registration cannot be
-    /// asked for while `by_limit` is held; so what the cells had when they were looked through is
-    /// all they will have.
+    /// First who is held by nobody, then what the cells have: a limit that nobody holds cannot come
+    /// into a cell any more, nor be asked for while `by_limit` is held. The other way round, a
+    /// decision could write it into a cell that was looked at already, and let go of it.
     #[expect(
         clippy::mutable_key_type,
         reason = "what a calendar remembers of its last look is no part of its identity"
     )]
-    fn reclaim(&self, by_limit: &mut HashMap<Limit, Arc<Registered>>, in_use: Vec<LimitId>) {
-        let in_use: std::collections::HashSet<_> = in_use.into_iter().collect();
+    fn reclaim(
+        &self,
+        by_limit: &mut HashMap<Limit, Arc<Registered>>,
+        forget: impl FnOnce(&HashSet<LimitId>) -> HashSet<LimitId>,
+    ) {
         // Held here and in `slots`.
-        let unused = |registered: &Arc<Registered>| {
-            Arc::strong_count(registered) == 2 && !in_use.contains(&registered.id)
-        };
-        let mut slots = self.slots.write();
-        by_limit.retain(|_, registered| {
-            let unused = unused(registered);
-            if unused {
-                let (kind, index) = registered.id.slot();
-                slots[kind][index] = None;
-            }
-            !unused
-        });
+        let unheld = |registered: &&Arc<Registered>| Arc::strong_count(registered) == 2;
+        let mut unused: HashSet<_> = by_limit
+            .values()
+            .filter(unheld)
+            .map(|held| held.id)
+            .collect();
+        // What the last to let go wrote into cells is seen by whoever saw that it let go.
+        fence(Ordering::Acquire);
+        for id in forget(&unused) {
+            unused.remove(&id);
+        }
+        by_limit.retain(|_, registered| !unused.contains(&registered.id));
+        for id in unused {
+            let (kind, index) = id.slot();
+            // One at a time, so that no decision waits for all of them.
+            self.slots.write()[kind][index] = None;
+        }
     }
 }

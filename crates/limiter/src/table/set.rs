@@ -23,7 +23,7 @@ pub(super) const WORDS: usize = 16;
 pub(super) type Set = [AtomicU64; WORDS];
 
 const LOCK: usize = 0;
-/// A byte for each way, and the marks in the highest.
+/// A byte for each way, and the mark in the highest.
 const FINGERPRINTS: usize = 1;
 /// Name and state of way 0; the others follow.
 const CELLS: usize = 2;
@@ -36,8 +36,6 @@ pub(super) const SPAN: usize = REACH + 1;
 /// How far behind it keys live whose home this set is. Never taken back: it costs a look there when
 /// a key is missing here.
 const REACHED: u8 = 0b111;
-/// Some key whose home this set is has drawn on an overflow bucket. Never taken back either.
-const OVERFLOWED: u8 = 0b1000;
 
 /// Where the marks are among the fingerprints' bytes.
 const MARKS_SHIFT: usize = 8 * WAYS;
@@ -78,7 +76,7 @@ pub(super) struct Locked<'a> {
     pub(super) index: usize,
     /// The time at which this set decides, in nanoseconds.
     pub(super) time: u64,
-    /// Ways given away in the decision under way and not written yet, as bits.
+    /// Ways that the decision under way has found or given away, as bits.
     taken: u8,
 }
 
@@ -152,46 +150,29 @@ impl<'a> Locked<'a> {
     /// Sets behind this one in which keys of this home may live.
     #[inline]
     pub(super) fn reach(&self) -> usize {
-        usize::from(self.marks() & REACHED)
+        let [.., mark] = self.word(FINGERPRINTS).to_le_bytes();
+        usize::from(mark & REACHED)
     }
 
     /// Keys of this home live up to `distance` sets behind it from now on.
     pub(super) fn reach_to(&mut self, distance: usize) {
-        let reach = self.reach().max(distance).min(REACH);
-        let reach = u8::try_from(reach).unwrap_or(REACHED);
-        self.mark(self.marks() & !REACHED | reach);
-    }
-
-    /// True when a key of this home has ever drawn on an overflow bucket.
-    pub(super) fn overflowed(&self) -> bool {
-        self.marks() & OVERFLOWED != 0
-    }
-
-    /// A key of this home draws on an overflow bucket.
-    pub(super) fn mark_overflowed(&mut self) {
-        self.mark(self.marks() | OVERFLOWED);
-    }
-
-    /// Everything that is marked, for a snapshot.
-    #[inline]
-    pub(super) fn marks(&self) -> u8 {
-        let [.., marks] = self.word(FINGERPRINTS).to_le_bytes();
-        marks
-    }
-
-    /// Puts back what a snapshot held.
-    pub(super) fn mark(&mut self, marks: u8) {
+        let reach = self.reach().max(distance).min(REACH) as u64;
         let others = self.word(FINGERPRINTS) & !(0xff << MARKS_SHIFT);
-        let marks = u64::from(marks & (REACHED | OVERFLOWED)) << MARKS_SHIFT;
-        self.set[FINGERPRINTS].store(others | marks, Ordering::Relaxed);
+        self.set[FINGERPRINTS].store(others | reach << MARKS_SHIFT, Ordering::Relaxed);
     }
 
-    /// A way that may be reused, because its cell says nothing any more and was not given away.
+    /// Forgets a cell that says nothing.
+    pub(super) fn clear(&mut self, way: usize) {
+        self.set[CELLS + 2 * way].store(0, Ordering::Relaxed);
+        self.write_state(way, 0);
+    }
+
+    /// A way that may be reused, because its cell says nothing any more and nobody else has it.
     pub(super) fn room(&self, now: Now, registry: &Registry) -> Option<usize> {
         (0..WAYS).find(|way| self.taken & (1 << way) == 0 && !self.is_live(*way, now, registry))
     }
 
-    /// Gives a free way away; it is written when the request is charged.
+    /// Keeps a way for a key of the decision under way: not for another one, even if it is vacant.
     pub(super) fn take(&mut self, way: usize) {
         self.taken |= 1 << way;
     }

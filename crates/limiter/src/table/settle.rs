@@ -1,7 +1,6 @@
 //! Settling: a request's cost that is known only after its answer.
 
-use super::hold::{Hold, Purpose, Span};
-use super::set::SPAN;
+use super::hold::Purpose;
 use super::{Check, Table, within_range};
 use crate::clock::{Nanos, Now};
 use crate::reading::Reading;
@@ -24,7 +23,8 @@ impl Table {
     ///
     /// `check` as it was decided; its `cost` is not looked at. What a window or a quota charged is
     /// given back to the period that it was charged in, and not at all once that is over.
-    /// Concurrency is not settled, but released with its lease.
+    /// Concurrency is not settled, but released with its lease. Under a limit that has changed since
+    /// nothing is settled.
     pub fn settle(&self, now: Now, check: Check<'_>, charged: Charged, actual: u64) -> Reading {
         let now = within_range(now);
         let limit = check.limit.limit();
@@ -49,12 +49,12 @@ impl Table {
             Purpose::Look
         };
         let check = Check { cost: 1, ..check };
-        let Some(mut hold) = Hold::<1, SPAN>::new(self, now, &[check], purpose, Span::Reach) else {
-            return Reading::default();
-        };
+        let mut hold = self.hold_one(now, &check, purpose);
         let at = hold.time_of(0, now);
         let mut state = hold.finds[0].state;
-        if !hold.absent(0) {
+        // Another limit has counted since: what this one charged has been carried over with the
+        // rest, and cannot be told from it any more.
+        if !hold.absent(0) && !hold.changed(0, &check) {
             state = settle(state, at);
             hold.write(0, &check, state);
         }

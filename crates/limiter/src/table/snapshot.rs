@@ -22,6 +22,8 @@ mod wire;
 
 const MAGIC: &[u8; 16] = b"tollgate counts\n";
 const VERSION: u8 = 1;
+/// Ends a list of sets; no set's place.
+const END: u64 = u64::MAX;
 
 /// What a snapshot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,13 @@ pub enum SnapshotError {
     /// The clock shows an earlier time than when it was taken.
     #[error("the clock is behind the snapshot's; start it with `SystemClock::resuming`")]
     ClockBehind,
+    /// The table has counted already.
+    #[error("counts can only be restored into a table that has not counted yet")]
+    InUse,
 }
+
+/// A limit of a snapshot: its number there, itself if it can be made here, its overflow buckets.
+type SavedLimit = (u64, Option<Limit>, [u64; 2]);
 
 // === impl Saved ===
 
@@ -84,25 +92,48 @@ impl Saved {
 impl Table {
     /// Writes every live bucket to `out`. What is under way is left out: it ends with the process.
     ///
-    /// Deciding may go on meanwhile; each set is then seen at one moment, the whole is not.
+    /// Deciding and registering may go on meanwhile; each set is then seen at one moment, the whole is
+    /// not.
     ///
     /// # Errors
     /// What `out` says.
     pub fn save(&self, now: Now, out: impl Write) -> io::Result<Saved> {
         let now = within_range(now);
-        let saved = Saved {
-            at: now,
-            buckets: self.count_saved(now),
-        };
+        // Held until the end: so long no number in a cell becomes another limit's.
+        let held = self.registry.all();
+        let mut buckets = 0;
         let mut out = Writer::new(out);
         out.bytes(MAGIC)?;
         out.u8(VERSION)?;
         out.u64(now.mono.0)?;
         out.u64(now.unix_ms)?;
-        out.u64(saved.buckets)?;
         for part in self.parts {
             out.u64(part.homes as u64)?;
         }
+        for index in self.touched_sets() {
+            let cells = self.saved_cells(index, now);
+            let count = cells.iter().flatten().count();
+            if count > 0 {
+                out.u64(index as u64)?;
+                out.u64(count as u64)?;
+                buckets += count as u64;
+            }
+            for (name, state) in cells.into_iter().flatten() {
+                out.u64(name)?;
+                out.u64(state)?;
+            }
+        }
+        out.u64(END)?;
+        // After the cells: a key that was placed behind a home meanwhile is found there.
+        for index in self.touched_sets() {
+            let reach = Locked::new(self.sets(), index, now.mono).reach();
+            if reach > 0 {
+                out.u64(index as u64)?;
+                out.u64(reach as u64)?;
+            }
+        }
+        out.u64(END)?;
+        // After the cells: a limit that was registered meanwhile is among them.
         let mut limits = self.registry.all();
         limits.sort_unstable_by_key(|limit| limit.id().to_name());
         out.u64(limits.len() as u64)?;
@@ -113,30 +144,17 @@ impl Table {
                 out.u64(limit.overflow(partition).peek())?;
             }
         }
-        for index in self.touched_sets() {
-            let (marks, cells) = self.saved_cells(index, now);
-            let cells: Vec<_> = cells.into_iter().flatten().collect();
-            if marks == 0 && cells.is_empty() {
-                continue;
-            }
-            out.u64(index as u64)?;
-            out.u8(marks)?;
-            out.u64(cells.len() as u64)?;
-            for (name, state) in cells {
-                out.u64(name)?;
-                out.u64(state)?;
-            }
-        }
-        out.u64(u64::MAX)?;
+        out.u64(buckets)?;
         out.finish()?;
-        Ok(saved)
+        drop(held);
+        Ok(Saved { at: now, buckets })
     }
 
     /// Puts the buckets of `snapshot` back. For a table that has not decided yet.
     ///
     /// # Errors
-    /// Another program's bytes, damage, another table size, or a clock behind the snapshot's. The
-    /// table is then as it was.
+    /// Another program's bytes, damage, another table size, a clock behind the snapshot's, or a table
+    /// that has counted. The table is then as it was.
     pub fn restore(&self, now: Now, snapshot: &[u8]) -> Result<Restored, SnapshotError> {
         let now = within_range(now);
         let (saved, mut input) = header(snapshot)?;
@@ -148,33 +166,58 @@ impl Table {
         if now.mono < saved.at.mono {
             return Err(SnapshotError::ClockBehind);
         }
-        let limits = self.restore_limits(&mut input)?;
-        let mut restored = Restored::default();
-        loop {
-            let index = input.u64()?;
-            if index == u64::MAX {
-                return Ok(restored);
+        if self.touched_sets().next().is_some() {
+            return Err(SnapshotError::InUse);
+        }
+        // Read to the end before anything is changed.
+        let mut cells = input.clone();
+        while let Some((_, count)) = self.set_and_number(&mut input)? {
+            for _ in 0..count {
+                input.bytes(16)?;
             }
-            let set = usize::try_from(index).ok();
-            let set = set.filter(|index| *index < self.set_count());
-            let set = set.ok_or(SnapshotError::Damaged)?;
-            let mut set = Locked::new(self.sets(), set, now.mono);
-            set.mark(input.u8()?);
-            for _ in 0..input.u64()? {
-                let (name, state) = (input.u64()?, input.u64()?);
+        }
+        let mut reaches = input.clone();
+        while self.set_and_number(&mut input)?.is_some() {}
+        let limits = read_limits(&mut input)?;
+
+        let limits = self.restore_limits(limits);
+        while let Some((index, reach)) = self.set_and_number(&mut reaches)? {
+            Locked::new(self.sets(), index, now.mono).reach_to(reach);
+        }
+        let mut restored = Restored::default();
+        while let Some((index, count)) = self.set_and_number(&mut cells)? {
+            let mut set = Locked::new(self.sets(), index, now.mono);
+            for _ in 0..count {
+                let (name, state) = (cells.u64()?, cells.u64()?);
                 self.restore_cell(&mut set, now, &limits, name, state, &mut restored);
             }
         }
+        Ok(restored)
     }
 
-    fn restore_limits(
+    /// A set's place and a number of at most its cells; `None` at the end of a list of such.
+    fn set_and_number(
         &self,
         input: &mut Reader<'_>,
-    ) -> Result<HashMap<u64, Arc<Registered>>, SnapshotError> {
-        let mut limits = HashMap::new();
-        for _ in 0..input.u64()? {
-            let (name, limit) = (input.u64()?, limits::read(input)?);
-            let states = [input.u64()?, input.u64()?];
+    ) -> Result<Option<(usize, usize)>, SnapshotError> {
+        let index = input.u64()?;
+        if index == END {
+            return Ok(None);
+        }
+        let number = |number, below| {
+            usize::try_from(number)
+                .ok()
+                .filter(|number| *number < below)
+        };
+        let index = number(index, self.set_count());
+        let count = number(input.u64()?, WAYS + 1);
+        let both = index.zip(count).ok_or(SnapshotError::Damaged)?;
+        Ok(Some(both))
+    }
+
+    fn restore_limits(&self, limits: Vec<SavedLimit>) -> HashMap<u64, Arc<Registered>> {
+        let mut known = HashMap::new();
+        for (name, limit, states) in limits {
             let Some(limit) = limit.and_then(|limit| self.register(&limit).ok()) else {
                 continue;
             };
@@ -183,9 +226,9 @@ impl Table {
                     limit.overflow(partition).lock(Nanos(0)).write(state);
                 }
             }
-            limits.insert(name, limit);
+            known.insert(name, limit);
         }
-        Ok(limits)
+        known
     }
 
     fn restore_cell(
@@ -216,20 +259,28 @@ impl Table {
         }
     }
 
-    fn count_saved(&self, now: Now) -> u64 {
-        let live = |index| self.saved_cells(index, now).1.into_iter().flatten().count() as u64;
-        self.touched_sets().map(live).sum()
-    }
-
-    /// The marks of a set, and the names and states of its live cells that outlive the process.
-    fn saved_cells(&self, index: usize, now: Now) -> (u8, [Option<(u64, u64)>; WAYS]) {
+    /// The names and states of a set's live cells that outlive the process.
+    fn saved_cells(&self, index: usize, now: Now) -> [Option<(u64, u64)>; WAYS] {
         let set = Locked::new(self.sets(), index, now.mono);
-        let cells = std::array::from_fn(|way| {
+        std::array::from_fn(|way| {
             let lasts = set.limit(way).map(LimitId::kind) != Some(Kind::Concurrency);
             let live = lasts && set.is_live(way, now, &self.registry);
             live.then(|| (set.name(way), set.state(way)))
-        });
-        (set.marks(), cells)
+        })
+    }
+}
+
+fn read_limits(input: &mut Reader<'_>) -> Result<Vec<SavedLimit>, SnapshotError> {
+    let mut limits = Vec::new();
+    for _ in 0..input.u64()? {
+        let (name, limit) = (input.u64()?, limits::read(input)?);
+        limits.push((name, limit, [input.u64()?, input.u64()?]));
+    }
+    input.u64()?;
+    if input.is_empty() {
+        Ok(limits)
+    } else {
+        Err(SnapshotError::Damaged)
     }
 }
 
@@ -249,7 +300,7 @@ fn header(snapshot: &[u8]) -> Result<(Saved, Reader<'_>), SnapshotError> {
         mono: Nanos(input.u64()?),
         unix_ms: input.u64()?,
     };
-    let buckets = input.u64()?;
+    let buckets = input.last_u64()?;
     Ok((Saved { at, buckets }, input))
 }
 

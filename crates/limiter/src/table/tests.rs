@@ -87,7 +87,36 @@ fn a_full_table_evicts_nobody_and_gives_newcomers_one_bucket_together() {
 }
 
 #[test]
-fn whoever_spent_from_the_overflow_bucket_finds_no_fresh_one_when_there_is_room() {
+fn a_newcomer_takes_no_room_from_a_bucket_of_the_same_decision() {
+    // Two limits of one user in one home: one has a cell that is vacant, the other has none. In
+    // either order each gets a cell of its own, and is charged there.
+    for first in [0, 1] {
+        let table = table(1);
+        let rate = table
+            .register(&Limit::rate(10, Duration::from_secs(1), 10).unwrap())
+            .unwrap();
+        let quota = table
+            .register(&Limit::rate(1, HOUR, 1_000).unwrap())
+            .unwrap();
+        ask(&table, &rate, 0, at(0));
+        let mut checks = [Check::new(key(0), &rate), Check::new(key(1), &quota)];
+        checks.rotate_left(first);
+        for second in 1..=20 {
+            let mut readings = [Reading::default(); 2];
+            let verdict = table.decide(at(second), &checks, &mut readings);
+            assert!(verdict.admitted());
+            let left = [9, 1_000 - second];
+            assert_eq!(
+                readings.map(|reading| reading.remaining),
+                [left[first], left[1 - first]]
+            );
+            assert_eq!((cells_of(&table, 0), cells_of(&table, 1)), (1, 1));
+        }
+    }
+}
+
+#[test]
+fn whoever_drew_on_the_overflow_bucket_has_a_bucket_of_its_own_when_there_is_room() {
     let table = table(1);
     let short = table
         .register(&Limit::rate(1, Duration::from_secs(10), 1).unwrap())
@@ -97,13 +126,54 @@ fn whoever_spent_from_the_overflow_bucket_finds_no_fresh_one_when_there_is_room(
         ask(&table, &short, n, at(0));
     }
     assert!(ask(&table, &long, 500, at(0)).overflowed);
-    // There is room again, and this key takes some; what it spent is not forgotten.
+    // What all keys together drew on it is one bucket's worth; nobody waits for it for an hour.
     let own = ask(&table, &long, 500, at(11));
-    assert!(!own.overflowed);
-    assert_eq!(own.retry_after(), Some(Nanos::from_secs(3_600 - 11)));
-    // Others of that home are held to the same, and are free when the overflow bucket is.
-    assert!(!ask(&table, &long, 501, at(11)).admitted());
-    assert!(ask(&table, &long, 501, at(3_600)).admitted());
+    assert!(own.admitted() && !own.overflowed);
+    assert!(!ask(&table, &long, 500, at(11)).admitted());
+    assert!(ask(&table, &long, 501, at(11)).admitted());
+}
+
+#[test]
+fn more_checks_than_readings_are_refused_and_nothing_is_charged() {
+    let table = table(100);
+    let limit = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
+    let checks = [Check::new(key(1), &limit), Check::new(key(2), &limit)];
+    assert!(!table.decide(at(0), &checks, &mut []).admitted());
+    assert!(
+        !table
+            .decide(at(0), &checks, &mut [Reading::default()])
+            .admitted()
+    );
+    assert!(!table.peek(at(0), &checks, &mut []));
+    let many = [checks[0]; CHECKS_MAX + 1];
+    let mut readings = [Reading::default(); CHECKS_MAX + 1];
+    assert!(!table.decide(at(0), &many, &mut readings).admitted());
+    assert!(table.decide(at(0), &checks, &mut readings).admitted());
+    assert!(table.decide(at(0), &[], &mut []).admitted());
+}
+
+#[test]
+fn a_lease_is_released_where_it_was_taken_also_from_an_overflow_bucket() {
+    let table = table(1);
+    let one = table.register(&Limit::concurrency(1).unwrap()).unwrap();
+    let take = |n| {
+        let mut readings = [Reading::default()];
+        let verdict = table.decide(at(0), &[Check::new(key(n), &one)], &mut readings);
+        (verdict, readings[0].overflowed)
+    };
+    let own: Vec<_> = (0..CELLS).map(take).collect();
+    assert!(
+        own.iter()
+            .all(|(verdict, overflowed)| verdict.admitted() && !overflowed)
+    );
+    let (shared, overflowed) = take(500);
+    assert!(shared.admitted() && overflowed);
+    assert!(!take(501).0.admitted());
+    drop(shared);
+    assert!(take(501).0.admitted());
+    assert!(!take(3).0.admitted());
+    drop(own);
+    assert!(take(3).0.admitted() && take(500).0.admitted());
 }
 
 #[test]
@@ -172,13 +242,49 @@ fn numbers_of_limits_are_reclaimed_when_nothing_counts_by_them() {
         &kept,
         &table.register(&Limit::concurrency(1).unwrap()).unwrap()
     ));
+    // What is held keeps its number; then there are no more.
     let held: Vec<_> = (2..)
         .map(|n| table.register(&Limit::rate(n, HOUR, 1).unwrap()))
         .take_while(Result::is_ok)
         .collect();
     assert_eq!(held.len(), LIMITS_MAX - 1);
-    let more = table.register(&Limit::rate(1, HOUR, 77).unwrap());
-    assert_eq!(more.unwrap_err(), TableError::TooManyLimits);
+    let more = || table.register(&Limit::rate(1, HOUR, 77).unwrap());
+    assert_eq!(more().unwrap_err(), TableError::TooManyLimits);
+    // The one in a cell goes when its bucket is full again, by the time that its set has seen.
+    ask(&table, held[0].as_ref().unwrap(), 1, at(8_000));
+    assert!(more().is_ok());
+}
+
+#[test]
+fn limits_come_and_go_while_others_decide() {
+    let table = table(100);
+    let steady = table
+        .register(&Limit::rate(1, HOUR, 1_000_000).unwrap())
+        .unwrap();
+    let deciding = std::sync::atomic::AtomicBool::new(true);
+    let decided = std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let mut decided = 0;
+            while deciding.load(Ordering::Relaxed) {
+                decided += u64::from(ask(&table, &steady, 1, at(0)).admitted());
+                // A limit of another policy, held for one decision.
+                let passing = Limit::rate(1, HOUR, 10 + decided % 50_000).unwrap();
+                if let Ok(passing) = table.register(&passing) {
+                    ask(&table, &passing, 2 + decided % 40, at(0));
+                }
+            }
+            decided
+        });
+        for n in 2..4 * LIMITS_MAX as u64 {
+            let _ = table.register(&Limit::rate(n, HOUR, 5).unwrap());
+        }
+        deciding.store(false, Ordering::Relaxed);
+        worker.join().unwrap()
+    });
+    assert_eq!(
+        ask(&table, &steady, 1, at(0)).remaining,
+        1_000_000 - decided - 1
+    );
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn case_089_a_flood_of_new_keys_forgives_nobody_and_admits_within_the_bound() {
         outcome.exhausted_admitted, 0,
         "exhausted users stay exhausted"
     );
-    assert_eq!(outcome.over_admitted_keys, 0, "no key beyond its limit");
+    assert!(outcome.over_admitted <= outcome.over_admitted_bound);
     assert!(outcome.admitted <= outcome.admitted_bound, "{outcome:?}");
     assert!(outcome.overflowed > 3_000_000, "{outcome:?}");
     assert!(outcome.memory_growth < 1 << 20, "{outcome:?}");

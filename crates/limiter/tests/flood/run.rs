@@ -28,8 +28,10 @@ pub(crate) struct Flood {
 pub(crate) struct Outcome {
     /// Requests of the flood's keys that passed.
     pub(crate) admitted: u64,
-    /// Keys of which more passed than burst + rate · t: over-admission.
-    pub(crate) over_admitted_keys: u64,
+    /// Requests that passed beyond burst + rate · t of their key: over-admission.
+    pub(crate) over_admitted: u64,
+    /// The bound on it: what one overflow bucket admits.
+    pub(crate) over_admitted_bound: u64,
     /// Requests of exhausted users that passed.
     pub(crate) exhausted_admitted: u64,
     /// Requests of exhausted users.
@@ -78,7 +80,7 @@ impl Flood {
             let asked = (0..self.requests_each).filter(|_| ask(&table, &limit, own));
             let admitted = asked.count() as u64;
             outcome.admitted += admitted;
-            outcome.over_admitted_keys += u64::from(admitted > BURST);
+            outcome.over_admitted += admitted.saturating_sub(BURST);
             if n % every == 0 {
                 for user in 0..self.exhausted {
                     let passed = ask(&table, &limit, key(b"exhausted", user));
@@ -94,6 +96,7 @@ impl Flood {
                 progress(n);
             }
         }
+        outcome.over_admitted_bound = BURST;
         outcome.overflowed = table.overflowed();
         // Every cell that the table has, full once, and the overflow bucket.
         let cells = table.bytes() as u64 / 128 * 7;

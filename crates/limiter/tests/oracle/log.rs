@@ -111,6 +111,16 @@ impl Log {
             .unwrap()
     }
 
+    /// True while what was admitted takes anything of the capacity, be it a part of a unit.
+    pub(crate) fn spent_anything(&self, now: Now) -> bool {
+        match self.rule {
+            Rule::Rate { .. } => !self.admits(now, self.rule.capacity()),
+            Rule::Window { length_ns, .. } => self.window(now, length_ns) > 0,
+            Rule::Quota { period, zone, .. } => self.shown(now, period, zone) > 0,
+            Rule::Concurrency { .. } => self.under_way > 0,
+        }
+    }
+
     pub(crate) fn admit(&mut self, now: Now, cost: u64) {
         if cost == 0 {
             return;

@@ -13,5 +13,6 @@
 )]
 
 mod changes;
+mod crowded;
 mod log;
 mod run;

@@ -124,13 +124,13 @@ fn waits_are_exact(log: &Log, now: Now, cost: u64, reading: Reading) -> Result<(
         mono: Nanos(now.mono.0 + wait),
         unix_ms: START_UNIX_MS + (now.mono.0 + wait) / 1_000_000,
     };
+    // A quota tells its wait in whole milliseconds, as the wall clock does.
+    let quota = matches!(log.rule(), Rule::Quota { .. });
+    let moment = if quota { 1_000_000 } else { 1 };
     match reading.denial {
         Some(Denial::Wait(wait)) => {
             prop_assert!(log.admits(later(wait.0), cost));
-            // A quota tells its wait in whole milliseconds, as the wall clock does.
-            let quota = matches!(log.rule(), Rule::Quota { .. });
-            let less = if quota { 1_000_000 } else { 1 };
-            prop_assert!(!log.admits(later(wait.0 - less), cost));
+            prop_assert!(!log.admits(later(wait.0 - moment), cost));
         }
         Some(Denial::Never) => prop_assert!(cost > log.rule().capacity()),
         Some(Denial::Busy) => {
@@ -140,16 +140,23 @@ fn waits_are_exact(log: &Log, now: Now, cost: u64, reading: Reading) -> Result<(
         }
         None => {}
     }
-    if reading.next.0 > 0 {
-        let grown = log.remaining(later(reading.next.0));
-        prop_assert!(
-            grown > reading.remaining,
-            "{} then {grown}",
-            reading.remaining
-        );
+    let (left, capacity) = (reading.remaining, log.rule().capacity());
+    if let Rule::Concurrency { .. } = log.rule() {
+        prop_assert_eq!((reading.next, reading.full), (Nanos(0), Nanos(0)));
+        return Ok(());
     }
+    prop_assert_eq!(reading.next.0 > 0, left < capacity);
+    if reading.next.0 > 0 {
+        prop_assert!(log.remaining(later(reading.next.0)) > left);
+        prop_assert_eq!(log.remaining(later(reading.next.0 - moment)), left);
+    }
+    prop_assert!(reading.full >= reading.next);
     if reading.full.0 > 0 {
-        prop_assert_eq!(log.remaining(later(reading.full.0)), log.rule().capacity());
+        prop_assert_eq!(log.remaining(later(reading.full.0)), capacity);
+        prop_assert!(log.spent_anything(later(reading.full.0 - moment)));
+        prop_assert!(!log.spent_anything(later(reading.full.0)));
+    } else {
+        prop_assert_eq!(left, capacity);
     }
     Ok(())
 }

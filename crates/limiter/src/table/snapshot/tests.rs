@@ -109,28 +109,36 @@ fn buckets_that_filled_up_meanwhile_are_left_out() {
 }
 
 #[test]
-fn an_overflow_bucket_and_who_drew_on_it_are_remembered() {
+fn an_overflow_bucket_is_remembered_and_so_is_how_far_keys_live_from_home() {
     let small = TableSize {
         users: 1,
         networks: 1,
     };
     let hour = Limit::rate(1, Duration::from_secs(3_600), 1).unwrap();
-    let short = Limit::rate(1, Duration::from_secs(10), 1).unwrap();
     let table = Table::new(small).unwrap();
-    let ask = |table: &Arc<Table>, limit: &Limit, n, seconds| {
-        let limit = table.register(limit).unwrap();
+    let ask = |table: &Arc<Table>, n| {
+        let limit = table.register(&hour).unwrap();
         let mut readings = [Reading::default()];
-        let _ = table.decide(at(seconds), &[Check::new(key(n), &limit)], &mut readings);
+        let _ = table.decide(at(20), &[Check::new(key(n), &limit)], &mut readings);
         readings[0]
     };
-    for n in 0..56 {
-        ask(&table, &short, n, 0);
+    for n in 0..57 {
+        assert!(ask(&table, n).admitted());
     }
-    assert!(ask(&table, &hour, 100, 0).overflowed);
     let other = Table::new(small).unwrap();
-    other.restore(at(20), &saved(&table, at(1))).unwrap();
-    let own = ask(&other, &hour, 100, 20);
-    assert!(!own.admitted() && !own.overflowed);
+    other.restore(at(20), &saved(&table, at(20))).unwrap();
+    for n in 0..60 {
+        let refused = ask(&other, n);
+        assert_eq!((refused.admitted(), refused.overflowed), (false, n >= 56));
+    }
+}
+
+#[test]
+fn a_table_that_has_counted_takes_up_nothing() {
+    let table = Table::new(SIZE).unwrap();
+    let _ = ask(&table, 1, 1, at(100));
+    let bytes = saved(&table, at(100));
+    assert_eq!(table.restore(at(100), &bytes), Err(SnapshotError::InUse));
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(super) struct Writer<W> {
 }
 
 /// Reads numbers from bytes whose sum was right.
+#[derive(Clone)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
 // === impl Writer ===
@@ -80,5 +81,15 @@ impl<'a> Reader<'a> {
         bytes
             .map(u64::from_le_bytes)
             .map_err(|_| SnapshotError::Damaged)
+    }
+
+    /// The last number, which is left where it is.
+    pub(super) fn last_u64(&self) -> Result<u64, SnapshotError> {
+        let last = self.0.last_chunk().ok_or(SnapshotError::Damaged)?;
+        Ok(u64::from_le_bytes(*last))
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
