@@ -108,9 +108,6 @@ impl Gateway {
         };
         let (engine, clock) = counts::engine(policy, options)?;
         let keeper = counts::Keeper::new(&engine, &clock);
-        if let Some(keeper) = &keeper {
-            keeper.try_out()?;
-        }
         let (log, writer) = AccessLog::open(&observability.access_log)?.unzip();
         let counts = Arc::new(ExchangeCounts::new());
         let recorder = Recorder {
@@ -131,14 +128,20 @@ impl Gateway {
             .map(|address| bind_admin(&runtime, address))
             .transpose()?;
         let drain = CancellationToken::new();
+        let workers = Workers::start(&shared, workers, &drain)?;
+        // Only now: who could not bind has not touched the counts of who did.
+        if let Some(keeper) = &keeper {
+            keeper.try_out()?;
+        }
         let plane = ControlPlane {
             config: config.to_owned(),
-            workers: Workers::start(&shared, workers, &drain)?,
+            workers,
             sources: Sources {
                 shared: shared.clone(),
                 clock: Arc::new(clock),
                 reloads: Arc::new(ReloadCounts::default()),
                 gateway: counts,
+                counts: keeper.clone(),
             },
             shared,
             admin,

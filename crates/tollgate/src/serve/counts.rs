@@ -1,10 +1,11 @@
 //! Counts on disk: taken up at start, written every minute and at the end, so that a restart gives
 //! nobody a fresh burst or quota.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,8 +47,18 @@ pub(super) struct Keeper {
     path: PathBuf,
     engine: Arc<Engine>,
     clock: SystemClock,
-    /// How often in a row it failed; held while writing, so that two never write at once.
-    failures: Arc<Mutex<u64>>,
+    /// Held while writing, so that two threads never write at once.
+    place: Arc<Mutex<Place>>,
+    failures: Arc<AtomicU64>,
+}
+
+/// The place on disk, as far as it is ours.
+#[derive(Debug, Default)]
+struct Place {
+    /// The lock file, locked: no other process writes here meanwhile.
+    ours: Option<File>,
+    /// Whether the last write failed.
+    failing: bool,
 }
 
 /// An engine under `policy`, with the counts of the run before if there are any, and the clock that
@@ -87,7 +98,7 @@ fn resumed(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read?,
     };
-    let counts = SavedCounts::read(&bytes)?;
+    let counts = SavedCounts::read(bytes)?;
     let clock = SystemClock::resuming(counts.taken_at());
     let (engine, restored) = Engine::resume(policy.clone(), options, &counts, clock.now())?;
     tracing::info!(
@@ -110,6 +121,7 @@ impl Keeper {
             path,
             engine: engine.clone(),
             clock: clock.clone(),
+            place: Arc::default(),
             failures: Arc::default(),
         })
     }
@@ -119,26 +131,45 @@ impl Keeper {
     /// Takes as long as the disk does; not for a thread that serves.
     pub(super) fn save(&self) {
         let path = self.path.display();
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.write() {
-            Ok(buckets) => {
-                *failures = 0;
-                tracing::debug!(%path, buckets, "counts saved");
-            }
+        let mut place = self.place();
+        match self.write(&mut place) {
+            Ok(buckets) if place.failing => tracing::info!(%path, buckets, "counts saved again"),
+            Ok(buckets) => tracing::debug!(%path, buckets, "counts saved"),
             Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
                 // Said once, not every minute.
-                if *failures == 0 {
+                if !place.failing {
                     tracing::error!(%path, "counts not saved, the file of before stays: {error}");
                 }
-                *failures += 1;
+                place.failing = true;
+                return;
+            }
+        }
+        place.failing = false;
+    }
+
+    /// As [`Keeper::save`], at start: where counts cannot be written at all, that is said at once.
+    ///
+    /// Where another process keeps its counts still, as while one gateway takes over from another,
+    /// this one serves and saves once the other has ended.
+    pub(super) fn try_out(&self) -> Result<(), Failure> {
+        let mut place = self.place();
+        match self.write(&mut place) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                tracing::warn!(path = %self.path.display(), "counts not saved yet: {error}");
+                place.failing = true;
+                Ok(())
+            }
+            written => {
+                let doing = format!("write the counts to {}", self.path.display());
+                written.map(|_| ()).map_err(Failure::system(doing))
             }
         }
     }
 
-    /// As [`Keeper::save`], at start: where counts cannot be written at all, that is said at once.
-    pub(super) fn try_out(&self) -> Result<(), Failure> {
-        let doing = format!("write the counts to {}", self.path.display());
-        self.write().map(|_| ()).map_err(Failure::system(doing))
+    /// How often counts could not be written.
+    pub(super) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
     }
 
     /// Saves every [`SAVE_INTERVAL`], until it is dropped.
@@ -154,13 +185,24 @@ impl Keeper {
         }
     }
 
-    fn write(&self) -> io::Result<u64> {
+    fn place(&self) -> std::sync::MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, place: &mut Place) -> io::Result<u64> {
+        if place.ours.is_none() {
+            place.ours = Some(self.claim()?);
+        }
         let new = with_ending(&self.path, "new");
+        // What a crash left there may be readable by others, or a link to somewhere else.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         // The key of all buckets is in it.
-        let file: File = OpenOptions::new()
+        let file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&new)?;
         let mut out = BufWriter::with_capacity(1 << 16, file);
@@ -169,6 +211,26 @@ impl Keeper {
         out.get_ref().sync_all()?;
         fs::rename(&new, &self.path)?;
         Ok(saved.buckets)
+    }
+
+    /// The lock file, locked until this process ends. It is never removed: of two processes one
+    /// could then hold the old file and the other a new one.
+    fn claim(&self) -> io::Result<File> {
+        let path = with_ending(&self.path, "lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                format!("another process holds {}", path.display()),
+            )),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 

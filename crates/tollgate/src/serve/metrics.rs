@@ -26,6 +26,7 @@ pub(super) struct Sources {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) reloads: Arc<ReloadCounts>,
     pub(super) gateway: Arc<super::exchange::ExchangeCounts>,
+    pub(super) counts: Option<super::counts::Keeper>,
 }
 
 /// Renders all metrics in the Prometheus text format.
@@ -128,6 +129,15 @@ impl Sources {
             "tollgate_buckets_bytes",
             "Memory of the counting table in bytes",
             table.bytes() as u64,
+        )?;
+        let Some(keeper) = &self.counts else {
+            return Ok(());
+        };
+        counter(
+            encoder,
+            "tollgate_counts_save_failures",
+            "Times that counts could not be written to disk",
+            keeper.failures(),
         )
     }
 

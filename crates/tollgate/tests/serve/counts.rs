@@ -1,6 +1,7 @@
 //! Counts across a restart.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -52,4 +53,43 @@ fn a_damaged_file_is_kept_aside_and_said_and_serving_begins_anew() {
         std::fs::read(aside).unwrap(),
         b"sixteen bytes ...and no counts"
     );
+}
+
+#[test]
+fn what_lies_in_the_way_is_not_written_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tollgate.counts");
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::write(&elsewhere, "of somebody else").unwrap();
+    symlink(&elsewhere, folder.path().join("tollgate.counts.new")).unwrap();
+    let running = Running::start(&keeping(&path));
+    assert!(!running.gateway.output().contains("counts not saved"));
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), b"of somebody else");
+    let written = std::fs::symlink_metadata(&path).unwrap();
+    assert!(written.is_file());
+    assert_eq!(written.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn counts_are_kept_by_one_process_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tollgate.counts");
+    // As the gateway that this one takes over from.
+    let other = File::create(folder.path().join("tollgate.counts.lock")).unwrap();
+    other.lock().unwrap();
+    let mut running = Running::start(&keeping(&path));
+    let bob = running.token("bob");
+    for _ in 0..3 {
+        assert_eq!(running.get("/orders", &bob).status(), 200);
+    }
+    let output = running.gateway.output();
+    assert!(output.contains("another process holds"), "{output}");
+    assert!(!path.exists());
+    let metrics = running.metrics();
+    let failures = "tollgate_counts_save_failures_total 0";
+    assert!(metrics.contains(failures), "{metrics}");
+    drop(other);
+    running.restart(Signal::TERM);
+    assert!(path.exists());
+    assert_eq!(running.get("/orders", &bob).status(), 429);
 }
