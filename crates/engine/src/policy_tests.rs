@@ -49,6 +49,10 @@ const NO_ISSUER: &str = "https://issuer.invalid";
 /// Where a test's anonymous callers come from if they do not say (RFC 5737).
 const DOCUMENTATION_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
+/// When a test's `at: 0s` is: Monday, 2026-01-05, 00:00 UTC, the start of a week and near that of a
+/// month, so that quotas of a calendar mean what they will.
+const START_UNIX_MS: u64 = 1_767_571_200_000;
+
 /// Runs every test of `policy`, each from empty buckets.
 ///
 /// # Errors
@@ -82,13 +86,20 @@ fn run_test(engine: &Engine, test: &PolicyTest, failures: &mut Vec<TestFailure>)
     };
     for step in &test.steps {
         let mut last = None;
-        for _ in 0..step.count {
-            let decision = decide(engine, test, step);
+        // Requests of one moment are under way together; any other has ended before the next.
+        let mut under_way = Vec::new();
+        for n in 0..step.count {
+            if !step.over.is_zero() {
+                under_way.clear();
+            }
+            let at = step.at + spread(step.over, n, step.count);
+            let mut decision = decide(engine, test, step, at);
             match decision.verdict {
                 Verdict::Allow => allowed += 1,
                 Verdict::Limit { .. } => limited += 1,
                 _ => {}
             }
+            under_way.push(std::mem::take(&mut decision.lease));
             last = Some(decision);
         }
         if let (Some(expect), Some(decision)) = (&step.expect, last) {
@@ -115,8 +126,13 @@ fn run_test(engine: &Engine, test: &PolicyTest, failures: &mut Vec<TestFailure>)
     }
 }
 
-fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep) -> Decision {
-    let at = step.at;
+/// When the `n`th of `count` requests is sent that are spread over `over`, the first at once.
+fn spread(over: Duration, n: u32, count: u32) -> Duration {
+    let ns = over.as_nanos() * u128::from(n) / u128::from(count.max(1));
+    Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
+}
+
+fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> Decision {
     let snapshot = engine.snapshot();
     let mut decision = Decision {
         verdict: Verdict::Allow,
@@ -129,7 +145,8 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep) -> Decision {
         preflight: false,
         now: Now {
             mono: Nanos::from(at),
-            unix_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            unix_ms: u64::try_from(at.as_millis())
+                .map_or(u64::MAX, |ms| ms.saturating_add(START_UNIX_MS)),
         },
         snapshot,
     };

@@ -29,6 +29,47 @@ tests:
 }
 
 #[test]
+fn tests_count_every_kind_of_limit() {
+    let rest = "
+routes: [GET /spread, GET /slow, GET /day, GET /week]
+plans:
+  anonymous: {limits: []}
+  standard:
+    routes:
+      GET /spread: [{name: rate, rate: 1/s, burst: 1}]
+      GET /slow: [{name: together, concurrency: 3}]
+      GET /day: [{name: day, quota: 2/day, time_zone: America/New_York}]
+      GET /week: [{name: week, quota: 2/week}]
+default_plan: standard
+tests:
+  - {as: {sub: u}, send: 60 x GET /spread in 1min, expect: {allowed: 60, limited: 0}}
+  - {as: {sub: u}, send: 60 x GET /spread in 30s, expect: {allowed: 30, limited: 30}}
+  - {as: {sub: u}, send: 5 x GET /slow in 0s, expect: {allowed: 3, limited: 2}}
+  - {as: {sub: u}, send: 5 x GET /slow in 1s, expect: {allowed: 5, limited: 0}}
+  - name: a step has ended before the next
+    as: {sub: u}
+    steps:
+      - {at: 0s, request: GET /slow, times: 3, expect: {verdict: allow, remaining: 0}}
+      - {at: 0s, request: GET /slow, times: 3, expect: {verdict: allow, remaining: 0}}
+  - name: midnight in New York is at five
+    as: {sub: u}
+    steps:
+      - {at: 0s, request: GET /day, times: 2, expect: {verdict: allow, remaining: 0}}
+      - {at: 0s, request: GET /day, expect: {verdict: limit, retry_after: 5h}}
+      - {at: 5h, request: GET /day, expect: {verdict: allow, remaining: 1}}
+  - name: a test begins on a Monday
+    as: {sub: u}
+    steps:
+      - {at: 0s, request: GET /week, times: 2, expect: {verdict: allow, remaining: 0}}
+      - {at: 1h, request: GET /week, expect: {verdict: limit, retry_after: 167h}}
+";
+    let key = Bench::usual().key;
+    let report = run_policy_tests(&parse(&policy_text(&key, rest))).unwrap();
+    assert_eq!(report.failures, []);
+    assert_eq!(report.passed, 7);
+}
+
+#[test]
 fn a_failing_test_says_line_expected_and_got() {
     let tests = "
 tests:
