@@ -23,6 +23,24 @@ pub(crate) fn counted(amount: &Amount) -> Result<Limit, LimitError> {
     }
 }
 
+/// What a limit's buckets are named under beside its name: another kind of limit, or a quota of
+/// another period, has buckets of its own. Else a caller who is moved to and fro between a quota a
+/// month and one a minute would find the month's refilled within the minute.
+pub(crate) fn kind(amount: &Amount) -> &'static str {
+    match amount {
+        Amount::Rate { .. } => "rate",
+        Amount::Window { .. } => "window",
+        Amount::Quota { period, .. } => match period {
+            QuotaPeriod::Minute => "quota a minute",
+            QuotaPeriod::Hour => "quota an hour",
+            QuotaPeriod::Day => "quota a day",
+            QuotaPeriod::Week => "quota a week",
+            QuotaPeriod::Month => "quota a month",
+        },
+        Amount::Concurrency { .. } => "concurrency",
+    }
+}
+
 /// A rate is told as what flows while the burst refills; everything else as it is written.
 pub(crate) fn told(amount: &Amount, counted: &Limit) -> Told {
     let quota = counted.capacity();

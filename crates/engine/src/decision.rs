@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_identity::{ClientNetwork, CredentialError, TokenError, User};
-use tollgate_limiter::{Lease, Nanos, Now};
+use tollgate_limiter::{Enforcement, Lease, Nanos, Now};
 use tollgate_policy::{PathError, PlanId, RouteId};
 
 use crate::consulted::{Consulted, LimitState};
@@ -134,15 +134,17 @@ impl Decision {
         }
     }
 
-    /// The limit that refused, or in shadow would have refused: the one to wait longest for.
+    /// The limit that refused, or in shadow would have refused: the one to wait longest for. One
+    /// in shadow only when no other refused.
     #[must_use]
     pub fn violated(&self) -> Option<LimitState<'_>> {
         // A limit that will never admit outranks any wait.
-        let wait = |state: &LimitState<'_>| {
-            let retry_after = state.reading.retry_after();
-            retry_after.map_or(u64::MAX, |wait| wait.0)
+        let rank = |state: &LimitState<'_>| {
+            let wait = state.reading.retry_after();
+            let binding = state.enforcement == Enforcement::Binding;
+            (binding, wait.map_or(u64::MAX, |wait| wait.0))
         };
-        self.limits.refusing().max_by_key(wait)
+        self.limits.refusing().max_by_key(rank)
     }
 
     fn shadow_limited(&self) -> bool {

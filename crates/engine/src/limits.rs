@@ -164,7 +164,8 @@ impl CountedLimit {
             source,
         })?;
         let told = amount::told(&limit.amount, &counted);
-        let scope = format!("{:?}/{:?}", limit.per, limit.across);
+        let kind = amount::kind(&limit.amount);
+        let scope = format!("{:?}/{:?}/{kind}", limit.per, limit.across);
         Ok(Self {
             name: limit.name.clone(),
             counted: buckets.register(&counted)?,

@@ -19,8 +19,9 @@ const HASH_KEY_BYTES: usize = 16;
 #[derive(Clone)]
 pub struct SavedCounts {
     hash: HashKey,
-    table: Vec<u8>,
     saved: Saved,
+    /// The key and the table, as written.
+    bytes: Vec<u8>,
 }
 
 // === impl SavedCounts ===
@@ -30,14 +31,18 @@ impl SavedCounts {
     ///
     /// # Errors
     /// [`EngineError::Snapshot`] when it is something else, damaged, or cut off.
-    pub fn read(bytes: &[u8]) -> Result<Self, EngineError> {
+    pub fn read(bytes: Vec<u8>) -> Result<Self, EngineError> {
         let damaged = tollgate_limiter::SnapshotError::Damaged;
         let (hash, table) = bytes.split_first_chunk::<HASH_KEY_BYTES>().ok_or(damaged)?;
         Ok(Self {
             hash: HashKey(*hash),
-            table: table.to_vec(),
             saved: Saved::of(table)?,
+            bytes,
         })
+    }
+
+    fn table(&self) -> &[u8] {
+        self.bytes.get(HASH_KEY_BYTES..).unwrap_or_default()
     }
 
     /// When it was taken: the clock of the engine that resumes goes on from here
@@ -71,7 +76,7 @@ impl Engine {
         now: Now,
     ) -> Result<(Arc<Self>, Restored), EngineError> {
         let engine = Self::build(policy, options, counts.hash)?;
-        let restored = engine.table().restore(now, &counts.table)?;
+        let restored = engine.table().restore(now, counts.table())?;
         Ok((engine, restored))
     }
 

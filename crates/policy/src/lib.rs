@@ -55,7 +55,7 @@ pub use identity::{
 };
 pub use limit::{
     Across, Amount, BURST_MAX, Limit, Mode, OnChange, Per, QuotaPeriod, RATE_PER_SECOND_MAX,
-    RATE_PERIOD_SECONDS_MAX, Rate, WINDOW_MAX,
+    RATE_PERIOD_SECONDS_MAX, REFILL_MAX, Rate, WINDOW_MAX,
 };
 pub use network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol, Scheme, Tls};
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};

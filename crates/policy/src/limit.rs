@@ -13,6 +13,8 @@ pub const RATE_PERIOD_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
 pub const RATE_PER_SECOND_MAX: u64 = 10_000_000;
 /// The largest burst, quota or concurrency, in units of cost.
 pub const BURST_MAX: u64 = 1 << 32;
+/// The longest that a burst may take to refill: what a bucket's clock can count.
+pub const REFILL_MAX: Duration = Duration::from_secs(146 * 365 * 86_400);
 /// The most units that a sliding window may hold, by its least length in seconds: more cannot be
 /// counted beside the window's number in one bucket. A rate has no such bound.
 pub const WINDOW_MAX: [(u64, u64); 4] = [

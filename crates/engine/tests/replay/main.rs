@@ -30,9 +30,9 @@ proptest! {
     #[test]
     fn limits_hold_on_texts_that_look_like_limits(
         amount in prop::sample::select(&["rate", "window", "quota", "concurrency"][..]),
-        count in any::<u64>(),
+        count in prop_oneof![3 => 0_u64..5_000, 1 => any::<u64>()],
         period in "(s|min|h|d|w|day|week|month|hour|minute|[0-9]{1,4}(ms|s|min|h|d|w)|.{0,8})",
-        more in "(, burst: [0-9]{1,12})?(, cost: [0-9]{1,12})?(, time_zone: [A-Za-z/_]{0,16})?(, per: (user|global))?",
+        more in "(, burst: [0-9]{1,12})?(, cost: ([1-9]|[0-9]{1,12}))?(, time_zone: [A-Za-z/_]{0,16})?(, per: (user|global))?",
     ) {
         let text = match amount {
             "concurrency" => format!("{amount}: {count}{more}"),

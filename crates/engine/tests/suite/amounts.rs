@@ -1,5 +1,7 @@
 //! Limits of every kind through the engine: decided, told, carried over, saved.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use serde_json::{Value, json};
 use sfv::{ListEntry, Parser};
@@ -225,7 +227,7 @@ fn going_back_and_forth_between_plans_yields_nothing() {
 }
 
 #[test]
-fn a_reload_that_changes_the_kind_of_a_limit_carries_the_share_over() {
+fn another_kind_of_limit_counts_in_buckets_of_its_own() {
     let bench = limits("{name: most, rate: 1/1h, burst: 10}");
     let ask = orders(&bench);
     assert_eq!(bench.allowed(&ask, 5), 5);
@@ -242,18 +244,24 @@ default_plan: standard
         let policy = parse(&policy_text(&bench.key, &rest));
         bench.engine.reload(policy).unwrap();
     };
-    // Each request leaves its mark, so that the next change starts from what it was.
     let left = || {
         let decision = bench.decide(&ask);
         let state = decision.limits.iter().next().unwrap();
         state.reading.remaining
     };
-    reload("window: 100/1h");
-    assert_eq!(left(), 49);
-    reload("quota: 400/day");
-    assert_eq!(left(), 195);
-    reload("rate: 1/1h, burst: 40");
-    assert_eq!(left(), 18);
+    reload("quota: 400/month");
+    assert_eq!(left(), 399);
+    // A minute's quota fills every minute: it leaves the month's as it is.
+    reload("quota: 2/minute");
+    assert_eq!(left(), 1);
+    bench.clock.advance(Duration::from_secs(60));
+    reload("quota: 400/month");
+    assert_eq!(left(), 398);
+    // Of one kind, the share that is left goes over.
+    reload("quota: 800/month");
+    assert_eq!(left(), 795);
+    reload("rate: 1/1h, burst: 10");
+    assert_eq!(left(), 4);
 }
 
 #[test]
@@ -272,7 +280,7 @@ default_plan: standard
     let saved = bench.engine.save(bench.clock.now(), &mut bytes).unwrap();
     assert_eq!(saved.buckets, 2);
 
-    let counts = SavedCounts::read(&bytes).unwrap();
+    let counts = SavedCounts::read(bytes.clone()).unwrap();
     assert_eq!(counts.taken_at(), bench.clock.now());
     let secret = &bytes[..16];
     let shown = format!("{counts:?}").into_bytes();
@@ -295,7 +303,7 @@ default_plan: standard
 
     // A clock that does not go on from there, other bytes, another size: errors, never a panic.
     for broken in [&b""[..], b"0123456789abcdef", &bytes[..bytes.len() - 1]] {
-        assert!(SavedCounts::read(broken).is_err());
+        assert!(SavedCounts::read(broken.to_vec()).is_err());
     }
     let mut small = options();
     small.table.as_mut().unwrap().users = 10;

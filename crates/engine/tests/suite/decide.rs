@@ -142,6 +142,25 @@ default_plan: standard
 }
 
 #[test]
+fn the_limit_that_refused_is_named_before_one_in_shadow_with_a_longer_wait() {
+    let bench = Bench::new(
+        "plans:
+  anonymous: {limits: []}
+  standard:
+    limits:
+      - {name: tried, rate: 1/1h, burst: 1, mode: shadow}
+      - {name: burst, rate: 1/s, burst: 1}
+default_plan: standard
+",
+    );
+    let ask = Ask::new("GET", "/orders").bearer(&bench.user("bob"));
+    assert_eq!(bench.allowed(&ask, 2), 1);
+    let decision = bench.decide(&ask);
+    assert_eq!(decision.limits.refusing().count(), 2);
+    assert_eq!(&*decision.violated().unwrap().limit.name, "burst");
+}
+
+#[test]
 fn limits_per_account_globally_and_over_all_routes_are_shared_as_they_say() {
     let bench = Bench::new(
         "routes: [GET /orders, GET /items]

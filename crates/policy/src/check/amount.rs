@@ -1,12 +1,14 @@
 //! What a limit counts: exactly one of `rate`, `window`, `quota` and `concurrency`.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use super::Check;
 use crate::codes;
 use crate::diagnostics::Span;
 use crate::findings::Finding;
-use crate::limit::{Amount, BURST_MAX, Rate, WINDOW_MAX};
+use crate::limit::{Amount, BURST_MAX, REFILL_MAX, Rate, WINDOW_MAX};
 use crate::node::{At, Given};
 use crate::raw::RawLimit;
 
@@ -74,6 +76,25 @@ impl Check<'_, '_> {
                 Finding::error(codes::UNITS, span, message)
                     .label("above 2^32")
                     .help(format!("write a burst of at most {BURST_MAX}")),
+            );
+            return None;
+        }
+        let refill_ns = rate
+            .period
+            .as_nanos()
+            .div_ceil(u128::from(rate.count.get()))
+            * u128::from(burst.get());
+        if refill_ns > REFILL_MAX.as_nanos() {
+            let years = refill_ns / Duration::from_secs(365 * 86_400).as_nanos();
+            let message = format!("a burst of {burst} at {rate} takes {years} years to refill");
+            let most = (REFILL_MAX.as_nanos() * u128::from(burst.get()) / refill_ns).max(1);
+            let span = raw.burst.as_ref().map_or(span, |burst| burst.span);
+            self.error(
+                Finding::error(codes::UNITS, span, message)
+                    .label("above 146 years")
+                    .help(format!(
+                        "write a burst of at most {most}, or a quicker rate"
+                    )),
             );
             return None;
         }

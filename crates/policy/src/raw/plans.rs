@@ -64,7 +64,8 @@ section! {
         /// What one request costs, 1 to the burst, window, quota or concurrency. Default: 1.
         cost: Option<At<Units>>,
         /// What becomes of what was spent when the limit changes, by a reload or another plan: `keep` (the same
-        /// share), `as_is` (the same number) or `reset` (nothing). Default: `keep`.
+        /// share), `as_is` (the same number) or `reset` (nothing). Another kind of limit has a bucket of its own.
+        /// Default: `keep`.
         on_change: Option<Word<OnChange>>,
     }
 }

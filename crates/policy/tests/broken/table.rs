@@ -38,7 +38,8 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0013", 15, 35, "write a whole number from 1 to 4294967296"),
         ("TG0013", 16, 44, "write a cost of at most 5"),
         ("TG0006", 17, 44, "write `keep`, `as_is` or `reset`"),
-        ("TG0004", 18, 9, "add for example `rate: 100/s`"),
+        ("TG0013", 18, 41, "write a burst of at most 1278960, or a quicker rate"),
+        ("TG0004", 19, 9, "add for example `rate: 100/s`"),
     ]),
     ("claims", &[
         ("TG0028", 7, 25, "write the claim that names the caller, for example `sub`"),
