@@ -1,10 +1,10 @@
 //! The memory in which buckets live: fixed in size, set-associative, a lock in every set.
 //!
 //! A bucket is 16 bytes: a name (48 bits of its key, and which limit counted last) and a state.
-//! Seven of them make a *set* of two cache lines with their lock. A key lives in its *home* set, or,
-//! where that had no room when it came, in one of the seven sets behind it. A cell whose bucket is full again says nothing
-//! that a fresh one does not, so it is reused freely; a cell that still says something is never
-//! evicted. A newcomer without room shares the overflow bucket of its limit: it is not given a
+//! Seven of them make a *set* of two cache lines with their lock. A key lives in its *home* set,
+//! or, where that had no room when it came, in one of the seven sets behind it. A cell whose bucket
+//! is full again says nothing that a fresh one does not, so it is reused freely; a cell that still
+//! says something is never evicted. A newcomer without room shares the overflow bucket of its limit: it is not given a
 //! fresh full bucket, and nobody else's is forgiven.
 
 use std::collections::HashSet;
@@ -132,7 +132,7 @@ pub struct Occupancy {
     /// Live buckets that the partition is meant for.
     pub capacity: usize,
     /// Live buckets over the capacity: above 1 the table is fuller than it was meant to be, and
-    /// at 1.7 every cell is taken.
+    /// at 1.5 every cell is taken.
     pub used: f64,
 }
 
