@@ -260,10 +260,13 @@ fn algorithm(algorithm: Algorithm) -> tollgate_identity::Algorithm {
         Algorithm::EdDSA => To::EdDSA,
         Algorithm::Es256 => To::Es256,
         Algorithm::Es384 => To::Es384,
+        Algorithm::Es512 => To::Es512,
         Algorithm::Rs256 => To::Rs256,
         Algorithm::Rs384 => To::Rs384,
         Algorithm::Rs512 => To::Rs512,
         Algorithm::Ps256 => To::Ps256,
+        Algorithm::Ps384 => To::Ps384,
+        Algorithm::Ps512 => To::Ps512,
         Algorithm::Hs256 => To::Hs256,
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A JWS signature algorithm (RFC 7518 section 3.1, RFC 8037, RFC 9864).
 ///
-/// `none`, ES512, ES256K, Ed448 and the remaining RSA-PSS sizes are not supported, and a
-/// token that names one is refused before any key is looked at.
+/// `none`, ES256K, Ed448 and the longer HMACs are not supported, and a token that names one is
+/// refused before any key is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// Ed25519; the names `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864) mean the same here.
@@ -14,6 +14,8 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// ECDSA on P-521 with SHA-512.
+    Es512,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
@@ -22,20 +24,27 @@ pub enum Algorithm {
     Rs512,
     /// RSASSA-PSS with SHA-256 and a salt of 32 bytes.
     Ps256,
+    /// RSASSA-PSS with SHA-384 and a salt of 48 bytes.
+    Ps384,
+    /// RSASSA-PSS with SHA-512 and a salt of 64 bytes.
+    Ps512,
     /// HMAC with SHA-256; only for an issuer configured with a secret.
     Hs256,
 }
 
 impl Algorithm {
     /// Every supported algorithm.
-    pub const ALL: [Algorithm; 8] = [
+    pub const ALL: [Algorithm; 11] = [
         Self::EdDSA,
         Self::Es256,
         Self::Es384,
+        Self::Es512,
         Self::Rs256,
         Self::Rs384,
         Self::Rs512,
         Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
         Self::Hs256,
     ];
 
@@ -45,10 +54,13 @@ impl Algorithm {
             Self::EdDSA => "EdDSA",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::Rs256 => "RS256",
             Self::Rs384 => "RS384",
             Self::Rs512 => "RS512",
             Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
             Self::Hs256 => "HS256",
         }
     }

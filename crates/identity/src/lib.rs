@@ -49,7 +49,7 @@ pub use bucket_id::{BucketId, LimitClass, Root, bucket_id};
 pub use error::IdentityError;
 pub use headers::{Credential, CredentialError, credential};
 pub use jwks::{
-    Fetch, FetchError, Fetched, KeyHolder, KeyLocation, KeySet, KeySetError, KeyStatus,
+    Fetch, FetchError, Fetched, KeyHolder, KeyLocation, KeySet, KeySetError, KeyStatus, LocalKeys,
     RefreshPace, keep_keys,
 };
 pub use key_ring::{KeyId, KeyRing};

@@ -17,7 +17,7 @@ use sha2::Sha256;
 use support::*;
 use tollgate_identity::{
     Algorithm, Credential, CredentialError, IdentityError, IssuerRules, KeyHolder, KeySet,
-    KeySetError, Secret, TokenError, TokenVerdict, Verifier, VerifierConfig, credential,
+    KeySetError, LocalKeys, Secret, TokenError, TokenVerdict, Verifier, VerifierConfig, credential,
     token::verify_jws,
 };
 

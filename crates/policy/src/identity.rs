@@ -109,6 +109,8 @@ pub enum Algorithm {
     Es256,
     /// ECDSA P-384 with SHA-384.
     Es384,
+    /// ECDSA P-521 with SHA-512.
+    Es512,
     /// RSA PKCS #1 with SHA-256.
     Rs256,
     /// RSA PKCS #1 with SHA-384.
@@ -117,20 +119,27 @@ pub enum Algorithm {
     Rs512,
     /// RSA-PSS with SHA-256.
     Ps256,
+    /// RSA-PSS with SHA-384.
+    Ps384,
+    /// RSA-PSS with SHA-512.
+    Ps512,
     /// HMAC with SHA-256 and a shared secret.
     Hs256,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Algorithm; 8] = [
+    pub const ALL: [Algorithm; 11] = [
         Algorithm::EdDSA,
         Algorithm::Es256,
         Algorithm::Es384,
+        Algorithm::Es512,
         Algorithm::Rs256,
         Algorithm::Rs384,
         Algorithm::Rs512,
         Algorithm::Ps256,
+        Algorithm::Ps384,
+        Algorithm::Ps512,
         Algorithm::Hs256,
     ];
 
@@ -141,10 +150,13 @@ impl Algorithm {
             Algorithm::EdDSA => "EdDSA",
             Algorithm::Es256 => "ES256",
             Algorithm::Es384 => "ES384",
+            Algorithm::Es512 => "ES512",
             Algorithm::Rs256 => "RS256",
             Algorithm::Rs384 => "RS384",
             Algorithm::Rs512 => "RS512",
             Algorithm::Ps256 => "PS256",
+            Algorithm::Ps384 => "PS384",
+            Algorithm::Ps512 => "PS512",
             Algorithm::Hs256 => "HS256",
         }
     }

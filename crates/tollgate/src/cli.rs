@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// Show the policy's routes, or which route a path belongs to.
     #[command(subcommand)]
     Routes(RoutesCommand),
+    /// Say whether tokens would be accepted, and why not.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Print the JSON Schema of the policy file, for your editor.
     Schema,
     /// See it work: an issuer, an origin and the gateway on this machine, with real requests.
@@ -114,6 +117,52 @@ pub(crate) struct MatchArgs {
     /// Paths, each optionally as "METHOD /path".
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Check tokens as the gateway would; one JSON line for each.
+    ///
+    /// A line has `verdict` (`valid`, `invalid` or `undecided`), for a valid token the user and the
+    /// claims, for an invalid one `reason` and `description`, and what the token says of itself
+    /// under `unverified_header` and `unverified_claims`.
+    ///
+    /// Tokens are read from the arguments or, without any, from standard input, one a line. Other
+    /// users of this machine see arguments, not standard input. Exit code 0 if all are valid, else
+    /// 1.
+    Check(TokenArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TokenArgs {
+    /// The policy whose issuers, keys and rules the tokens are checked against.
+    #[arg(
+        short,
+        long,
+        env = "TOLLGATE_CONFIG",
+        default_value = "tollgate.yaml",
+        value_name = "FILE"
+    )]
+    pub(crate) config: PathBuf,
+    /// Check against the keys of this file, a JWK set or one JWK, without a policy.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub(crate) jwks: Option<PathBuf>,
+    /// With --jwks: the issuer that tokens must name; their own word for it if not given.
+    #[arg(long, requires = "jwks", value_name = "ISS")]
+    pub(crate) issuer: Option<String>,
+    /// With --jwks: the audience that tokens must name; their own word for it if not given.
+    #[arg(long, requires = "jwks", value_name = "AUD")]
+    pub(crate) audience: Option<String>,
+    /// With --jwks: check the signature alone, over any payload, under every algorithm that the
+    /// keys are for; HS256 too, if the file has a secret (`"kty": "oct"`).
+    #[arg(long, requires = "jwks", conflicts_with_all = ["issuer", "audience", "at"])]
+    pub(crate) jws: bool,
+    /// Check as of this moment, in seconds since 1970, instead of now.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) at: Option<u64>,
+    /// Tokens, without `Bearer`.
+    #[arg(value_name = "TOKEN")]
+    pub(crate) tokens: Vec<String>,
 }
 
 #[derive(Args, Debug)]

@@ -14,16 +14,18 @@ mod cli;
 mod demo;
 mod failure;
 mod fetch;
+mod keepers;
 mod routes;
 mod schema;
 mod serve;
 mod telemetry;
+mod token;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, TokenCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Routes(args) => routes::run(args),
         Command::Schema => schema::run(),
+        Command::Token(TokenCommand::Check(args)) => token::run(args),
         Command::Demo(args) => demo::run(args),
     };
     match result {

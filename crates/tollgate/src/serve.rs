@@ -9,7 +9,6 @@ mod access_log;
 mod admin;
 mod counts;
 mod exchange;
-mod keys;
 mod metrics;
 mod reload;
 mod traces;
@@ -31,12 +30,12 @@ use tollgate_proxy::{Shared, SharedOptions, check_health};
 
 use self::access_log::{AccessLog, Writer};
 use self::exchange::{ExchangeCounts, Recorder};
-use self::keys::Keepers;
 use self::metrics::Sources;
 use self::reload::{LOOK_INTERVAL, ReloadCounts, Reloader};
 use self::workers::Workers;
 use crate::cli::ServeArgs;
 use crate::failure::Failure;
+use crate::keepers::Keepers;
 use crate::telemetry::Telemetry;
 
 /// A gateway whose sockets are bound and whose data plane runs.

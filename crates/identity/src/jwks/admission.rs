@@ -3,15 +3,16 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use data_encoding::BASE64URL_NOPAD;
 
 use super::weak;
 use crate::{
-    Algorithm,
+    Algorithm, Secret,
     token::{
         header::KID_BYTES_MAX,
         json::{Json, Object},
@@ -47,6 +48,8 @@ pub enum KeyRefusal {
     RsaExponent,
     /// An RSA modulus with the fingerprint of a broken generator (ROCA, CVE-2017-15361).
     Roca,
+    /// A shared secret under 32 or over 4096 bytes.
+    SecretLength,
     /// An elliptic-curve point that is not on its curve.
     Point,
     /// An Ed25519 key of small order, under which anybody can sign.
@@ -79,6 +82,7 @@ impl KeyRefusal {
             Self::RsaModulus => "rsa_modulus",
             Self::RsaExponent => "rsa_exponent",
             Self::Roca => "roca",
+            Self::SecretLength => "secret_length",
             Self::Point => "point",
             Self::SmallOrder => "small_order",
             Self::DuplicateKid => "duplicate_kid",
@@ -140,6 +144,36 @@ impl PublicKey {
     }
 }
 
+/// A shared secret from a key set of one's own: never from one that an issuer publishes.
+#[derive(Debug)]
+pub(crate) struct SharedKey {
+    pub(crate) kid: Option<Box<str>>,
+    pub(crate) secret: Secret,
+}
+
+impl SharedKey {
+    /// True for an entry that only a shared secret can be.
+    pub(super) fn is_one(entry: &Json<'_>) -> bool {
+        matches!(entry, Json::Object(jwk) if jwk.get("kty").and_then(Json::as_str) == Some("oct"))
+    }
+
+    /// Admits a secret for HS256 (RFC 7518 section 6.4).
+    pub(super) fn admit(entry: &Json<'_>) -> Result<Self, KeyRefusal> {
+        let Json::Object(jwk) = entry else {
+            return Err(KeyRefusal::Malformed);
+        };
+        check_purpose(jwk)?;
+        let hs256 = Algorithm::Hs256.as_str();
+        if text(jwk, "alg")?.is_some_and(|named| named != hs256) {
+            return Err(KeyRefusal::Algorithm);
+        }
+        Ok(Self {
+            kid: text(jwk, "kid")?.map(Into::into),
+            secret: Secret::new(bytes(jwk, "k")?).map_err(|_| KeyRefusal::SecretLength)?,
+        })
+    }
+}
+
 type Parsed = (Vec<(Algorithm, ParsedPublicKey)>, Vec<u8>);
 
 /// `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3), where present.
@@ -177,11 +211,13 @@ fn only_named(
 }
 
 fn rsa(jwk: &Object<'_>) -> Result<Parsed, KeyRefusal> {
-    static SCHEMES: [(Algorithm, &RsaParameters); 4] = [
+    static SCHEMES: [(Algorithm, &RsaParameters); 6] = [
         (Algorithm::Rs256, &RSA_PKCS1_2048_8192_SHA256),
         (Algorithm::Rs384, &RSA_PKCS1_2048_8192_SHA384),
         (Algorithm::Rs512, &RSA_PKCS1_2048_8192_SHA512),
         (Algorithm::Ps256, &RSA_PSS_2048_8192_SHA256),
+        (Algorithm::Ps384, &RSA_PSS_2048_8192_SHA384),
+        (Algorithm::Ps512, &RSA_PSS_2048_8192_SHA512),
     ];
     let modulus = unsigned(bytes(jwk, "n")?);
     let exponent = unsigned(bytes(jwk, "e")?);
@@ -213,6 +249,7 @@ fn elliptic(jwk: &Object<'_>) -> Result<Parsed, KeyRefusal> {
         match text(jwk, "crv")?.ok_or(KeyRefusal::Malformed)? {
             "P-256" => (Algorithm::Es256, &ECDSA_P256_SHA256_FIXED, 32),
             "P-384" => (Algorithm::Es384, &ECDSA_P384_SHA384_FIXED, 48),
+            "P-521" => (Algorithm::Es512, &ECDSA_P521_SHA512_FIXED, 66),
             _ => return Err(KeyRefusal::Curve),
         };
     let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::{
+    LocalKeys,
     admission::KeyRefusal,
     set::{KeySet, KeySetError},
 };
@@ -111,6 +112,13 @@ impl KeyHolder {
             ended: watch::Sender::new(0),
             record: Mutex::default(),
         })
+    }
+
+    /// A holder of the public keys of a file, which nobody fetches; there may be none.
+    pub fn of_file(source: String, keys: LocalKeys) -> Arc<Self> {
+        let holder = Self::new(source);
+        holder.put(Arc::new(keys.into_public()));
+        holder
     }
 
     /// Parses a JWK set and puts it in use; the number of its usable keys.

@@ -54,17 +54,16 @@ impl KeySet {
     /// When the document is no key set, or none of its keys may be used. Single keys that may
     /// not be used are ignored and counted (RFC 7517 section 5).
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
-        if json.len() > JWKS_BYTES_MAX {
-            return Err(KeySetError::TooLarge);
+        let set = Self::of(entries(&document(json)?)?);
+        if set.keys.is_empty() {
+            return Err(KeySetError::NoUsableKeys);
         }
-        let document = Object::parse(json, JWKS_VALUES_MAX).map_err(|_| KeySetError::Json)?;
-        let Some(Json::Array(entries)) = document.get("keys") else {
-            return Err(KeySetError::NoKeysMember);
-        };
-        if entries.len() > JWKS_KEYS_MAX {
-            return Err(KeySetError::TooManyKeys);
-        }
-        let mut keys = Vec::with_capacity(entries.len());
+        Ok(set)
+    }
+
+    /// Admits what it may of `entries`, which may be nothing.
+    pub(super) fn of<'e>(entries: impl IntoIterator<Item = &'e Json<'e>>) -> Self {
+        let mut keys = Vec::new();
         let mut ignored = Ignored::default();
         for entry in entries {
             match PublicKey::admit(entry) {
@@ -73,15 +72,11 @@ impl KeySet {
             }
         }
         let keys = without_ambiguous(keys, &mut ignored);
-        if keys.is_empty() {
-            return Err(KeySetError::NoUsableKeys);
-        }
-        let fingerprint = fingerprint(&keys);
-        Ok(Self {
+        Self {
+            fingerprint: fingerprint(&keys),
             keys,
             ignored: ignored.0,
-            fingerprint,
-        })
+        }
     }
 
     /// How many keys were admitted.
@@ -89,7 +84,7 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Never: a set without usable keys is not one.
+    /// Never for an issuer's set: one without usable keys is not one.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -130,11 +125,31 @@ impl fmt::Debug for KeySet {
     }
 }
 
+/// A document as a JWK set, or as a key by itself, within its bounds.
+pub(super) fn document(json: &[u8]) -> Result<Object<'_>, KeySetError> {
+    if json.len() > JWKS_BYTES_MAX {
+        return Err(KeySetError::TooLarge);
+    }
+    Object::parse(json, JWKS_VALUES_MAX).map_err(|_| KeySetError::Json)
+}
+
+/// The entries of a JWK set.
+pub(super) fn entries<'o>(document: &'o Object<'_>) -> Result<&'o [Json<'o>], KeySetError> {
+    let Some(Json::Array(entries)) = document.get("keys") else {
+        return Err(KeySetError::NoKeysMember);
+    };
+    if entries.len() > JWKS_KEYS_MAX {
+        return Err(KeySetError::TooManyKeys);
+    }
+    Ok(entries)
+}
+
+/// Keys that were ignored, counted by reason.
 #[derive(Default)]
-struct Ignored(Vec<(KeyRefusal, usize)>);
+pub(super) struct Ignored(pub(super) Vec<(KeyRefusal, usize)>);
 
 impl Ignored {
-    fn add(&mut self, refusal: KeyRefusal) {
+    pub(super) fn add(&mut self, refusal: KeyRefusal) {
         match self.0.iter_mut().find(|(known, _)| *known == refusal) {
             Some((_, count)) => *count += 1,
             None => self.0.push((refusal, 1)),

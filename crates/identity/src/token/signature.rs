@@ -8,7 +8,7 @@ use super::{
     compact::{self, Compact},
     header::Header,
 };
-use crate::{Algorithm, KeySet, Secret};
+use crate::{KeySet, LocalKeys, Secret};
 
 /// Most keys tried for a token without a key id.
 pub const KEYS_TRIED_MAX: usize = 4;
@@ -65,18 +65,52 @@ pub(crate) fn check_secret(
 ///
 /// # Errors
 /// The reason for which the token is refused.
-pub fn verify_jws(
-    token: &str,
-    keys: &KeySet,
-    allowed: &[Algorithm],
-) -> Result<Vec<u8>, TokenError> {
+pub fn verify_jws(token: &str, keys: &LocalKeys) -> Result<Vec<u8>, TokenError> {
     let parts = Compact::split(token)?;
     let header = Header::parse(&compact::decode(parts.header)?)?;
-    if !allowed.contains(&header.algorithm) || header.algorithm.is_symmetric() {
-        return Err(TokenError::Algorithm);
-    }
     let payload = compact::decode(parts.claims)?;
     let signature = compact::decode(parts.signature)?;
-    check_public(keys, &header, parts.signed, &signature)?;
+    if header.algorithm.is_symmetric() {
+        check_local(keys, &header, parts.signed, &signature)?;
+    } else {
+        check_public(keys.public(), &header, parts.signed, &signature)?;
+    }
     Ok(payload)
+}
+
+/// As [`check_public`], under the secrets of a file. Public keys are no secrets, so an HMAC under
+/// one of them does not hold.
+fn check_local(
+    keys: &LocalKeys,
+    header: &Header,
+    signed: &str,
+    signature: &[u8],
+) -> Result<(), TokenError> {
+    let kid = header.kid.as_deref();
+    let mut secrets = keys.secrets(kid).take(KEYS_TRIED_MAX).peekable();
+    if secrets.peek().is_none() {
+        let is_public = kid.is_some_and(|kid| keys.public().named(kid).is_some());
+        return Err(match is_public {
+            true => TokenError::KeyMismatch,
+            false => TokenError::UnknownKey,
+        });
+    }
+    if secrets.any(|secret| check_secret(secret, signed, signature).is_ok()) {
+        Ok(())
+    } else {
+        Err(TokenError::Signature)
+    }
+}
+
+/// What header and payload of a token say, unverified and strictly decoded: for showing to whoever
+/// asks why a token is refused, and for nothing else.
+///
+/// # Errors
+/// When they cannot be decoded.
+pub fn unverified(token: &str) -> Result<(Vec<u8>, Vec<u8>), TokenError> {
+    let parts = Compact::split(token)?;
+    Ok((
+        compact::decode(parts.header)?,
+        compact::decode(parts.claims)?,
+    ))
 }

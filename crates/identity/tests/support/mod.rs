@@ -12,8 +12,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-        Ed25519KeyPair, KeyPair as _, RsaKeyPair,
+        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+        ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
     },
 };
 use data_encoding::BASE64URL_NOPAD;
@@ -34,6 +34,7 @@ pub enum SigningKey {
     Ed25519(Ed25519KeyPair),
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
+    P521(EcdsaKeyPair),
     Rsa(RsaKeyPair),
 }
 
@@ -43,6 +44,7 @@ pub struct Keys {
     pub other_ed: SigningKey,
     pub p256: SigningKey,
     pub p384: SigningKey,
+    pub p521: SigningKey,
     pub rsa: SigningKey,
 }
 
@@ -51,6 +53,7 @@ pub static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
     other_ed: SigningKey::ed25519(),
     p256: SigningKey::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()),
     p384: SigningKey::P384(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap()),
+    p521: SigningKey::P521(EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap()),
     rsa: SigningKey::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
 });
 
@@ -68,7 +71,7 @@ impl SigningKey {
         let random = SystemRandom::new();
         match self {
             Self::Ed25519(key) => key.sign(message).as_ref().to_vec(),
-            Self::P256(key) | Self::P384(key) => {
+            Self::P256(key) | Self::P384(key) | Self::P521(key) => {
                 key.sign(&random, message).unwrap().as_ref().to_vec()
             }
             Self::Rsa(key) => {
@@ -77,6 +80,8 @@ impl SigningKey {
                     Algorithm::Rs384 => &signature::RSA_PKCS1_SHA384,
                     Algorithm::Rs512 => &signature::RSA_PKCS1_SHA512,
                     Algorithm::Ps256 => &signature::RSA_PSS_SHA256,
+                    Algorithm::Ps384 => &signature::RSA_PSS_SHA384,
+                    Algorithm::Ps512 => &signature::RSA_PSS_SHA512,
                     other => panic!("an RSA key does not sign {other}"),
                 };
                 let mut signed = vec![0; key.public_modulus_len()];
@@ -94,6 +99,7 @@ impl SigningKey {
             }
             Self::P256(key) => ec_jwk("P-256", key),
             Self::P384(key) => ec_jwk("P-384", key),
+            Self::P521(key) => ec_jwk("P-521", key),
             Self::Rsa(key) => {
                 let (modulus, exponent) = rsa_parts(key.public_key().as_ref());
                 json!({"kty": "RSA", "n": b64(modulus), "e": b64(exponent)})
@@ -197,6 +203,7 @@ pub fn all_keys() -> Vec<u8> {
         KEYS.p256
             .jwk_with(json!({"kid": "p256", "key_ops": ["verify"]})),
         KEYS.p384.jwk_with(json!({"kid": "p384"})),
+        KEYS.p521.jwk_with(json!({"kid": "p521"})),
         KEYS.rsa.jwk_with(json!({"kid": "rsa"})),
         KEYS.rsa.jwk_with(json!({"kid": "rs256", "alg": "RS256"})),
         KEYS.rsa.jwk_with(json!({"kid": "ps256", "alg": "PS256"})),

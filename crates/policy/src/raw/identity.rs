@@ -97,7 +97,7 @@ text_value! {
 
 text_value! {
     /// A JOSE algorithm.
-    AlgorithmName(Algorithm), "an algorithm", ["EdDSA", "ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "HS256"],
+    AlgorithmName(Algorithm), "an algorithm", ["EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "HS256"],
     algorithm
 }
 

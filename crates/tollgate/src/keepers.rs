@@ -10,7 +10,7 @@ use tollgate_policy::KeySource;
 use crate::fetch::HttpFetch;
 
 /// The running keepers. A keeper lives as long as some policy in force wants its holder.
-pub(super) struct Keepers {
+pub(crate) struct Keepers {
     public: Arc<dyn Fetch>,
     private: Arc<dyn Fetch>,
     running: Vec<Keeper>,
@@ -33,7 +33,7 @@ struct Told {
 // === impl Keepers ===
 
 impl Keepers {
-    pub(super) fn new() -> Result<Self, reqwest::Error> {
+    pub(crate) fn new() -> Result<Self, reqwest::Error> {
         Ok(Self {
             public: Arc::new(HttpFetch::new(false)?),
             private: Arc::new(HttpFetch::new(true)?),
@@ -42,7 +42,7 @@ impl Keepers {
     }
 
     /// Starts keepers for new holders and ends those that no issuer of `snapshot` uses.
-    pub(super) fn follow(&mut self, snapshot: &Snapshot) {
+    pub(crate) fn follow(&mut self, snapshot: &Snapshot) {
         let wanted = snapshot.key_sources();
         self.running.retain(|keeper| {
             let kept = wanted
@@ -65,7 +65,7 @@ impl Keepers {
     }
 
     /// Tells the log what changed since the last look: new keys, and fetches that failed.
-    pub(super) fn report(&mut self) {
+    pub(crate) fn report(&mut self) {
         for keeper in &mut self.running {
             let status = keeper.holder.status();
             let now = Told {
