@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
@@ -13,6 +13,7 @@ use tollgate_identity::{
     Algorithm, IssuerRules, KeyHolder, LocalKeys, TokenError, TokenVerdict, User, Verifier,
     VerifierConfig,
 };
+use tollgate_limiter::{Clock, SystemClock};
 use tollgate_policy::Policy;
 
 use crate::cli::TokenArgs;
@@ -51,7 +52,9 @@ struct PolicyKeys {
 
 pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
     let against = Against::of(args)?;
-    let now_s = args.at.unwrap_or_else(unix_s);
+    let now_s = args
+        .at
+        .unwrap_or_else(|| SystemClock::new().now().unix_ms / 1_000);
     let out = &mut io::stdout().lock();
     let mut all_valid = true;
     let mut answer = |token: Result<&str, TokenError>| {
@@ -344,9 +347,4 @@ fn verifier(rules: IssuerRules) -> Option<Verifier> {
 fn not_a_key_set(path: &Path, error: &tollgate_identity::KeySetError) -> Failure {
     let source = io::Error::new(io::ErrorKind::InvalidData, error.to_string());
     Failure::system(format!("take the keys of {}", path.display()))(source)
-}
-
-fn unix_s() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }
