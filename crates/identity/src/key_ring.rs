@@ -10,6 +10,8 @@
 //! Times are seconds since 1970, `-` for none; not-after itself is outside. Exactly one key is
 //! `current`. On Unix the file must be readable and writable by its owner alone (0600).
 
+mod text;
+
 use std::{fmt, path::Path};
 
 use data_encoding::BASE64URL_NOPAD;
@@ -21,6 +23,8 @@ use crate::{
     IdentityError, Redacted, Root,
     bucket_id::{base64url, keyed, length_prefixed, short_name},
 };
+
+pub use text::{KeyNote, KeyRingText, Rotated};
 
 /// Largest key ring in bytes.
 pub const KEY_RING_BYTES_MAX: u64 = 64 * 1024;

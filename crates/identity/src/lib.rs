@@ -52,7 +52,7 @@ pub use jwks::{
     Fetch, FetchError, Fetched, KeyHolder, KeyLocation, KeySet, KeySetError, KeyStatus, LocalKeys,
     RefreshPace, keep_keys,
 };
-pub use key_ring::{KeyId, KeyRing};
+pub use key_ring::{KeyId, KeyNote, KeyRing, KeyRingText, Rotated};
 pub use network::{ClientNetwork, NetworkRules, client_network};
 pub use principal::{PrincipalKey, User};
 pub use redacted::{Redacted, Secret};

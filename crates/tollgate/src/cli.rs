@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Say whether tokens would be accepted, and why not.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Make and change the keys from which bucket ids are made.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the JSON Schema of the policy file, for your editor.
     Schema,
     /// See it work: an issuer, an origin and the gateway on this machine, with real requests.
@@ -163,6 +166,47 @@ pub(crate) struct TokenArgs {
     /// Tokens, without `Bearer`.
     #[arg(value_name = "TOKEN")]
     pub(crate) tokens: Vec<String>,
+}
+
+/// A running gateway sees a change of the file by itself.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a ring with one key, in a new file that only you may read.
+    New {
+        /// The file to make; `identity.bucket_keys` of the policy names it.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// List the keys as a JSON line each; never their secrets.
+    List {
+        /// The ring's file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Make a new key the current one, and drop keys whose time has passed.
+    ///
+    /// New ids are made with it at once. Counters inside the gateway go on; counters outside that
+    /// are named by id (a WAF's, a Redis') begin anew.
+    Rotate(RotateArgs),
+    /// Remove a key that is not the current one: ids under it are refused at once.
+    Retire {
+        /// The ring's file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The key's name.
+        #[arg(value_name = "KID")]
+        kid: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RotateArgs {
+    /// The ring's file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How long ids under the key before are accepted, for example `30min`, `12h` or `7d`.
+    #[arg(long, default_value = "7d", value_parser = tollgate_policy::parse_duration)]
+    pub(crate) overlap: std::time::Duration,
 }
 
 #[derive(Args, Debug)]

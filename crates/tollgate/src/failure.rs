@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use tollgate_engine::EngineError;
+use tollgate_identity::IdentityError;
 use tollgate_policy::{Diagnostic, Diagnostics};
 use tollgate_proxy::ProxyError;
 
@@ -34,6 +35,9 @@ pub(crate) enum Failure {
     /// The client that fetches keys could not be set up.
     #[error("failed to set up the client that fetches keys: {0}")]
     Fetch(#[from] reqwest::Error),
+    /// A ring of keys cannot be made, read or changed so.
+    #[error("{0}")]
+    Keys(IdentityError),
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -56,7 +60,11 @@ impl Failure {
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
             Self::Policy(_) | Self::Engine(_) => 3,
-            Self::System { .. } | Self::Proxy(_) | Self::Fetch(_) | Self::Telemetry(_) => 4,
+            Self::System { .. }
+            | Self::Proxy(_)
+            | Self::Fetch(_)
+            | Self::Telemetry(_)
+            | Self::Keys(_) => 4,
         })
     }
 }

@@ -15,6 +15,8 @@ mod demo;
 mod failure;
 mod fetch;
 mod keepers;
+mod keys;
+mod private_file;
 mod routes;
 mod schema;
 mod serve;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::Routes(args) => routes::run(args),
         Command::Schema => schema::run(),
         Command::Token(TokenCommand::Check(args)) => token::run(args),
+        Command::Keys(command) => keys::run(command),
         Command::Demo(args) => demo::run(args),
     };
     match result {

@@ -2,7 +2,7 @@
 //! nobody a fresh burst or quota.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,7 @@ use tollgate_limiter::{Clock, SystemClock};
 use tollgate_policy::Policy;
 
 use crate::failure::Failure;
+use crate::private_file;
 
 /// How often counts are written while serving: what a crash loses at most.
 pub(super) const SAVE_INTERVAL: Duration = Duration::from_secs(60);
@@ -77,7 +78,7 @@ pub(super) fn engine(policy: Policy, options: EngineOptions) -> Result<Counting,
         // What is wrong with the policy is not the counts' fault.
         Err(Unusable::Policy(error)) => return Err(error),
         Err(error) => {
-            let aside = with_ending(&path, "unusable");
+            let aside = private_file::with_ending(&path, "unusable");
             let kept = fs::rename(&path, &aside).is_ok();
             tracing::error!(
                 path = %path.display(),
@@ -193,30 +194,16 @@ impl Keeper {
         if place.ours.is_none() {
             place.ours = Some(self.claim()?);
         }
-        let new = with_ending(&self.path, "new");
-        // What a crash left there may be readable by others, or a link to somewhere else.
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
         // The key of all buckets is in it.
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)?;
-        let mut out = BufWriter::with_capacity(1 << 16, file);
-        let saved = self.engine.save(self.clock.now(), &mut out)?;
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        fs::rename(&new, &self.path)?;
+        let saved =
+            private_file::replace(&self.path, |out| self.engine.save(self.clock.now(), out))?;
         Ok(saved.buckets)
     }
 
     /// The lock file, locked until this process ends. It is never removed: of two processes one
     /// could then hold the old file and the other a new one.
     fn claim(&self) -> io::Result<File> {
-        let path = with_ending(&self.path, "lock");
+        let path = private_file::with_ending(&self.path, "lock");
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -232,11 +219,4 @@ impl Keeper {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    name.into()
 }

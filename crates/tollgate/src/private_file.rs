@@ -1,0 +1,47 @@
+//! Files that only their owner may read, written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Replaces `path` by what `write` writes: a crash in between leaves the file of before.
+pub(crate) fn replace<T>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
+) -> io::Result<T> {
+    let new = with_ending(path, "new");
+    // What a crash left there may be readable by others, or a link to somewhere else.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written = create(&new, write)?;
+    fs::rename(&new, path)?;
+    Ok(written)
+}
+
+/// Makes `path`, which must not be there.
+pub(crate) fn create<T>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
+) -> io::Result<T> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    let written = write(&mut out)?;
+    out.flush()?;
+    out.get_ref().sync_all()?;
+    Ok(written)
+}
+
+/// `path` with `.ending` behind its name.
+pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
