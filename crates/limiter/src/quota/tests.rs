@@ -138,3 +138,11 @@ fn times_beyond_every_calendar_do_not_panic() {
         assert!(quota.decide(0, now, 1).0.admitted());
     }
 }
+
+#[test]
+fn the_last_period_that_a_state_can_name_ends_in_the_year_4011() {
+    let quota = daily(2);
+    let (_, state) = quota.decide(0, utc("4500-01-01T12:00:00Z"), 1);
+    assert_eq!(state >> USED_BITS, END_MAX);
+    assert_eq!(END_MAX * 60, 64_424_509_380, "4011-07-21, in seconds");
+}

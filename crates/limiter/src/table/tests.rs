@@ -295,3 +295,58 @@ fn a_table_that_does_not_fit_into_memory_is_an_error() {
     };
     assert!(matches!(Table::new(size), Err(TableError::Memory { .. })));
 }
+
+#[test]
+fn any_number_of_checks_up_to_the_most_is_decided_in_a_table_that_is_full() {
+    // Homes far apart, none with room: all that each key can reach is looked at.
+    let table = table(10_000);
+    let limit = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
+    for n in 0..60_000 {
+        ask(&table, &limit, n, at(0));
+    }
+    for count in 1..=CHECKS_MAX {
+        let checks: Vec<_> = (0..count as u64)
+            .map(|n| Check::new(key(1_000_000 + n), &limit))
+            .collect();
+        let mut readings = [Reading::default(); CHECKS_MAX];
+        let verdict = table.decide(at(0), &checks, &mut readings[..count]);
+        assert!(!verdict.admitted());
+        for reading in &readings[..count] {
+            assert!(reading.overflowed && !reading.admitted(), "{count} checks");
+        }
+    }
+}
+
+#[test]
+fn as_many_checks_as_there_may_be_are_admitted_and_one_more_is_not() {
+    let table = table(10_000);
+    let limit = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
+    let checks: Vec<_> = (0..=CHECKS_MAX as u64)
+        .map(|n| Check::new(key(n), &limit))
+        .collect();
+    let mut readings = [Reading::default(); CHECKS_MAX + 1];
+    assert!(!table.decide(at(0), &checks, &mut readings).admitted());
+    let most = &checks[..CHECKS_MAX];
+    assert!(
+        !table
+            .decide(at(0), most, &mut readings[1..CHECKS_MAX])
+            .admitted()
+    );
+    assert!(table.decide(at(0), most, &mut readings).admitted());
+    assert!(!table.decide(at(0), most, &mut readings).admitted());
+}
+
+#[test]
+fn a_clock_that_is_behind_is_taken_for_what_the_set_has_seen() {
+    let table = table(1);
+    let rate = Limit::rate(1, Duration::from_secs(10), 1).unwrap();
+    let limit = table.register(&rate).unwrap();
+    assert!(ask(&table, &limit, 1, at(0)).admitted());
+    assert!(!ask(&table, &limit, 1, at(5)).admitted());
+    // Somebody else of the same set comes at 20 s, when the first bucket is full again.
+    assert!(ask(&table, &limit, 2, at(20)).admitted());
+    let late = ask(&table, &limit, 1, at(5));
+    assert!(late.admitted());
+    // Its waits are told from the caller's clock: 10 s after what was seen.
+    assert_eq!(late.full, Nanos::from_secs(25));
+}

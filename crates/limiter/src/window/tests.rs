@@ -164,3 +164,16 @@ fn extremes_are_counted_without_overflow() {
         }
     }
 }
+
+#[test]
+fn a_clock_behind_the_state_finds_both_counts_as_they_are() {
+    let limit = window(100, MINUTE);
+    let (_, state) = limit.decide(0, at(30), 60);
+    let (_, state) = limit.decide(state, at(75), 20);
+    // The window of 60 s to 120 s holds 20, the one before 60. Seen from 50 s, it has only just
+    // begun, so that the one before counts in full.
+    let (look, _) = limit.decide(state, at(50), 0);
+    assert_eq!(look.remaining, 100 - 60 - 20);
+    assert!(!limit.decide(state, at(50), 21).0.admitted());
+    assert!(limit.decide(state, at(50), 20).0.admitted());
+}
