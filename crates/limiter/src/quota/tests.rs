@@ -144,5 +144,5 @@ fn the_last_period_that_a_state_can_name_ends_in_the_year_4011() {
     let quota = daily(2);
     let (_, state) = quota.decide(0, utc("4500-01-01T12:00:00Z"), 1);
     assert_eq!(state >> USED_BITS, END_MAX);
-    assert_eq!(END_MAX * 60, 64_424_509_380, "4011-07-21, in seconds");
+    assert_eq!(END_MAX * 60, 64_424_509_380, "14 July 4011, in seconds");
 }

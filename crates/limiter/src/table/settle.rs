@@ -64,3 +64,6 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,22 +5,22 @@ use std::time::Duration;
 use super::set::{SPAN, WAYS};
 use super::*;
 use crate::reading::Reading;
-use crate::{KeyHasher, Limit};
+use crate::{Calendar, KeyHasher, Limit, Period};
 
 /// Cells that the smallest table's keys can live in: all of its partition.
-const CELLS: u64 = (SPAN * WAYS) as u64;
+pub(super) const CELLS: u64 = (SPAN * WAYS) as u64;
 
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
-fn table(users: usize) -> Arc<Table> {
+pub(super) fn table(users: usize) -> Arc<Table> {
     Table::new(TableSize { users, networks: 1 }).unwrap()
 }
 
-fn key(n: u64) -> BucketKey {
+pub(super) fn key(n: u64) -> BucketKey {
     KeyHasher::with_key([1; 16]).hash(&n.to_le_bytes())
 }
 
-fn at(seconds: u64) -> Now {
+pub(super) fn at(seconds: u64) -> Now {
     Now {
         mono: Nanos::from_secs(seconds),
         unix_ms: seconds * 1_000,
@@ -28,7 +28,7 @@ fn at(seconds: u64) -> Now {
 }
 
 /// What one request of `n` is told.
-fn ask(table: &Arc<Table>, limit: &Arc<Registered>, n: u64, now: Now) -> Reading {
+pub(super) fn ask(table: &Arc<Table>, limit: &Arc<Registered>, n: u64, now: Now) -> Reading {
     let mut readings = [Reading::default()];
     let _ = table.decide(now, &[Check::new(key(n), limit)], &mut readings);
     readings[0]
@@ -349,4 +349,50 @@ fn a_clock_that_is_behind_is_taken_for_what_the_set_has_seen() {
     assert!(late.admitted());
     // Its waits are told from the caller's clock: 10 s after what was seen.
     assert_eq!(late.full, Nanos::from_secs(25));
+}
+
+#[test]
+fn one_bucket_under_two_limits_in_one_decision_is_carried_from_the_first_to_the_second() {
+    let table = table(1);
+    let small = table.register(&Limit::rate(10, HOUR, 10).unwrap()).unwrap();
+    let large = table.register(&Limit::rate(1, HOUR, 100).unwrap()).unwrap();
+    let checks = [
+        Check {
+            cost: 5,
+            ..Check::new(key(1), &small)
+        },
+        Check::new(key(1), &large),
+    ];
+    let mut readings = [Reading::default(); 2];
+    assert!(table.decide(at(0), &checks, &mut readings).admitted());
+    // Half of ten is half of a hundred, of which the second takes one more.
+    assert_eq!(readings.map(|reading| reading.remaining), [5, 49]);
+}
+
+#[test]
+fn a_limit_that_admits_beside_one_that_does_not_still_says_that_it_is_shared() {
+    let table = table(1);
+    let narrow = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
+    let wide = table.register(&Limit::rate(9, HOUR, 9).unwrap()).unwrap();
+    for n in 0..CELLS {
+        ask(&table, &narrow, n, at(0));
+    }
+    let checks = [Check::new(key(1_000), &wide), Check::new(key(0), &narrow)];
+    let mut readings = [Reading::default(); 2];
+    assert!(!table.decide(at(0), &checks, &mut readings).admitted());
+    assert!(readings[0].admitted() && readings[0].overflowed);
+    assert_eq!(readings[0].remaining, 9, "nothing is charged");
+}
+
+#[test]
+fn a_quota_is_told_by_the_wall_clock_also_where_the_other_clock_is_behind() {
+    let table = table(1);
+    let calendar = Calendar::new(Period::Hour, jiff::tz::TimeZone::UTC);
+    let quota = table.register(&Limit::quota(2, calendar).unwrap()).unwrap();
+    ask(&table, &quota, 1, at(600));
+    let behind = Now {
+        mono: Nanos::from_secs(5),
+        ..at(600)
+    };
+    assert_eq!(ask(&table, &quota, 1, behind).next, Nanos::from_secs(3_000));
 }

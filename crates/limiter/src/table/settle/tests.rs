@@ -1,0 +1,95 @@
+//! Settling: what was charged too little is owed, wherever the bucket is by then.
+
+use std::time::Duration;
+
+use super::super::tests::{CELLS, HOUR, ask, at, key, table};
+use super::*;
+use crate::Limit;
+
+/// Charged at the start.
+fn charged(cost: u64, overflowed: bool) -> Charged {
+    Charged {
+        at: at(0),
+        cost,
+        overflowed,
+    }
+}
+
+#[test]
+fn who_was_only_looked_at_is_charged_afterwards() {
+    let table = table(1);
+    let limit = table.register(&Limit::rate(9, HOUR, 9).unwrap()).unwrap();
+    let look = Check {
+        cost: 0,
+        ..Check::new(key(1), &limit)
+    };
+    let mut readings = [Reading::default()];
+    assert!(table.decide(at(0), &[look], &mut readings).admitted());
+    // The key has no cell yet, and gets one.
+    let after = table.settle(at(0), look, charged(0, false), 5);
+    assert_eq!((after.remaining, after.overflowed), (4, false));
+    assert_eq!(ask(&table, &limit, 1, at(0)).remaining, 3);
+}
+
+#[test]
+fn to_give_back_or_to_settle_nothing_takes_no_room() {
+    let table = table(1);
+    let limit = table.register(&Limit::rate(9, HOUR, 9).unwrap()).unwrap();
+    for n in 0..CELLS {
+        ask(&table, &limit, n, at(0));
+    }
+    let newcomer = Check::new(key(1_000), &limit);
+    for actual in [0, 1] {
+        let after = table.settle(at(0), newcomer, charged(1, false), actual);
+        assert_eq!((after.remaining, after.overflowed), (9, false));
+    }
+    assert_eq!(table.overflowed(), 0);
+    // What is owed goes where there is room: to the bucket that newcomers share.
+    let after = table.settle(at(0), newcomer, charged(1, false), 3);
+    assert_eq!((after.remaining, after.overflowed), (7, true));
+    assert_eq!(table.overflowed(), 1);
+}
+
+#[test]
+fn a_charge_in_the_shared_bucket_is_settled_there_at_the_time_that_it_has_seen() {
+    let table = table(1);
+    let rate = Limit::rate(1, Duration::from_secs(10), 1).unwrap();
+    let limit = table.register(&rate).unwrap();
+    let long = table.register(&Limit::rate(1, HOUR, 1).unwrap()).unwrap();
+    for n in 0..CELLS {
+        ask(&table, &long, n, at(0));
+    }
+    assert!(ask(&table, &limit, 1_000, at(0)).overflowed);
+    // Refused for ever, charged nothing: but the bucket has seen 20 s.
+    let dear = Check {
+        cost: 2,
+        ..Check::new(key(1_001), &limit)
+    };
+    let mut readings = [Reading::default()];
+    assert!(!table.decide(at(20), &[dear], &mut readings).admitted());
+    // A clock that is behind settles a unit more: it is owed from 20 s on.
+    let newcomer = Check::new(key(1_000), &limit);
+    let after = table.settle(at(5), newcomer, charged(1, true), 2);
+    assert_eq!((after.remaining, after.overflowed), (0, true));
+    let next = ask(&table, &limit, 1_002, at(20));
+    assert_eq!(next.retry_after(), Some(Nanos::from_secs(10)));
+}
+
+#[test]
+fn nothing_is_settled_once_another_limit_counts() {
+    let table = table(1);
+    let before = table.register(&Limit::rate(10, HOUR, 10).unwrap()).unwrap();
+    let after = table.register(&Limit::rate(20, HOUR, 20).unwrap()).unwrap();
+    ask(&table, &before, 1, at(0));
+    // One of ten is two of twenty, and one more.
+    assert_eq!(ask(&table, &after, 1, at(0)).remaining, 17);
+    for actual in [0, 8] {
+        table.settle(
+            at(0),
+            Check::new(key(1), &before),
+            charged(1, false),
+            actual,
+        );
+    }
+    assert_eq!(ask(&table, &after, 1, at(0)).remaining, 16);
+}
