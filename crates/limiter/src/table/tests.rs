@@ -342,8 +342,9 @@ fn a_clock_that_is_behind_is_taken_for_what_the_set_has_seen() {
     let rate = Limit::rate(1, Duration::from_secs(10), 1).unwrap();
     let limit = table.register(&rate).unwrap();
     assert!(ask(&table, &limit, 1, at(0)).admitted());
+    assert!(ask(&table, &limit, 2, at(0)).admitted());
     assert!(!ask(&table, &limit, 1, at(5)).admitted());
-    // Somebody else of the same set comes at 20 s, when the first bucket is full again.
+    // The other of the same set comes again at 20 s, when the first bucket is full.
     assert!(ask(&table, &limit, 2, at(20)).admitted());
     let late = ask(&table, &limit, 1, at(5));
     assert!(late.admitted());
