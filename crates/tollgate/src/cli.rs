@@ -106,7 +106,7 @@ pub(crate) struct RoutesFrom {
     )]
     pub(crate) config: PathBuf,
     /// Take the routes of this OpenAPI document (YAML or JSON) instead of a policy's.
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Option<PathBuf>,
 }
 
@@ -147,8 +147,8 @@ pub(crate) struct TokenArgs {
         value_name = "FILE"
     )]
     pub(crate) config: PathBuf,
-    /// Check against the keys of this file, a JWK set or one JWK, without a policy.
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    /// Check against the keys of this file, a JWK set or one JWK, instead of a policy.
+    #[arg(long, value_name = "FILE")]
     pub(crate) jwks: Option<PathBuf>,
     /// With --jwks: the issuer that tokens must name; their own word for it if not given.
     #[arg(long, requires = "jwks", value_name = "ISS")]
