@@ -11,12 +11,13 @@ use crate::shell::{self, cargo, command};
 /// A Debian package, and how to see that it is not needed any more.
 ///
 /// By what it brings and not by its name: machines have node, for one, from other packages too.
-const PACKAGES: [(&str, Sign); 10] = [
+const PACKAGES: [(&str, Sign); 11] = [
     ("build-essential", Sign::Program("cc")),
     ("curl", Sign::Program("curl")),
     ("haproxy", Sign::Program("haproxy")),
     ("nghttp2-client", Sign::Program("h2load")),
     ("nginx", Sign::Program("nginx")),
+    ("njs", Sign::Program("njs")),
     ("nodejs", Sign::Program("node")),
     ("npm", Sign::Program("npm")),
     ("pkg-config", Sign::Program("pkg-config")),

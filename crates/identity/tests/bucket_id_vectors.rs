@@ -7,6 +7,7 @@
 )]
 
 use std::collections::HashSet;
+use std::process::Command;
 
 use serde_json::Value;
 use tollgate_identity::{BucketId, KeyId, KeyRing, LimitClass, bucket_id};
@@ -40,4 +41,23 @@ fn every_vector_holds() {
         ids.insert(id.to_string());
     }
     assert_eq!(ids.len(), 60, "no two ids are equal");
+}
+
+/// An edge that only runs JavaScript makes the same ids.
+#[test]
+fn every_vector_holds_in_njs() {
+    let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
+    let output = Command::new("njs")
+        .args(["bucket-id.js", "bucket-id.json"])
+        .current_dir(vectors)
+        .output()
+        .unwrap_or_else(|error| {
+            panic!(
+                "failed to run njs ({error}): `apt-get install njs`, or `cargo xtask setup` as root"
+            )
+        });
+    let said = String::from_utf8_lossy(&output.stdout);
+    let wrong = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{wrong}");
+    assert_eq!(said, "60 of 60\n", "{wrong}");
 }
