@@ -41,8 +41,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
 }
 
+// No doc comment: it would stand in place of the command's own help.
 #[derive(Args, Debug)]
-pub(crate) struct ServeArgs {
+pub(crate) struct PolicyFile {
     /// The policy file.
     #[arg(
         short,
@@ -52,6 +53,12 @@ pub(crate) struct ServeArgs {
         value_name = "FILE"
     )]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyFile,
     /// Threads of the data plane, each with its own listener and upstream pool; one a core if
     /// not given.
     #[arg(short, long, env = "TOLLGATE_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -96,15 +103,8 @@ pub(crate) enum RoutesCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct RoutesFrom {
-    /// The policy file.
-    #[arg(
-        short,
-        long,
-        env = "TOLLGATE_CONFIG",
-        default_value = "tollgate.yaml",
-        value_name = "FILE"
-    )]
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) policy: PolicyFile,
     /// Take the routes of this OpenAPI document (YAML or JSON) instead of a policy's.
     #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Option<PathBuf>,
@@ -138,15 +138,8 @@ pub(crate) enum TokenCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
-    /// The policy whose issuers, keys and rules the tokens are checked against.
-    #[arg(
-        short,
-        long,
-        env = "TOLLGATE_CONFIG",
-        default_value = "tollgate.yaml",
-        value_name = "FILE"
-    )]
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) policy: PolicyFile,
     /// Check against the keys of this file, a JWK set or one JWK, instead of a policy.
     #[arg(long, value_name = "FILE")]
     pub(crate) jwks: Option<PathBuf>,

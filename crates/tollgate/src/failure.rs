@@ -1,6 +1,7 @@
 //! How a command ends when it does not succeed: what to say, and which exit code.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tollgate_engine::EngineError;
@@ -36,8 +37,13 @@ pub(crate) enum Failure {
     #[error("failed to set up the client that fetches keys: {0}")]
     Fetch(#[from] reqwest::Error),
     /// A ring of keys cannot be made, read or changed so.
-    #[error("{0}")]
-    Keys(IdentityError),
+    #[error("{}{source}", unnamed(file, source))]
+    Keys {
+        /// The ring's file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: IdentityError,
+    },
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -64,7 +70,7 @@ impl Failure {
             | Self::Proxy(_)
             | Self::Fetch(_)
             | Self::Telemetry(_)
-            | Self::Keys(_) => 4,
+            | Self::Keys { .. } => 4,
         })
     }
 }
@@ -81,6 +87,14 @@ fn proxy_hint(error: &ProxyError) -> &'static str {
     match error {
         ProxyError::Bind { source, .. } => hint(source),
         _ => "",
+    }
+}
+
+/// The file, where the error does not name it.
+fn unnamed(file: &Path, error: &IdentityError) -> String {
+    match error {
+        IdentityError::KeyRingFile { .. } | IdentityError::KeyRingMode { .. } => String::new(),
+        _ => format!("{}: ", file.display()),
     }
 }
 

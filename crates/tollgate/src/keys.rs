@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use tollgate_identity::{IdentityError, KeyId, KeyNote, KeyRingText};
@@ -22,7 +23,7 @@ pub(crate) fn run(command: &KeysCommand) -> Result<(), Failure> {
 }
 
 fn new(file: &Path, now_s: u64) -> Result<(), Failure> {
-    let ring = KeyRingText::generate(now_s).map_err(Failure::Keys)?;
+    let ring = KeyRingText::generate(now_s).map_err(wrong(file))?;
     private_file::create(file, |out| out.write_all(ring.as_bytes())).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::AlreadyExists => "; `tollgate keys rotate` adds a key to it",
@@ -39,7 +40,7 @@ fn new(file: &Path, now_s: u64) -> Result<(), Failure> {
 }
 
 fn list(file: &Path, now_s: u64) -> Result<(), Failure> {
-    let ring = KeyRingText::load(file).map_err(Failure::Keys)?;
+    let ring = KeyRingText::load(file).map_err(wrong(file))?;
     let out = &mut io::stdout().lock();
     let line = |key: &KeyNote| {
         let begun = key.not_before_s.is_none_or(|begin| begin <= now_s);
@@ -60,17 +61,21 @@ fn list(file: &Path, now_s: u64) -> Result<(), Failure> {
 }
 
 fn rotate(args: &RotateArgs, now_s: u64) -> Result<(), Failure> {
-    let mut ring = KeyRingText::load(&args.file).map_err(Failure::Keys)?;
+    let mut ring = KeyRingText::load(&args.file).map_err(wrong(&args.file))?;
     let rotated = ring
         .rotate(now_s, args.overlap.as_secs())
-        .map_err(Failure::Keys)?;
+        .map_err(wrong(&args.file))?;
     save(&args.file, &ring)?;
-    anstream::println!(
-        "ids are made with {}; those of {} are accepted for {} more",
-        rotated.current,
-        rotated.before.kid,
-        tollgate_policy::humane_duration(args.overlap)
-    );
+    anstream::println!("ids are made with {}", rotated.current);
+    let left_s = rotated
+        .before
+        .not_after_s
+        .unwrap_or(u64::MAX)
+        .saturating_sub(now_s);
+    if left_s > 0 {
+        let left = tollgate_policy::humane_duration(Duration::from_secs(left_s));
+        anstream::println!("{}: accepted for {left} more", rotated.before.kid);
+    }
     for kid in rotated.dropped {
         anstream::println!("{kid}: over, and gone from the ring");
     }
@@ -78,12 +83,12 @@ fn rotate(args: &RotateArgs, now_s: u64) -> Result<(), Failure> {
 }
 
 fn retire(file: &Path, kid: &str) -> Result<(), Failure> {
-    let mut ring = KeyRingText::load(file).map_err(Failure::Keys)?;
+    let mut ring = KeyRingText::load(file).map_err(wrong(file))?;
     let unknown = IdentityError::KeyRing {
         reason: "a kid is 1 to 4 of a-z and 0-9",
     };
-    let kid = KeyId::new(kid).ok_or(Failure::Keys(unknown))?;
-    ring.retire(kid).map_err(Failure::Keys)?;
+    let kid = KeyId::new(kid).ok_or(unknown).map_err(wrong(file))?;
+    ring.retire(kid).map_err(wrong(file))?;
     save(file, &ring)?;
     anstream::println!("{kid}: gone from the ring; ids under it are refused");
     Ok(())
@@ -92,4 +97,9 @@ fn retire(file: &Path, kid: &str) -> Result<(), Failure> {
 fn save(file: &Path, ring: &KeyRingText) -> Result<(), Failure> {
     private_file::replace(file, |out| out.write_all(ring.as_bytes()))
         .map_err(Failure::system(format!("write {}", file.display())))
+}
+
+fn wrong(file: &Path) -> impl FnOnce(IdentityError) -> Failure {
+    let file = file.to_owned();
+    move |source| Failure::Keys { file, source }
 }

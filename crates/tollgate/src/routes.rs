@@ -25,7 +25,7 @@ fn load(from: &RoutesFrom) -> Result<RouteTable, Failure> {
     let (routes, warnings) = match &from.openapi {
         Some(path) => import_openapi(path).map_err(Failure::Policy)?,
         None => {
-            let policy = Policy::load(&from.config).map_err(Failure::Policy)?;
+            let policy = Policy::load(&from.policy.config).map_err(Failure::Policy)?;
             (policy.routes().clone(), policy.warnings().clone())
         }
     };

@@ -66,13 +66,13 @@ enum Event {
 /// Runs the gateway in the foreground until SIGTERM or SIGINT.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    let policy = Policy::load(&args.config).map_err(Failure::Policy)?;
+    let policy = Policy::load(&args.policy.config).map_err(Failure::Policy)?;
     let otlp = policy.observability().otlp.clone();
     let telemetry = Telemetry::install(&args.log, args.log_format, otlp.as_ref())?;
     if !policy.warnings().is_empty() {
         tracing::warn!("the policy has warnings:\n{}", policy.warnings());
     }
-    let gateway = Gateway::start(&args.config, policy, args.workers.map(usize::from))?;
+    let gateway = Gateway::start(&args.policy.config, policy, args.workers.map(usize::from))?;
     for address in gateway.addresses() {
         tracing::info!(%address, "listening");
     }

@@ -114,7 +114,7 @@ fn each_line(
 impl Against {
     fn of(args: &TokenArgs) -> Result<Self, Failure> {
         let Some(path) = &args.jwks else {
-            return PolicyKeys::load(&args.config).map(|keys| Self::Policy(Box::new(keys)));
+            return PolicyKeys::load(&args.policy.config).map(|keys| Self::Policy(Box::new(keys)));
         };
         let json = std::fs::read(path).map_err(Failure::system(format!(
             "read the key set {}",
@@ -204,13 +204,10 @@ impl PolicyKeys {
         let verifier = self.snapshot.verifier();
         let waited = async {
             loop {
-                let generations: Vec<u64> = (0..verifier.issuers().len())
-                    .map(|issuer| verifier.keys(issuer).map_or(0, |keys| keys.generation()))
-                    .collect();
                 match verifier.verify(token, now_s) {
                     TokenVerdict::KeysPending { issuer } => {
                         if let Some(keys) = verifier.keys(issuer) {
-                            keys.changed(generations[issuer]).await;
+                            keys.changed(keys.generation()).await;
                         }
                     }
                     verdict => return verdict,

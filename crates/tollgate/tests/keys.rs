@@ -104,7 +104,8 @@ fn nothing_is_lost_by_a_slip() {
         "{error}"
     );
     for kid in ["nope", "K1", ""] {
-        refused(folder, &["retire", "ring", kid]);
+        let error = refused(folder, &["retire", "ring", kid]);
+        assert!(error.contains("error: ring: "), "{error}");
     }
     refused(folder, &["rotate", "none"]);
     assert_eq!(

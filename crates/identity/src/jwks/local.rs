@@ -75,7 +75,7 @@ impl LocalKeys {
         self.public
     }
 
-    /// The secrets that a token with this key id may be signed with: that of the id, or all of them
+    /// The secrets that a token with this key id may be signed with: those of the id, or all of them
     /// for a token without one.
     pub(crate) fn secrets<'k>(&'k self, kid: Option<&'k str>) -> impl Iterator<Item = &'k Secret> {
         let named = move |key: &&SharedKey| kid.is_none() || key.kid.as_deref() == kid;

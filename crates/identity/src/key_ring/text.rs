@@ -72,7 +72,7 @@ impl KeyRingText {
     /// The keys in their order.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyNote> {
-        self.parsed().map(|(_, note)| note).collect()
+        self.0.lines().filter_map(KeyNote::of).collect()
     }
 
     /// Makes a new key the current one. Ids under the one before are accepted for `overlap_s`
@@ -88,17 +88,14 @@ impl KeyRingText {
             .copied()
             .find(|note| note.current)
             .ok_or(NO_CURRENT)?;
-        let end = now_s.saturating_add(overlap_s);
-        before.not_after_s = Some(before.not_after_s.unwrap_or(u64::MAX).min(end));
+        let end_s = now_s.saturating_add(overlap_s);
+        before.not_after_s = Some(before.not_after_s.map_or(end_s, |own_s| own_s.min(end_s)));
         before.current = false;
-        let drops = |note: &KeyNote| match note.kid == before.kid {
-            true => is_over(&before),
-            false => is_over(note),
-        };
+        let over = |note: &KeyNote| is_over(if note.current { &before } else { note });
         let current = name(now_s, |kid| notes.iter().any(|note| note.kid == kid));
         let mut text = self.rewritten(|line, note| match note {
-            Some(note) if drops(note) => None,
-            Some(note) if note.kid == before.kid => Some(demoted(line, end)),
+            Some(note) if over(note) => None,
+            Some(note) if note.current => Some(demoted(line, &before)),
             _ => Some(Zeroizing::new(line.to_owned())),
         });
         push_current(&mut text, current)?;
@@ -108,7 +105,7 @@ impl KeyRingText {
             before,
             dropped: notes
                 .iter()
-                .filter(|note| drops(note))
+                .filter(|note| over(note))
                 .map(|note| note.kid)
                 .collect(),
         })
@@ -137,12 +134,6 @@ impl KeyRingText {
     fn checked(text: Zeroizing<String>) -> Result<Self, IdentityError> {
         KeyRing::parse(&text)?;
         Ok(Self(text))
-    }
-
-    fn parsed(&self) -> impl Iterator<Item = (&str, KeyNote)> {
-        self.0
-            .lines()
-            .filter_map(|line| Some((line, KeyNote::of(line)?)))
     }
 
     /// The text with each line as `change` has it; `None` leaves it out.
@@ -187,14 +178,13 @@ impl KeyNote {
     }
 }
 
-/// The line of a key that is no longer current, and ends at `end_s` at the latest.
-fn demoted(line: &str, end_s: u64) -> Zeroizing<String> {
-    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [kid, secret, not_before, not_after, ..] = fields[..] else {
-        return Zeroizing::new(line.to_owned());
-    };
-    let end_s = not_after.parse().map_or(end_s, |own: u64| own.min(end_s));
-    Zeroizing::new(format!("{kid} {secret} {not_before} {end_s} accepted"))
+/// The line of the key that was current, as `note` has it from now on.
+fn demoted(line: &str, note: &KeyNote) -> Zeroizing<String> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let secret = fields.next().unwrap_or_default();
+    let time = |time_s: Option<u64>| time_s.map_or("-".to_owned(), |time_s| time_s.to_string());
+    let (begin, end) = (time(note.not_before_s), time(note.not_after_s));
+    Zeroizing::new(format!("{} {secret} {begin} {end} accepted", note.kid))
 }
 
 /// Adds a new key as the current one.
