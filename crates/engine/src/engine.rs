@@ -14,6 +14,7 @@ use tollgate_limiter::{
 };
 use tollgate_policy::{PathError, PlanId, Policy, RouteId, normalize};
 
+use crate::budget::NetworkBudget;
 use crate::consulted::{Consulted, LimitState};
 use crate::decision::{Decision, OwnAnswer, PathRewrite, Principal, Rejection, Verdict};
 use crate::error::EngineError;
@@ -209,13 +210,22 @@ impl Engine {
         if decision.preflight {
             return Outcome::Decided(decision);
         }
-        match decision.snapshot.identify(head, now, keys) {
+        let counting = (&self.table, &self.hash);
+        let snapshot = &decision.snapshot;
+        let failures =
+            NetworkBudget::new(snapshot.failures.as_ref(), counting, snapshot, head, now);
+        match snapshot.identify(head, now, keys, &failures) {
             Identified::Caller(principal, plan) => {
                 decision.principal = principal;
                 decision.plan = Some(plan);
             }
             Identified::Refused(verdict) => {
                 decision.verdict = verdict;
+                return Outcome::Decided(decision);
+            }
+            Identified::OverBudget(limits) => {
+                decision.verdict = refused(&limits);
+                decision.limits = limits;
                 return Outcome::Decided(decision);
             }
             Identified::AwaitKeys(wait) => return Outcome::AwaitKeys(wait),

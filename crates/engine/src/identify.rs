@@ -1,9 +1,13 @@
 //! Who calls, and on which plan: the first step of every decision.
 
-use tollgate_identity::{Credential, TokenVerdict, User, client_network, credential};
+use tollgate_identity::{
+    Credential, FailureBudget, TokenVerdict, User, client_network, credential,
+};
 use tollgate_limiter::Now;
 use tollgate_policy::{FailMode, InvalidToken, PlanId};
 
+use crate::budget::NetworkBudget;
+use crate::consulted::Consulted;
 use crate::decision::{Principal, Rejection, Unauthenticated, Verdict};
 use crate::engine::KeyWait;
 use crate::head::RequestHead;
@@ -22,6 +26,8 @@ pub(crate) enum WhenKeysAreMissing {
 pub(crate) enum Identified {
     Caller(Principal, PlanId),
     Refused(Verdict),
+    /// The network's budget of failed verifications is spent.
+    OverBudget(Consulted),
     AwaitKeys(KeyWait),
 }
 
@@ -31,6 +37,7 @@ impl Snapshot {
         head: &RequestHead<'_>,
         now: Now,
         missing: WhenKeysAreMissing,
+        failures: &NetworkBudget<'_>,
     ) -> Identified {
         let token = match credential(head.headers) {
             Credential::Bearer(token) => token,
@@ -44,7 +51,7 @@ impl Snapshot {
                 return self.invalid(head, Unauthenticated::EmptyCredential(error));
             }
         };
-        match self.verifier.verify(token, now.unix_s()) {
+        match self.verifier.verify_within(token, now.unix_s(), failures) {
             TokenVerdict::Valid(user) => {
                 let plan = self.plan_of(&user);
                 Identified::Caller(Principal::User(user), plan)
@@ -62,6 +69,7 @@ impl Snapshot {
                     Identified::AwaitKeys(KeyWait::new(holder))
                 }
                 WhenKeysAreMissing::Refuse if self.key_sources()[issuer].ready() => {
+                    failures.charge();
                     let refusal =
                         Unauthenticated::InvalidToken(tollgate_identity::TokenError::UnknownKey);
                     Identified::Refused(Verdict::Unauthenticated(refusal))
@@ -69,6 +77,7 @@ impl Snapshot {
                 WhenKeysAreMissing::Refuse => self.without_keys(head),
             },
             TokenVerdict::KeysUnavailable { .. } => self.without_keys(head),
+            TokenVerdict::OverBudget => Identified::OverBudget(failures.look().unwrap_or_default()),
         }
     }
 

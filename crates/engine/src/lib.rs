@@ -15,6 +15,7 @@
 
 mod amount;
 mod answer;
+mod budget;
 mod consulted;
 mod decision;
 mod engine;

@@ -123,7 +123,7 @@ impl LimitTable {
 // === impl RouteLimits ===
 
 impl RouteLimits {
-    fn new(
+    pub(crate) fn new(
         limits: &[Limit],
         plan: &str,
         hash: &HashKey,

@@ -11,6 +11,7 @@ use tollgate_identity::{
 use tollgate_limiter::Table;
 use tollgate_policy::{Algorithm, IssuerConfig, KeySource, Policy, RouteId};
 
+use crate::budget::Budget;
 use crate::decision::{Decision, Principal};
 use crate::error::EngineError;
 use crate::forward::ForwardNames;
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub(crate) forward: ForwardNames,
     /// Extra headers of a plan's 429, by plan.
     pub(crate) plan_headers: Vec<Vec<(HeaderName, HeaderValue)>>,
+    /// What a network may fail to verify.
+    pub(crate) failures: Option<Budget>,
     plan_classes: Vec<LimitClass>,
     key_sources: Vec<KeySourceSlot>,
     ring: Arc<KeyRing>,
@@ -113,6 +116,11 @@ impl Snapshot {
                 .iter()
                 .map(|plan| LimitClass::new(&plan.class))
                 .collect::<Result<_, _>>()?,
+            failures: identity
+                .failed_verifications
+                .as_ref()
+                .map(|limit| Budget::compile(limit, hash, buckets))
+                .transpose()?,
             verifier,
             networks,
             key_sources,

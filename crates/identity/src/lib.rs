@@ -9,7 +9,8 @@
 //! | [`headers`] | the credential of a request, or what is wrong with it |
 //! | [`token`] | one compact JWS: shape, header, signature, claims |
 //! | [`jwks`] | key sets: admission, the live set of an issuer, its refresh |
-//! | [`verifier`] | the ladder: size, cache, parser, claims, signature |
+//! | [`verifier`] | the ladder: size, cache, budget, parser, claims, signature |
+//! | [`budget`] | what one network may have refused |
 //! | [`network`] | the client's own address and its network |
 //! | [`mod@bucket_id`], [`key_ring`] | names of buckets for the outside |
 //!
@@ -30,6 +31,7 @@
 
 pub mod algorithm;
 pub mod bucket_id;
+pub mod budget;
 mod cache;
 mod counter;
 pub mod error;
@@ -46,6 +48,7 @@ pub mod verifier;
 
 pub use algorithm::Algorithm;
 pub use bucket_id::{BucketId, LimitClass, Root, bucket_id};
+pub use budget::{FailureBudget, Unbounded};
 pub use error::IdentityError;
 pub use headers::{Credential, CredentialError, credential};
 pub use jwks::{

@@ -15,6 +15,8 @@ pub struct IdentityStats {
     pub keys_pending: u64,
     /// Verdicts that failed for lack of keys.
     pub keys_unavailable: u64,
+    /// Tokens not looked at because their network's budget of failures was spent.
+    pub over_budget: u64,
     /// Signatures checked: the dear part.
     pub signatures_checked: u64,
     /// Verdicts from memory, of valid and refused tokens.
@@ -38,6 +40,7 @@ pub(crate) struct Counters {
     pub(crate) signatures_checked: Counter,
     pub(crate) keys_pending: Counter,
     pub(crate) keys_unavailable: Counter,
+    pub(crate) over_budget: Counter,
     refused: [AtomicU64; TokenError::ALL.len()],
 }
 

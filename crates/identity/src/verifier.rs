@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     IdentityError, IdentityStats, IssuerRules, KeyHolder, PrincipalKey, User, VerifierConfig,
+    budget::{FailureBudget, Unbounded},
     cache::{RefusedEntry, TokenDigest, ValidEntry, VerdictCache},
     rules::{ISSUERS_MAX, NEGATIVE_TTL_S_MAX},
     stats::Counters,
@@ -44,6 +45,8 @@ pub enum TokenVerdict {
         /// The place of the issuer in the configuration.
         issuer: usize,
     },
+    /// It is not in memory, and its network's [`FailureBudget`] is spent: nothing was looked at.
+    OverBudget,
     /// There are no keys: none were ever had, or they were not confirmed for too long.
     KeysUnavailable {
         /// The place of the issuer in the configuration.
@@ -102,10 +105,24 @@ impl Verifier {
     ///
     /// Needs no lock that a writer holds for long and allocates nothing if the token was seen.
     pub fn verify(&self, token: &str, now_unix_s: u64) -> TokenVerdict {
-        let verdict = self.ladder(token, now_unix_s);
+        self.verify_within(token, now_unix_s, &Unbounded)
+    }
+
+    /// As [`Verifier::verify`], within what its network may still have refused.
+    ///
+    /// A token that is in memory costs nothing and passes or fails whatever the budget. One that
+    /// is not, and fails, charges it.
+    pub fn verify_within(
+        &self,
+        token: &str,
+        now_unix_s: u64,
+        budget: &impl FailureBudget,
+    ) -> TokenVerdict {
+        let verdict = self.ladder(token, now_unix_s, budget);
         match &verdict {
             TokenVerdict::Valid(_) => self.counters.valid.increment(),
             TokenVerdict::Invalid(reason) => self.counters.refuse(*reason),
+            TokenVerdict::OverBudget => self.counters.over_budget.increment(),
             TokenVerdict::KeysPending { .. } => self.counters.keys_pending.increment(),
             TokenVerdict::KeysUnavailable { .. } => self.counters.keys_unavailable.increment(),
         }
@@ -131,6 +148,7 @@ impl Verifier {
             refused: self.counters.refused(),
             keys_pending: self.counters.keys_pending.get(),
             keys_unavailable: self.counters.keys_unavailable.get(),
+            over_budget: self.counters.over_budget.get(),
             signatures_checked: self.counters.signatures_checked.get(),
             cache_hits: self.counters.cache_hits.get(),
             cache_misses: self.counters.cache_misses.get(),
@@ -144,23 +162,33 @@ impl Verifier {
         }
     }
 
-    fn ladder(&self, token: &str, now_s: u64) -> TokenVerdict {
+    fn ladder(&self, token: &str, now_s: u64, budget: &impl FailureBudget) -> TokenVerdict {
         // Shape first: what has not even that is not worth a hash.
         let parts = match Compact::split(token) {
             Ok(parts) => parts,
-            Err(reason) => return TokenVerdict::Invalid(reason),
+            Err(reason) => {
+                budget.charge();
+                return TokenVerdict::Invalid(reason);
+            }
         };
-        let Some(cache) = &self.cache else {
-            return self.examine(&parts, now_s).into_verdict();
-        };
-        let digest = cache.digest(token);
-        if let Some(known) = self.remembered(cache, &digest, now_s) {
-            self.counters.cache_hits.increment();
-            return known;
+        let digest = self.cache.as_ref().map(|cache| cache.digest(token));
+        if let (Some(cache), Some(digest)) = (&self.cache, &digest) {
+            if let Some(known) = self.remembered(cache, digest, now_s) {
+                self.counters.cache_hits.increment();
+                return known;
+            }
+            self.counters.cache_misses.increment();
         }
-        self.counters.cache_misses.increment();
+        if budget.is_spent() {
+            return TokenVerdict::OverBudget;
+        }
         let finding = self.examine(&parts, now_s);
-        self.remember(cache, digest, &finding, now_s);
+        if let Finding::Refused(..) = finding {
+            budget.charge();
+        }
+        if let (Some(cache), Some(digest)) = (&self.cache, digest) {
+            self.remember(cache, digest, &finding, now_s);
+        }
         finding.into_verdict()
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::limit::Limit;
 use crate::plan::PlanId;
 
 /// The `identity` section.
@@ -20,6 +21,9 @@ pub struct IdentityConfig {
     pub trusted_hops: Option<u8>,
     /// What happens to a caller with an invalid token.
     pub invalid_token: InvalidToken,
+    /// How many credentials of one client network may fail to verify: 20 a second with a burst of
+    /// 200 unless configured, `None` when any number may.
+    pub failed_verifications: Option<Limit>,
     /// Entries of the verified-token cache; 100,000 unless configured.
     pub token_cache_entries: usize,
     /// The file of bucket-id keys; without it, keys last as long as the process.

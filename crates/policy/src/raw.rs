@@ -17,7 +17,7 @@ use section::section;
 use crate::limit::Mode;
 use crate::node::{At, Named, OneOrMany, Required};
 pub(crate) use identity::{
-    AlgorithmName, RawAnonymous, RawClaims, RawIdentity, RawIssuer, RawKeys,
+    AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawIdentity, RawIssuer, RawKeys,
 };
 pub(crate) use operation::{RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts};
 pub(crate) use plans::{RawLimit, RawPlan, RouteLimits};

@@ -161,16 +161,16 @@ impl Against {
         match verdict {
             TokenVerdict::Valid(user) => valid(token, &user),
             TokenVerdict::Invalid(reason) => with_own_word(token, invalid(reason)),
-            TokenVerdict::KeysPending { .. } | TokenVerdict::KeysUnavailable { .. } => {
-                with_own_word(
-                    token,
-                    fields(json!({
-                        "verdict": "undecided",
-                        "reason": "keys_unavailable",
-                        "description": "the issuer's keys could not be fetched",
-                    })),
-                )
-            }
+            TokenVerdict::KeysPending { .. }
+            | TokenVerdict::KeysUnavailable { .. }
+            | TokenVerdict::OverBudget => with_own_word(
+                token,
+                fields(json!({
+                    "verdict": "undecided",
+                    "reason": "keys_unavailable",
+                    "description": "the issuer's keys could not be fetched",
+                })),
+            ),
         }
     }
 }

@@ -36,6 +36,11 @@ pub(crate) struct Ask {
 
 /// The usual policy; `plans` and what follows is the test's own.
 pub(crate) fn policy_text(key: &SigningKey, rest: &str) -> String {
+    policy_with_identity(key, rest, "")
+}
+
+/// As [`policy_text`], with more lines of `identity`.
+fn policy_with_identity(key: &SigningKey, rest: &str, identity: &str) -> String {
     let jwks = json!({ "keys": [key.jwk()] });
     format!(
         "tollgate: 1
@@ -48,7 +53,7 @@ identity:
       jwks: {{inline: '{jwks}'}}
       claims: {{account: accountId, plan: plan}}
   anonymous: {{plan: anonymous}}
-{rest}"
+{identity}{rest}"
     )
 }
 
@@ -73,13 +78,24 @@ never_block: [GET /billing]
 
 impl Bench {
     pub(crate) fn new(rest: &str) -> Self {
+        Self::with_identity(rest, "")
+    }
+
+    /// As [`Bench::new`], with more lines of `identity`.
+    pub(crate) fn with_identity(rest: &str, identity: &str) -> Self {
         let key = SigningKey::generate("k1", Algorithm::EdDsa);
-        let engine = Engine::new(parse(&policy_text(&key, rest)), options()).unwrap();
+        let policy = parse(&policy_with_identity(&key, rest, identity));
+        let engine = Engine::new(policy, options()).unwrap();
         Self {
             engine,
             clock: FakeClock::at_unix_ms(START_UNIX_S * 1_000),
             key,
         }
+    }
+
+    pub(crate) fn reload_identity(&self, rest: &str, identity: &str) {
+        let policy = parse(&policy_with_identity(&self.key, rest, identity));
+        self.engine.reload(policy).unwrap();
     }
 
     pub(crate) fn usual() -> Self {

@@ -10,7 +10,7 @@ use crate::diagnostics::Span;
 use crate::findings::Finding;
 use crate::limit::{Amount, BURST_MAX, REFILL_MAX, Rate, WINDOW_MAX};
 use crate::node::{At, Given};
-use crate::raw::RawLimit;
+use crate::raw::{RateText, RawLimit, Units};
 
 impl Check<'_, '_> {
     /// The amount of `raw`, or what is wrong with it.
@@ -48,7 +48,7 @@ impl Check<'_, '_> {
             self.conflict(zone.span, message, "remove `time_zone`, or write a `quota`");
         }
         if let Some(Given::Value(rate)) = &raw.rate {
-            return self.rate(raw, rate.value.0, rate.span);
+            return self.rate(rate, raw.burst.as_ref());
         }
         if let Some(Given::Value(window)) = &raw.window {
             return self.window(window.value.0, window.span);
@@ -68,8 +68,18 @@ impl Check<'_, '_> {
         }
     }
 
-    fn rate(&mut self, raw: &RawLimit, rate: Rate, span: Span) -> Option<Amount> {
-        let burst = raw.burst.as_ref().map_or(rate.count, |burst| burst.value.0);
+    /// A rate with its burst, which is the rate's count where none is written.
+    pub(super) fn rate(
+        &mut self,
+        rate: &At<RateText>,
+        burst: Option<&At<Units>>,
+    ) -> Option<Amount> {
+        let At {
+            span,
+            value: RateText(rate),
+        } = *rate;
+        let burst_span = burst.map_or(span, |burst| burst.span);
+        let burst = burst.map_or(rate.count, |burst| burst.value.0);
         if burst.get() > BURST_MAX {
             let message = format!("burst would be {burst}, the count of the rate");
             self.error(
@@ -88,9 +98,8 @@ impl Check<'_, '_> {
             let years = refill_ns / Duration::from_secs(365 * 86_400).as_nanos();
             let message = format!("a burst of {burst} at {rate} takes {years} years to refill");
             let most = (REFILL_MAX.as_nanos() * u128::from(burst.get()) / refill_ns).max(1);
-            let span = raw.burst.as_ref().map_or(span, |burst| burst.span);
             self.error(
-                Finding::error(codes::UNITS, span, message)
+                Finding::error(codes::UNITS, burst_span, message)
                     .label("above 146 years")
                     .help(format!(
                         "write a burst of at most {most}, or a quicker rate"

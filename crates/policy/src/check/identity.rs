@@ -1,5 +1,6 @@
 //! Issuers, the anonymous plan, trusted hops.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,9 +10,11 @@ use crate::codes;
 use crate::diagnostics::Span;
 use crate::findings::Finding;
 use crate::identity::{Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig};
+use crate::limit::{Across, Amount, Limit, Mode, OnChange, Per, Rate};
 use crate::node::{At, Given};
 use crate::raw::{
-    AlgorithmName, ClaimName, Network, RawAnonymous, RawClaims, RawIdentity, RawIssuer, Word,
+    AlgorithmName, ClaimName, Network, OffOr, RawAnonymous, RawBudget, RawClaims, RawIdentity,
+    RawIssuer, Word,
 };
 
 /// Algorithms of an issuer that names none.
@@ -25,6 +28,18 @@ const REFRESH_MAX: Duration = Duration::from_secs(86_400);
 const ISSUERS_MAX: usize = 256;
 /// Claims that describe the token, not its bearer.
 const TOKEN_CLAIMS: [&str; 6] = ["iss", "aud", "exp", "nbf", "iat", "jti"];
+
+/// The name under which callers are told that too many of their network's credentials failed.
+const FAILED_VERIFICATIONS: &str = "failed-verifications";
+/// What a network may fail where nothing is written: one that hundreds of users share may have all
+/// their tokens expire at once, and one that attacks gets 20 signature checks a second out of us.
+const FAILED_VERIFICATIONS_DEFAULT: Amount = Amount::Rate {
+    rate: Rate {
+        count: NonZeroU64::new(20).unwrap(),
+        period: Duration::from_secs(1),
+    },
+    burst: NonZeroU64::new(200).unwrap(),
+};
 
 impl Check<'_, '_> {
     pub(super) fn identity(&mut self, raw: Option<RawIdentity>, span: Span) -> IdentityConfig {
@@ -44,10 +59,20 @@ impl Check<'_, '_> {
             trusted_proxies: Vec::new(),
             trusted_hops: None,
             invalid_token: InvalidToken::Reject,
+            failed_verifications: Some(budget(FAILED_VERIFICATIONS, FAILED_VERIFICATIONS_DEFAULT)),
             token_cache_entries: 100_000,
             bucket_keys: None,
         };
         let Some(raw) = raw else { return config };
+        match raw.failed_verifications {
+            None => {}
+            Some(OffOr::Off) => config.failed_verifications = None,
+            Some(OffOr::Value(RawBudget(raw))) => {
+                if let Some(amount) = self.rate(&raw.rate, raw.burst.as_ref()) {
+                    config.failed_verifications = Some(budget(FAILED_VERIFICATIONS, amount));
+                }
+            }
+        }
         config.trusted_proxies = self.trusted(raw.trusted_proxies.unwrap_or_default());
         if let Some(mut anonymous) = raw.anonymous {
             let trusted = anonymous.trusted_proxies.take().unwrap_or_default();
@@ -308,5 +333,18 @@ impl Check<'_, '_> {
             account: account.map(name),
             plan: plan.map(name),
         }
+    }
+}
+
+/// A limit of Tollgate's own: one bucket a client network, whatever the route.
+fn budget(name: &str, amount: Amount) -> Limit {
+    Limit {
+        name: name.into(),
+        amount,
+        per: Per::Network,
+        across: Across::AllRoutes,
+        mode: Mode::Enforce,
+        cost: NonZeroU64::MIN,
+        on_change: OnChange::Keep,
     }
 }

@@ -2,9 +2,10 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::section::{section, text_value};
+use super::section::{section, short_form, text_value};
 use super::values::{
-    ClaimName, FilePath, Moment, Network, Period, PlanName, ShortText, WebUrl, Whole, Word,
+    ClaimName, FilePath, Moment, Network, OffOr, Period, PlanName, RateText, ShortText, Units,
+    WebUrl, Whole, Word,
 };
 use crate::codes;
 use crate::findings::{Finding, Findings, Problem};
@@ -25,11 +26,30 @@ section! {
         trusted_hops: Option<Whole<1, 32>>,
         /// What a caller with an invalid token gets: `reject` (401) or `anonymous`. Default: `reject`.
         invalid_token: Option<At<Word<InvalidToken>>>,
+        /// How many credentials may fail to verify, for each client network: a rate, `{rate: …, burst: …}`, or `off`.
+        /// Beyond it the network's new tokens are answered 429 without a look; those that verified before still pass.
+        /// Default: `{rate: 20/s, burst: 200}`.
+        failed_verifications: Option<OffOr<RawBudget>>,
         /// Verified tokens kept in memory, 1 to 10,000,000. Default: 100,000.
         token_cache: Option<Whole<1, 10_000_000>>,
         /// File of the keys of bucket ids. Default: keys that last as long as the process.
         bucket_keys: Option<FilePath>,
     }
+}
+
+section! {
+    /// How often something may happen, with a burst.
+    RawBudgetSection("a budget") {
+        /// `<count>/<period>`, for example `20/s`: from one in 366 days to 10,000,000 per second.
+        rate: At<RateText>,
+        /// How much may come at once, 1 to 2^32. Default: the count of the rate.
+        burst: Option<At<Units>>,
+    }
+}
+
+short_form! {
+    /// A rate, or a rate with a burst.
+    RawBudget(RawBudgetSection), RateText, |rate, span| RawBudgetSection { span, rate, burst: None }
 }
 
 section! {

@@ -187,6 +187,7 @@ impl Sources {
                 (label("valid"), stats.valid),
                 (label("keys_pending"), stats.keys_pending),
                 (label("keys_unavailable"), stats.keys_unavailable),
+                (label("over_budget"), stats.over_budget),
             ]);
         family(
             encoder,
