@@ -128,6 +128,12 @@ pub(crate) fn tollgate_job(listen: SocketAddr, origin: SocketAddr) -> String {
     tollgate(listen, origin, limits)
 }
 
+/// The job's gateway that verifies whatever comes, so that the price of it is seen.
+pub(crate) fn tollgate_unbounded(listen: SocketAddr, origin: SocketAddr) -> String {
+    let job = tollgate_job(listen, origin);
+    job.replacen("identity:\n", "identity:\n  failed_verifications: off\n", 1)
+}
+
 /// The gateway with a limit that a bucket's first request spends for the whole run.
 pub(crate) fn tollgate_refusing(listen: SocketAddr, origin: SocketAddr) -> String {
     let limits = "      - {name: burst, rate: 1000000/s, burst: 1000000}\n\

@@ -1,6 +1,7 @@
 //! Header fields of a forwarded request: what a client claims is removed, what was verified added.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tollgate_identity::remove_cookies;
 use tollgate_policy::{ForwardingConfig, Plan};
 
 use crate::decision::{Decision, Principal};
@@ -104,6 +105,9 @@ impl Decision {
         }
         if !self.snapshot.policy().forwarding().forward_authorization {
             headers.remove(http::header::AUTHORIZATION);
+            if let Some(cookie) = &self.snapshot.policy().identity().token_cookie {
+                remove_cookies(headers, &[cookie]);
+            }
         }
         let mut add = |name: &Option<HeaderName>, value: Option<&str>| {
             if let (Some(name), Some(value)) = (name, value)

@@ -39,7 +39,8 @@ impl Snapshot {
         missing: WhenKeysAreMissing,
         failures: &NetworkBudget<'_>,
     ) -> Identified {
-        let token = match credential(head.headers) {
+        let cookie = self.policy().identity().token_cookie.as_deref();
+        let token = match credential(head.headers, cookie) {
             Credential::Bearer(token) => token,
             Credential::None | Credential::OtherScheme => {
                 return self.anonymous(head, Unauthenticated::MissingToken);

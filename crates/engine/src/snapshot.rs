@@ -245,6 +245,7 @@ fn issuer_rules(slot: &KeySourceSlot) -> Result<IssuerRules, EngineError> {
         leeway_s: config.leeway.as_secs(),
         required_claims: config.required_claims.clone(),
         subject_claim: config.claims.subject.clone(),
+        client_claim: config.claims.client.clone(),
         account_claim: config.claims.account.clone(),
         plan_claim: config.claims.plan.clone(),
         typ: config.typ.clone(),

@@ -1,17 +1,20 @@
 //! The credential of a request (RFC 6750 section 2.1, RFC 9110 section 11.6.2).
 //!
-//! Only the `Authorization` field counts: tokens in the query or a form are ignored.
+//! The `Authorization` field counts, and without one the cookie that the policy names. Tokens in
+//! the query or a form are ignored.
 
 use std::fmt;
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+
+use crate::cookies::{CookieTwice, cookie};
 
 const BEARER: &[u8] = b"bearer";
 
 /// What a request presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential<'a> {
-    /// No `Authorization` field: an anonymous request.
+    /// No `Authorization` field and no token cookie: an anonymous request.
     None,
     /// A bearer token, not looked at yet; never empty, visible ASCII without spaces or commas.
     Bearer(&'a str),
@@ -33,12 +36,16 @@ pub enum CredentialError {
     Syntax,
     /// A scheme without a token, or nothing at all.
     Empty,
+    /// Two cookies of the token's name: another reader might take the other one.
+    SeveralCookies,
+    /// A cookie of the token's name that holds no token.
+    CookieSyntax,
 }
 
 impl CredentialError {
     /// Whether the answer is 400 (`invalid_request`); 401 otherwise.
     pub fn is_bad_request(&self) -> bool {
-        !matches!(self, Self::Empty)
+        !matches!(self, Self::Empty | Self::CookieSyntax)
     }
 
     /// A stable name for metrics and logs, of `a-z_`.
@@ -48,6 +55,8 @@ impl CredentialError {
             Self::Joined => "joined_authorization_fields",
             Self::Syntax => "authorization_syntax",
             Self::Empty => "authorization_empty",
+            Self::SeveralCookies => "several_token_cookies",
+            Self::CookieSyntax => "token_cookie_syntax",
         }
     }
 
@@ -58,6 +67,8 @@ impl CredentialError {
             Self::Joined => "the Authorization field holds more than one credential",
             Self::Syntax => "the Authorization field is not a scheme, one space and a token",
             Self::Empty => "the Authorization field has no token",
+            Self::SeveralCookies => "the request has more than one cookie with a token",
+            Self::CookieSyntax => "the cookie for a token does not hold one",
         }
     }
 }
@@ -68,13 +79,26 @@ impl fmt::Display for CredentialError {
     }
 }
 
-/// Reads the credential of a request.
-pub fn credential(headers: &HeaderMap) -> Credential<'_> {
+/// Reads the credential of a request; `token_cookie` is the name of the cookie that may hold a
+/// token. Browsers send a cookie with every request, so that a token in the field, which a page
+/// chose to send, comes before it.
+pub fn credential<'h>(headers: &'h HeaderMap, token_cookie: Option<&str>) -> Credential<'h> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     match (fields.next(), fields.next()) {
-        (None, _) => Credential::None,
+        (None, _) => token_cookie.map_or(Credential::None, |name| in_cookie(headers, name)),
         (Some(field), None) => one(field),
         (Some(_), Some(_)) => Credential::Malformed(CredentialError::Several),
+    }
+}
+
+fn in_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Credential<'h> {
+    match cookie(headers, name) {
+        Ok(None) => Credential::None,
+        Ok(Some(value)) => match str::from_utf8(value) {
+            Ok(token) if is_token(value) => Credential::Bearer(token),
+            _ => Credential::Malformed(CredentialError::CookieSyntax),
+        },
+        Err(CookieTwice) => Credential::Malformed(CredentialError::SeveralCookies),
     }
 }
 
@@ -156,7 +180,7 @@ mod tests {
                 HeaderValue::from_bytes(field.as_bytes()).unwrap(),
             );
         }
-        match credential(&headers) {
+        match credential(&headers, None) {
             Credential::Bearer(token) => format!("bearer {token}"),
             Credential::Malformed(error) => error.code().to_owned(),
             other => format!("{other:?}"),
@@ -210,12 +234,43 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_cookie_holds_the_token_where_no_field_does() {
+        let read = |cookies: &str, field: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                http::header::COOKIE,
+                HeaderValue::from_str(cookies).unwrap(),
+            );
+            if let Some(field) = field {
+                headers.insert(AUTHORIZATION, HeaderValue::from_static(field));
+            }
+            format!("{:?}", credential(&headers, Some("session")))
+        };
+        for (cookies, field, is) in [
+            ("a=1; session=x.y.z", None, "Bearer(\"x.y.z\")"),
+            ("session=x.y.z", Some("Bearer a.b.c"), "Bearer(\"a.b.c\")"),
+            ("session=x.y.z", Some("Basic eDp5"), "OtherScheme"),
+            ("session=", None, "None"),
+            ("other=x.y.z", None, "None"),
+            ("session=x y", None, "Malformed(CookieSyntax)"),
+            ("session=x,y", None, "Malformed(CookieSyntax)"),
+            (
+                "session=x.y.z; session=a.b.c",
+                None,
+                "Malformed(SeveralCookies)",
+            ),
+        ] {
+            assert_eq!(read(cookies, field), is, "{cookies} {field:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_field_is_read_without_a_panic(field in proptest::collection::vec(any::<u8>(), 0..64)) {
             let Ok(field) = HeaderValue::from_bytes(&field) else { return Ok(()) };
             let headers = HeaderMap::from_iter([(AUTHORIZATION, field)]);
-            if let Credential::Bearer(token) = credential(&headers) {
+            if let Credential::Bearer(token) = credential(&headers, None) {
                 prop_assert!(!token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic() && b != b','));
             }
         }

@@ -6,7 +6,7 @@
 //!
 //! | room | its one job |
 //! |---|---|
-//! | [`headers`] | the credential of a request, or what is wrong with it |
+//! | [`headers`], [`cookies`] | the credential of a request, or what is wrong with it |
 //! | [`token`] | one compact JWS: shape, header, signature, claims |
 //! | [`jwks`] | key sets: admission, the live set of an issuer, its refresh |
 //! | [`verifier`] | the ladder: size, cache, budget, parser, claims, signature |
@@ -33,6 +33,7 @@ pub mod algorithm;
 pub mod bucket_id;
 pub mod budget;
 mod cache;
+pub mod cookies;
 mod counter;
 pub mod error;
 pub mod headers;
@@ -49,6 +50,7 @@ pub mod verifier;
 pub use algorithm::Algorithm;
 pub use bucket_id::{BucketId, LimitClass, Root, bucket_id};
 pub use budget::{FailureBudget, Unbounded};
+pub use cookies::{CookieTwice, cookie, remove_cookies};
 pub use error::IdentityError;
 pub use headers::{Credential, CredentialError, credential};
 pub use jwks::{

@@ -29,6 +29,10 @@ pub struct IssuerRules {
     /// The claim path of the subject, `sub` as a rule. In a path, dots descend into objects
     /// (`user.id`); a path with `:` or `/` is one literal name, as namespaced claims are.
     pub subject_claim: String,
+    /// The claim path that names the client of a machine token (`client_id`, `azp`): the subject
+    /// of a token that has none is `client:` and its value. A token that claims such a subject
+    /// itself is then refused, so that nobody can register as somebody's name.
+    pub client_claim: Option<String>,
     /// The claim path of the account, if users belong to accounts.
     pub account_claim: Option<String>,
     /// The claim path of the plan hint.
@@ -90,6 +94,7 @@ impl IssuerRules {
         }
         let paths = [
             Some(&self.subject_claim),
+            self.client_claim.as_ref(),
             self.account_claim.as_ref(),
             self.plan_claim.as_ref(),
         ];

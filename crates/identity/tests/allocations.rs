@@ -43,7 +43,7 @@ fn a_field_and_a_network_allocate_nothing() {
         ..NetworkRules::default()
     };
     let read = measure(|| {
-        assert_eq!(credential(&headers), Credential::Bearer("a.b.c"));
+        assert_eq!(credential(&headers, None), Credential::Bearer("a.b.c"));
         let client = client_network("10.0.0.1".parse().unwrap(), &headers, &rules);
         assert_eq!(client.network.prefix_len(), 64);
         client.key(&[1; 16]);

@@ -21,6 +21,8 @@ pub struct IdentityConfig {
     pub trusted_hops: Option<u8>,
     /// What happens to a caller with an invalid token.
     pub invalid_token: InvalidToken,
+    /// The cookie that holds the token of a request without `Authorization`.
+    pub token_cookie: Option<String>,
     /// How many credentials of one client network may fail to verify: 20 a second with a burst of
     /// 200 unless configured, `None` when any number may.
     pub failed_verifications: Option<Limit>,
@@ -98,6 +100,8 @@ pub enum KeySource {
 pub struct ClaimMap {
     /// The user; `sub` unless configured.
     pub subject: String,
+    /// The client of a machine token, which has no subject.
+    pub client: Option<String>,
     /// The account, if tokens name one.
     pub account: Option<String>,
     /// The plan, if tokens name one.

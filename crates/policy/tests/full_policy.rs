@@ -56,6 +56,10 @@ fn identity_is_as_written() {
     assert!(
         matches!(&secret.keys, KeySource::SecretFile(path) if path.ends_with("keys/hs256.key"))
     );
+    assert_eq!(login.claims.client.as_deref(), Some("client_id"));
+    assert_eq!(identity.token_cookie.as_deref(), Some("access_token"));
+    let failures = identity.failed_verifications.as_ref().unwrap();
+    assert_eq!(failures.amount.to_string(), "20/s burst 200");
     assert_eq!(identity.trusted_proxies.len(), 3);
     assert_eq!(identity.trusted_hops, Some(2));
     let anonymous = identity.anonymous.as_ref().unwrap();

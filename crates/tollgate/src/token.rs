@@ -322,6 +322,7 @@ fn own_word(
         leeway_s: LEEWAY_S,
         required_claims: Vec::new(),
         subject_claim: "sub".to_owned(),
+        client_claim: None,
         account_claim: None,
         plan_claim: None,
         typ: None,

@@ -75,3 +75,29 @@ fn what_was_matched_is_what_is_forwarded() {
     assert_eq!(path("//orders/%31"), canonical("/orders/1"));
     assert_eq!(path("/x/../orders"), canonical("/orders"));
 }
+
+#[test]
+fn a_token_in_the_cookie_identifies_and_leaves_with_authorization() {
+    let cookie = "  token_cookie: session\n";
+    let bench = Bench::with_identity(REST, cookie);
+    let crumbs = |token: &str| format!("theme=dark; session={token}; lang=de");
+    let in_cookie = Ask::new("GET", "/orders").header("cookie", &crumbs(&bench.user("bob")));
+    let in_field = Ask::new("GET", "/orders").bearer(&bench.user("bob"));
+    assert_eq!(bench.allowed(&in_cookie, 2), 2);
+    assert_eq!(bench.allowed(&in_field, 2), 1, "one user, one bucket");
+    assert_eq!(
+        forwarded(&bench, &in_cookie)["cookie"],
+        crumbs(&bench.user("bob"))
+    );
+    bench.reload_identity(
+        &format!("{REST}forward: {{authorization: false}}\n"),
+        cookie,
+    );
+    let headers = forwarded(&bench, &in_cookie);
+    assert_eq!(headers["cookie"], "theme=dark; lang=de");
+    assert_eq!(headers["x-tollgate-subject"], "bob");
+    // Without the rule a cookie is only a cookie.
+    let usual = Bench::usual();
+    let ask = Ask::new("GET", "/orders").header("cookie", &crumbs(&usual.user("bob")));
+    assert_eq!(usual.decide(&ask).plan_name(), Some("anonymous"));
+}

@@ -9,6 +9,9 @@ use crate::IssuerRules;
 
 /// Longest subject, account or plan in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 255;
+/// Before the client of a machine token: the names of clients are given by whoever registers
+/// them, and must not be able to meet a user's.
+const CLIENT_PREFIX: &str = "client:";
 /// Largest time in seconds: what a double still counts exactly.
 const TIME_S_MAX: u64 = 1 << 53;
 
@@ -20,6 +23,7 @@ pub(crate) struct ClaimRules {
     max_lifetime_s: u64,
     required: Box<[ClaimPath]>,
     subject: ClaimPath,
+    client: Option<ClaimPath>,
     account: Option<ClaimPath>,
     plan: Option<ClaimPath>,
 }
@@ -63,6 +67,7 @@ impl ClaimRules {
                 .map(|path| ClaimPath::new(path))
                 .collect(),
             subject: ClaimPath::new(&rules.subject_claim),
+            client: rules.client_claim.as_deref().map(ClaimPath::new),
             account: rules.account_claim.as_deref().map(ClaimPath::new),
             plan: rules.plan_claim.as_deref().map(ClaimPath::new),
         }
@@ -74,19 +79,31 @@ impl ClaimRules {
         if self.required.iter().any(|path| path.find(claims).is_none()) {
             return Err(TokenError::RequiredClaim);
         }
-        let subject = self
-            .subject
-            .find(claims)
-            .ok_or(TokenError::SubjectMissing)?;
-        let subject = name(subject).filter(|subject| !subject.is_empty());
         Ok(Claims {
-            subject: subject.ok_or(TokenError::SubjectValue)?.into(),
+            subject: self.subject(claims)?,
             account: optional(self.account.as_ref(), claims, TokenError::AccountValue)?,
             plan: optional(self.plan.as_ref(), claims, TokenError::PlanValue)?,
             expires_unix_s,
             valid_from_s,
             valid_until_s,
         })
+    }
+
+    /// The subject, or the client of a machine token that has none.
+    fn subject(&self, claims: &Object<'_>) -> Result<Box<str>, TokenError> {
+        let not_empty = |value| name(value).filter(|name| !name.is_empty());
+        if let Some(subject) = self.subject.find(claims) {
+            let is_taken = |name: &str| self.client.is_some() && name.starts_with(CLIENT_PREFIX);
+            let subject = not_empty(subject).filter(|name| !is_taken(name));
+            return subject.map(Into::into).ok_or(TokenError::SubjectValue);
+        }
+        let client = self.client.as_ref().and_then(|path| path.find(claims));
+        let client = not_empty(client.ok_or(TokenError::SubjectMissing)?);
+        let subject = format!("{CLIENT_PREFIX}{}", client.ok_or(TokenError::SubjectValue)?);
+        if subject.len() > NAME_BYTES_MAX {
+            return Err(TokenError::SubjectValue);
+        }
+        Ok(subject.into())
     }
 
     /// A string, or an array of which one element is ours; other elements do not matter.

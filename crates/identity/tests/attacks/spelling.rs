@@ -145,7 +145,7 @@ fn case_026_the_authorization_field() {
         for field in fields {
             headers.append(AUTHORIZATION, HeaderValue::from_str(field).unwrap());
         }
-        match credential(&headers) {
+        match credential(&headers, None) {
             Credential::Bearer(token) => Ok(token.to_owned()),
             Credential::Malformed(error) => Err(error),
             other => panic!("{other:?}"),

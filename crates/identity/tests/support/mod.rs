@@ -227,6 +227,7 @@ pub fn rules(issuer: &str, keys: Arc<KeyHolder>) -> IssuerRules {
         leeway_s: LEEWAY_S,
         required_claims: Vec::new(),
         subject_claim: "sub".into(),
+        client_claim: None,
         account_claim: Some("account".into()),
         plan_claim: Some("plan".into()),
         typ: None,

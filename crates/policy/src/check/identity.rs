@@ -59,11 +59,13 @@ impl Check<'_, '_> {
             trusted_proxies: Vec::new(),
             trusted_hops: None,
             invalid_token: InvalidToken::Reject,
+            token_cookie: None,
             failed_verifications: Some(budget(FAILED_VERIFICATIONS, FAILED_VERIFICATIONS_DEFAULT)),
             token_cache_entries: 100_000,
             bucket_keys: None,
         };
         let Some(raw) = raw else { return config };
+        config.token_cookie = raw.token_cookie.map(|name| name.value.0);
         match raw.failed_verifications {
             None => {}
             Some(OffOr::Off) => config.failed_verifications = None,
@@ -284,11 +286,12 @@ impl Check<'_, '_> {
     }
 
     fn claims(&mut self, raw: Option<RawClaims>) -> ClaimMap {
-        let (subject, account, plan) = raw.map_or((None, None, None), |raw| {
-            (raw.subject, raw.account, raw.plan)
+        let (subject, client, account, plan) = raw.map_or((None, None, None, None), |raw| {
+            (raw.subject, raw.client, raw.account, raw.plan)
         });
         let written = [
             ("subject", &subject),
+            ("client", &client),
             ("account", &account),
             ("plan", &plan),
         ];
@@ -330,6 +333,7 @@ impl Check<'_, '_> {
         let name = |claim: At<ClaimName>| claim.value.0;
         ClaimMap {
             subject: subject.map_or_else(|| "sub".to_owned(), name),
+            client: client.map(name),
             account: account.map(name),
             plan: plan.map(name),
         }

@@ -4,8 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::section::{section, short_form, text_value};
 use super::values::{
-    ClaimName, FilePath, Moment, Network, OffOr, Period, PlanName, RateText, ShortText, Units,
-    WebUrl, Whole, Word,
+    ClaimName, CookieName, FilePath, Moment, Network, OffOr, Period, PlanName, RateText, ShortText,
+    Units, WebUrl, Whole, Word,
 };
 use crate::codes;
 use crate::findings::{Finding, Findings, Problem};
@@ -26,6 +26,8 @@ section! {
         trusted_hops: Option<Whole<1, 32>>,
         /// What a caller with an invalid token gets: `reject` (401) or `anonymous`. Default: `reject`.
         invalid_token: Option<At<Word<InvalidToken>>>,
+        /// Cookie that holds the token of a request without `Authorization`. Default: none.
+        token_cookie: Option<At<CookieName>>,
         /// How many credentials may fail to verify, for each client network: a rate, `{rate: …, burst: …}`, or `off`.
         /// Beyond it the network's new tokens are answered 429 without a look; those that verified before still pass.
         /// Default: `{rate: 20/s, burst: 200}`.
@@ -89,6 +91,9 @@ section! {
     RawClaims("claims") {
         /// The user. Default: `sub`.
         subject: Option<At<ClaimName>>,
+        /// The client of a machine token, for example `client_id` or `azp`: a token without a subject is counted as
+        /// `client:` and its value. Default: none, and a token without a subject is refused.
+        client: Option<At<ClaimName>>,
         /// The account. Default: none.
         account: Option<At<ClaimName>>,
         /// The plan. Default: none.

@@ -97,7 +97,7 @@ section! {
         request_id: Option<bool>,
         /// Whether `Via` is set. Default: true.
         via: Option<bool>,
-        /// Whether the client's `Authorization` reaches the origin. Default: true.
+        /// Whether the client's `Authorization`, or its token cookie, reaches the origin. Default: true.
         authorization: Option<bool>,
     }
 }

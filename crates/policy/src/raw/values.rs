@@ -13,8 +13,8 @@ mod words;
 pub(crate) use address::{Address, ClientAddress, Network};
 pub(crate) use calendar::{QuotaText, ZoneName};
 pub(crate) use names::{
-    ClaimName, ClassName, FilePath, HeaderName, HeaderValue, LimitName, PathText, PlanName,
-    ShortText, header_name, plan_name,
+    ClaimName, ClassName, CookieName, FilePath, HeaderName, HeaderValue, LimitName, PathText,
+    PlanName, ShortText, header_name, plan_name,
 };
 pub(crate) use numbers::{ByteSize, Share, Units, Whole};
 pub(crate) use requests::{RequestLine, RequestParts, SendLine};

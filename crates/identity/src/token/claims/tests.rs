@@ -13,6 +13,7 @@ fn rules() -> IssuerRules {
         leeway_s: LEEWAY_S,
         required_claims: Vec::new(),
         subject_claim: "sub".into(),
+        client_claim: None,
         account_claim: Some("account".into()),
         plan_claim: Some("app.plan".into()),
         typ: None,
@@ -227,4 +228,41 @@ fn required_claims_are_present_and_not_null() {
             "{bad}"
         );
     }
+}
+
+#[test]
+fn a_machine_token_is_its_client_and_never_a_user() {
+    let rules = IssuerRules {
+        client_claim: Some("client_id".into()),
+        ..rules()
+    };
+    let subject = |members: &str| {
+        let text = format!(r#"{{"aud":"api","exp":{}{members}}}"#, NOW_S + 60);
+        check_with(&rules, &text).map(|claims| claims.subject.into_string())
+    };
+    let client = |id: &str| subject(&format!(r#","client_id":{id}"#));
+    assert_eq!(client(r#""batch""#), Ok("client:batch".into()));
+    // A token with a subject is that subject, whatever client it was issued to.
+    let both = subject(r#","sub":"alice","client_id":"batch""#);
+    assert_eq!(both, Ok("alice".into()));
+    // A client that registers as `alice` is not alice; a user cannot be called as a client is.
+    assert_eq!(client(r#""alice""#), Ok("client:alice".into()));
+    let posing = subject(r#","sub":"client:batch""#);
+    assert_eq!(posing, Err(TokenError::SubjectValue));
+    for (id, reason) in [
+        ("null", TokenError::SubjectMissing),
+        (r#""""#, TokenError::SubjectValue),
+        ("7", TokenError::SubjectValue),
+        (r#""a\nb""#, TokenError::SubjectValue),
+    ] {
+        assert_eq!(client(id), Err(reason), "{id}");
+    }
+    let longest = |bytes| client(&format!("\"{}\"", "c".repeat(bytes)));
+    assert!(longest(NAME_BYTES_MAX - CLIENT_PREFIX.len()).is_ok());
+    assert!(longest(NAME_BYTES_MAX - CLIENT_PREFIX.len() + 1).is_err());
+    // Without the rule nothing changes.
+    assert_eq!(
+        with_sub(r#""client:batch""#).unwrap().subject.as_ref(),
+        "client:batch"
+    );
 }

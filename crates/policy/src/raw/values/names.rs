@@ -55,6 +55,11 @@ text_value! {
 }
 
 text_value! {
+    /// The name of a cookie.
+    CookieName(String), "the name of a cookie", ["access_token"], cookie_name
+}
+
+text_value! {
     /// The value of a header field.
     HeaderValue(String), "the value of a header field", ["gold"], header_value
 }
@@ -98,6 +103,19 @@ pub(crate) fn plan_name(text: &str) -> Result<String, Problem> {
             codes::NAME,
             format!("`{text}` cannot be the name of a plan"),
             help,
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn cookie_name(text: &str) -> Result<String, Problem> {
+    // A token of RFC 9110, section 5.6.2 (RFC 6265, section 4.1.1).
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(allowed) {
+        return Err(Problem::new(
+            codes::NAME,
+            format!("`{text}` cannot be the name of a cookie"),
+            "write 1 to 64 letters, digits, `_` or `-`, for example `access_token`",
         ));
     }
     Ok(text.to_owned())
