@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tollgate_limiter::{Denial, Enforcement, Nanos};
 
 use self::problem::Problem;
-use crate::decision::{Decision, Rejection, Unauthenticated, Verdict};
+use crate::decision::{Decision, Forbidden, Rejection, Unauthenticated, Verdict};
 
 mod grpc;
 mod problem;
@@ -115,7 +115,7 @@ impl Decision {
                 let status = StatusCode::UNAUTHORIZED;
                 Problem::plain(status, "Unauthorized", reason.description())
             }
-            Verdict::Forbidden(reason) => match *reason {},
+            Verdict::Forbidden(reason) => Problem::forbidden(reason.kind(), reason.description()),
             Verdict::BadRequest(rejection) => {
                 let detail = match rejection {
                     Rejection::Path(error) => format!("the request path is refused: {error}"),
@@ -154,6 +154,25 @@ impl Decision {
             violated: violated.map(|state| &*state.limit.name).collect(),
             upgrade_url: plan.and_then(|plan| plan.upgrade_url.as_deref()),
             ..Problem::quota_exceeded(detail)
+        }
+    }
+}
+
+impl Forbidden {
+    /// The problem's type (RFC 9457, section 3.1.1).
+    fn kind(self) -> &'static str {
+        match self {
+            Self::BucketIdMissing => "urn:problem-type:tollgate:bucket-id-missing",
+            Self::BucketIdMismatch => "urn:problem-type:tollgate:bucket-id-mismatch",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::BucketIdMissing => "the request carries no bucket id",
+            Self::BucketIdMismatch => {
+                "the bucket id is not the caller's for this route and plan, or its key has expired"
+            }
         }
     }
 }

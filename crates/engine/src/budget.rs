@@ -1,11 +1,12 @@
-//! Limits of Tollgate's own, counted per client network: what a network may fail to verify.
+//! Limits of Tollgate's own, counted per client network: what a network may fail to verify, and
+//! how often it may ask for bucket ids.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
 
 use smallvec::smallvec;
 use tollgate_identity::{FailureBudget, client_network};
-use tollgate_limiter::{Check, Now, Reading, Table};
+use tollgate_limiter::{Check, Now, Reading, Table, Verdict};
 use tollgate_policy::Limit;
 
 use crate::consulted::Consulted;
@@ -77,6 +78,19 @@ impl<'a> NetworkBudget<'a> {
         Some(Consulted::new(Arc::clone(list), readings, false))
     }
 
+    /// Takes one off; what refuses it, if something does.
+    pub(crate) fn take(&self) -> Option<Consulted> {
+        let Budget(list) = self.budget?;
+        let mut readings = smallvec![Reading::default(); list.limits.len()];
+        match self
+            .table
+            .decide(self.now, &self.checks(list), &mut readings)
+        {
+            Verdict::Admitted(_) => None,
+            Verdict::Refused => Some(Consulted::new(Arc::clone(list), readings, false)),
+        }
+    }
+
     fn checks<'l>(&self, list: &'l RouteLimits) -> [Check<'l>; 1] {
         let keys = self.keys.get_or_init(|| {
             let network =
@@ -95,12 +109,7 @@ impl FailureBudget for NetworkBudget<'_> {
     }
 
     fn charge(&self) {
-        if let Some(Budget(list)) = self.budget {
-            // One that is spent takes no more, and stays spent.
-            drop(
-                self.table
-                    .decide(self.now, &self.checks(list), &mut [Reading::default()]),
-            );
-        }
+        // One that is spent takes no more, and stays spent.
+        drop(self.take());
     }
 }

@@ -28,6 +28,8 @@ pub struct Decision {
     pub lease: Lease,
     /// What path to forward.
     pub path: PathRewrite,
+    /// The caller is to be given a new edge pass with the answer.
+    pub(crate) pass_due: bool,
     /// A CORS preflight: free, and without identity.
     pub preflight: bool,
     /// When it was decided.
@@ -75,7 +77,12 @@ pub enum Unauthenticated {
 /// Why a known caller is refused.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Forbidden {}
+pub enum Forbidden {
+    /// The policy wants a bucket id with every request, and there is none.
+    BucketIdMissing,
+    /// The bucket id is another user's, route's or plan's, or its key is no longer accepted.
+    BucketIdMismatch,
+}
 
 /// Why a request is not understood.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +100,8 @@ pub enum Rejection {
 pub enum OwnAnswer {
     /// The caller's own limits.
     RateLimit,
+    /// The caller's own bucket ids.
+    BucketIds,
 }
 
 /// Who calls.

@@ -16,7 +16,9 @@ use tollgate_policy::{PathError, PlanId, Policy, RouteId, normalize};
 
 use crate::budget::NetworkBudget;
 use crate::consulted::{Consulted, LimitState};
-use crate::decision::{Decision, OwnAnswer, PathRewrite, Principal, Rejection, Verdict};
+use crate::decision::{
+    Decision, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
+};
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
@@ -203,6 +205,7 @@ impl Engine {
             limits: Consulted::default(),
             lease: Lease::default(),
             path: rewrite,
+            pass_due: false,
             preflight: head.is_preflight(),
             now,
             snapshot,
@@ -230,18 +233,42 @@ impl Engine {
             }
             Identified::AwaitKeys(wait) => return Outcome::AwaitKeys(wait),
         }
-        let own = decision
-            .snapshot
-            .policy()
-            .responses()
-            .rate_limit_path
-            .as_deref();
-        if own == Some(&*path) && matches!(*head.method, Method::GET | Method::HEAD) {
-            decision.verdict = Verdict::Own(OwnAnswer::RateLimit);
+        decision.pass_due = decision.snapshot.pass_is_due(&decision, head.headers);
+        if let Some(own) = decision.snapshot.own_path(head.method, &path) {
+            self.decide_own(&mut decision, head, own);
             return Outcome::Decided(decision);
+        }
+        match decision.snapshot.check_id(&decision, head) {
+            Ok(None) => {}
+            Ok(plan) => decision.plan = plan,
+            Err(reason) => {
+                decision.verdict = Verdict::Forbidden(reason);
+                return Outcome::Decided(decision);
+            }
         }
         self.count(&mut decision, head, None);
         Outcome::Decided(decision)
+    }
+
+    /// Looking at one's own limits is free; ids are for users, and cost the network of theirs.
+    fn decide_own(&self, decision: &mut Decision, head: &RequestHead<'_>, own: OwnAnswer) {
+        decision.verdict = Verdict::Own(own);
+        if own == OwnAnswer::RateLimit {
+            return;
+        }
+        if !matches!(decision.principal, Principal::User(_)) {
+            decision.verdict = Verdict::Unauthenticated(Unauthenticated::MissingToken);
+            return;
+        }
+        let snapshot = &decision.snapshot;
+        let before = snapshot.edge.as_ref().and_then(|edge| edge.before.as_ref());
+        let budget = before.and_then(|before| before.per_network.as_ref());
+        let counting = (&self.table, &self.hash);
+        let taken = NetworkBudget::new(budget, counting, snapshot, head, decision.now).take();
+        if let Some(limits) = taken {
+            decision.verdict = refused(&limits);
+            decision.limits = limits;
+        }
     }
 
     /// Consults and charges the limits of a decision whose caller, plan and route stand.
@@ -308,6 +335,7 @@ impl Engine {
             limits: Consulted::default(),
             lease: Lease::default(),
             path,
+            pass_due: false,
             preflight: false,
             now,
             snapshot: self.snapshot(),

@@ -16,10 +16,15 @@ const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 impl Decision {
-    /// Writes the rate-limit fields of the policy's style, replacing what the origin sent.
-    ///
-    /// Nothing is written when no binding limit was consulted.
+    /// Writes what an answer carries for its caller: the rate-limit fields of the policy's style,
+    /// replacing what the origin sent, and a new edge pass where one is due.
     pub fn response_headers(&self, headers: &mut HeaderMap) {
+        self.limit_fields(headers);
+        self.pass_fields(headers);
+    }
+
+    /// Nothing is written when no binding limit was consulted.
+    fn limit_fields(&self, headers: &mut HeaderMap) {
         if self.limits.binding().next().is_none() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_identity::remove_cookies;
-use tollgate_policy::{ForwardingConfig, Plan};
+use tollgate_policy::Policy;
 
 use crate::decision::{Decision, Principal};
 use crate::error::EngineError;
@@ -13,6 +13,10 @@ pub(crate) struct ForwardNames {
     subject: Option<HeaderName>,
     account: Option<HeaderName>,
     plan: Option<HeaderName>,
+    /// Names of the edge's fields, where they are the policy's choice.
+    edge: Vec<HeaderName>,
+    /// Cookies that end here.
+    cookies: Vec<String>,
     /// Which first letters a claim's name may have: nearly every field is told by its first.
     first_letters: [bool; 256],
     /// The plans' names as field values, by plan.
@@ -39,27 +43,24 @@ const OWN_PREFIX: &str = "x-tollgate-";
 // === impl ForwardNames ===
 
 impl ForwardNames {
-    pub(crate) fn new(config: &ForwardingConfig, plans: &[Plan]) -> Result<Self, EngineError> {
-        let name = |name: &Option<String>| {
-            let parse = |name: &String| {
-                HeaderName::from_bytes(name.as_bytes())
-                    .map_err(|_| EngineError::Header(name.clone()))
-            };
-            name.as_ref().map(parse).transpose()
-        };
+    pub(crate) fn new(policy: &Policy) -> Result<Self, EngineError> {
+        let (config, plans) = (policy.forwarding(), policy.plans());
+        let name = |name: &Option<String>| name.as_deref().map(header_name).transpose();
         let mut names = Self {
             subject: name(&config.subject)?,
             account: name(&config.account)?,
             plan: name(&config.plan)?,
+            edge: edge_headers(policy)?,
+            cookies: cookies(policy),
             first_letters: [false; 256],
             plan_values: plans
                 .iter()
                 .map(|plan| HeaderValue::from_str(&plan.name).ok())
                 .collect(),
         };
-        let own = [&names.subject, &names.account, &names.plan];
-        let own = own.into_iter().flatten().map(|name| name.as_str());
-        let letters: Vec<u8> = own
+        let letters: Vec<u8> = names
+            .own()
+            .map(HeaderName::as_str)
             .chain(STRIPPED)
             .chain([OWN_PREFIX])
             .flat_map(|name| name.bytes().next())
@@ -84,10 +85,12 @@ impl ForwardNames {
     }
 
     fn is_own(&self, name: &str) -> bool {
-        let own = [&self.subject, &self.account, &self.plan];
-        own.into_iter()
-            .flatten()
-            .any(|own| same_field(own.as_str(), name))
+        self.own().any(|own| same_field(own.as_str(), name))
+    }
+
+    fn own(&self) -> impl Iterator<Item = &HeaderName> {
+        let identity = [&self.subject, &self.account, &self.plan];
+        identity.into_iter().flatten().chain(&self.edge)
     }
 }
 
@@ -105,9 +108,9 @@ impl Decision {
         }
         if !self.snapshot.policy().forwarding().forward_authorization {
             headers.remove(http::header::AUTHORIZATION);
-            if let Some(cookie) = &self.snapshot.policy().identity().token_cookie {
-                remove_cookies(headers, &[cookie]);
-            }
+        }
+        if !names.cookies.is_empty() {
+            remove_cookies(headers, &names.cookies);
         }
         let mut add = |name: &Option<HeaderName>, value: Option<&str>| {
             if let (Some(name), Some(value)) = (name, value)
@@ -126,7 +129,41 @@ impl Decision {
         if let (Some(name), Some(value)) = (&names.plan, plan) {
             headers.insert(name.clone(), value);
         }
+        let edge = self.snapshot.edge.as_ref().filter(|edge| edge.after);
+        if let (Some(edge), Some(id)) = (edge, edge.and_then(|_| self.snapshot.bucket_id(self)))
+            && let Ok(id) = HeaderValue::from_str(id.as_str())
+        {
+            headers.insert(edge.id_header.clone(), id);
+        }
     }
+}
+
+/// A name that the policy chose.
+pub(crate) fn header_name(name: &str) -> Result<HeaderName, EngineError> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| EngineError::Header(name.to_owned()))
+}
+
+fn edge_headers(policy: &Policy) -> Result<Vec<HeaderName>, EngineError> {
+    let edge = policy.edge().into_iter();
+    let names = edge.flat_map(|edge| {
+        let pass = edge.pass.as_ref().and_then(|pass| pass.header.as_deref());
+        [Some(edge.id_header.as_str()), pass].into_iter().flatten()
+    });
+    names.map(header_name).collect()
+}
+
+/// The edge's own, and the token's where the origin does not get `Authorization`.
+fn cookies(policy: &Policy) -> Vec<String> {
+    let token = policy.identity().token_cookie.as_ref();
+    let token = token.filter(|_| !policy.forwarding().forward_authorization);
+    let edge = policy.edge();
+    let before = edge.and_then(|edge| edge.before.as_ref()?.cookie.as_ref());
+    let pass = edge.and_then(|edge| edge.pass.as_ref()?.cookie.as_ref());
+    [token, before, pass]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect()
 }
 
 fn starts_with_own_prefix(name: &str) -> bool {

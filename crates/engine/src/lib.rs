@@ -18,6 +18,7 @@ mod answer;
 mod budget;
 mod consulted;
 mod decision;
+mod edge;
 mod engine;
 mod error;
 mod fields;

@@ -1,19 +1,36 @@
-//! `GET /rate_limit`: callers see their own limits, and looking is free.
+//! Answers of Tollgate's own. `GET /rate_limit`: callers see their own limits, and looking is free.
+
+mod bucket_ids;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use serde_json::{Value, json};
 use tollgate_policy::{RouteId, normalize};
 
 use crate::answer::AnswerContext;
 use crate::consulted::LimitState;
-use crate::decision::{Decision, Principal, Verdict};
+use crate::decision::{Decision, OwnAnswer, Principal, Verdict};
 use crate::engine::Engine;
 use crate::head::RequestHead;
+use crate::snapshot::Snapshot;
 
 /// Routes shown at most in one answer; a caller asks for one route with `?method=…&path=…`.
 const ROUTES_MAX: usize = 100;
+
+impl Snapshot {
+    /// Which answer of Tollgate's own a path asks for.
+    pub(crate) fn own_path(&self, method: &Method, path: &str) -> Option<OwnAnswer> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        if self.policy().responses().rate_limit_path.as_deref() == Some(path) {
+            return Some(OwnAnswer::RateLimit);
+        }
+        let before = self.edge.as_ref()?.before.as_ref()?;
+        (before.path == path).then_some(OwnAnswer::BucketIds)
+    }
+}
 
 impl Engine {
     /// The answer to a request for one of Tollgate's own paths; `None` for other verdicts.
@@ -24,10 +41,14 @@ impl Engine {
         head: &RequestHead<'_>,
         context: &AnswerContext<'_>,
     ) -> Option<Response<Bytes>> {
-        let Verdict::Own(_) = decision.verdict else {
+        let Verdict::Own(own) = decision.verdict else {
             return None;
         };
-        let body = Bytes::from(self.rate_limit(decision, head).to_string());
+        let (body, fields) = match own {
+            OwnAnswer::RateLimit => (self.rate_limit(decision, head), HeaderMap::new()),
+            OwnAnswer::BucketIds => bucket_ids::answer(decision, head)?,
+        };
+        let body = Bytes::from(body.to_string());
         let length = HeaderValue::from(body.len());
         let mut response = Response::new(if context.head_only {
             Bytes::new()
@@ -35,6 +56,7 @@ impl Engine {
             body
         });
         let headers = response.headers_mut();
+        *headers = fields;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(CONTENT_LENGTH, length);
@@ -83,6 +105,17 @@ fn shown_limit(state: LimitState<'_>, decision: &Decision) -> Value {
         "remaining": state.reading.remaining,
         "reset_s": full_s,
         "reset": decision.now.unix_s().saturating_add(full_s),
+    })
+}
+
+/// Whether a query has this key, with a value that is not `0`.
+fn is_asked(query: Option<&str>, key: &str) -> bool {
+    let mut pairs = query.into_iter().flat_map(|query| query.split('&'));
+    pairs.any(|pair| {
+        let value = pair
+            .strip_prefix(key)
+            .and_then(|rest| rest.strip_prefix('='));
+        value.is_some_and(|value| value != "0")
     })
 }
 

@@ -9,10 +9,11 @@ use tollgate_identity::{
     VerifierConfig, bucket_id, network::HOPS_MAX, rules::NEGATIVE_TTL_S_DEFAULT,
 };
 use tollgate_limiter::Table;
-use tollgate_policy::{Algorithm, IssuerConfig, KeySource, Policy, RouteId};
+use tollgate_policy::{Algorithm, IssuerConfig, KeySource, PlanId, Policy, RouteId};
 
 use crate::budget::Budget;
 use crate::decision::{Decision, Principal};
+use crate::edge::Edge;
 use crate::error::EngineError;
 use crate::forward::ForwardNames;
 use crate::keys::HashKey;
@@ -35,7 +36,9 @@ pub struct Snapshot {
     pub(crate) failures: Option<Budget>,
     plan_classes: Vec<LimitClass>,
     key_sources: Vec<KeySourceSlot>,
-    ring: Arc<KeyRing>,
+    pub(crate) ring: Arc<KeyRing>,
+    /// What limiters outside the process are given.
+    pub(crate) edge: Option<Edge>,
 }
 
 /// An issuer's keys and where they come from, for whoever keeps them fresh.
@@ -105,7 +108,7 @@ impl Snapshot {
             limits: LimitTable::compile(&policy, hash, buckets)?,
             route_keys: policy.routes().iter().map(route_key).collect(),
             meters: Arc::new(Meters::new(policy.routes(), shards)),
-            forward: ForwardNames::new(policy.forwarding(), policy.plans())?,
+            forward: ForwardNames::new(&policy)?,
             plan_headers: policy
                 .plans()
                 .iter()
@@ -120,6 +123,10 @@ impl Snapshot {
                 .failed_verifications
                 .as_ref()
                 .map(|limit| Budget::compile(limit, hash, buckets))
+                .transpose()?,
+            edge: policy
+                .edge()
+                .map(|edge| Edge::compile(edge, hash, buckets))
                 .transpose()?,
             verifier,
             networks,
@@ -153,6 +160,11 @@ impl Snapshot {
         self.networks.is_trusted(peer)
     }
 
+    /// The limit class of a plan, as bucket ids name it.
+    pub(crate) fn class_of(&self, plan: PlanId) -> &LimitClass {
+        &self.plan_classes[usize::from(plan.0)]
+    }
+
     /// The unforgeable public name of a user's bucket on the decided route, for logs.
     ///
     /// `None` for callers without a verified identity. Costs two HMACs; not for the hot path.
@@ -161,7 +173,7 @@ impl Snapshot {
         let Principal::User(user) = &decision.principal else {
             return None;
         };
-        let class = &self.plan_classes[usize::from(decision.plan?.0)];
+        let class = self.class_of(decision.plan?);
         let route = self.policy.routes().get(decision.route);
         let root = self
             .ring

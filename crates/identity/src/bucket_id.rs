@@ -3,6 +3,8 @@
 //! A root is an HMAC of the user, an id an HMAC of the route under the root, so that a client
 //! that holds its root can name its own buckets and nobody's else.
 
+mod presented;
+
 use std::{fmt, str::FromStr};
 
 use data_encoding::BASE64URL_NOPAD;
@@ -12,6 +14,8 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::{IdentityError, KeyId};
+
+pub use presented::PresentedId;
 
 /// Characters of a root: HMAC-SHA256 in base64url without padding.
 pub const ROOT_CHARS: usize = 43;
@@ -114,6 +118,11 @@ impl Root {
     /// The key that it was made under.
     pub fn kid(&self) -> KeyId {
         self.kid
+    }
+
+    /// Constant in time.
+    fn is(&self, presented: &[u8; ROOT_CHARS]) -> bool {
+        self.text[..].ct_eq(&presented[..]).into()
     }
 
     /// The root itself, 43 characters of base64url: for its own user only.

@@ -30,8 +30,11 @@ pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>
 
 /// Takes the cookies of these names out of a request's head, the field with them if no other is
 /// left.
-pub fn remove_cookies(headers: &mut HeaderMap, names: &[&str]) {
-    let is_named = |crumb: &[u8]| names.iter().any(|name| value_of(crumb, name).is_some());
+pub fn remove_cookies(headers: &mut HeaderMap, names: &[impl AsRef<str>]) {
+    let is_named = |crumb: &[u8]| {
+        let mut names = names.iter();
+        names.any(|name| value_of(crumb, name.as_ref()).is_some())
+    };
     let Entry::Occupied(mut entry) = headers.entry(COOKIE) else {
         return;
     };

@@ -15,7 +15,7 @@ mod text;
 use std::{fmt, path::Path};
 
 use data_encoding::BASE64URL_NOPAD;
-use hmac::Hmac;
+use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -158,6 +158,29 @@ impl KeyRing {
         account: Option<&str>,
     ) -> Option<Root> {
         self.find(kid).map(|key| key.root(issuer, subject, account))
+    }
+
+    /// The second from which on the current key is no longer accepted, since 1970.
+    pub fn current_expiry(&self) -> u64 {
+        self.keys[self.current].not_after_s
+    }
+
+    /// The MAC of a message under the current key. Messages of other kinds begin otherwise, so
+    /// that none can pass for one of them: a root's with `tollgate/user/1`, a pass's with `ey`.
+    pub(crate) fn tag(&self, message: &[u8]) -> [u8; 32] {
+        let mac = self.keys[self.current].mac.expose().clone();
+        hmac::Mac::chain_update(mac, message)
+            .finalize()
+            .into_bytes()
+            .into()
+    }
+
+    /// Whether a message's MAC holds under a key of the ring; constant in time.
+    pub(crate) fn holds(&self, kid: KeyId, message: &[u8], tag: &[u8]) -> bool {
+        self.find(kid).is_some_and(|key| {
+            let mac = hmac::Mac::chain_update(key.mac.expose().clone(), message);
+            mac.verify_slice(tag).is_ok()
+        })
     }
 
     fn find(&self, kid: KeyId) -> Option<&RingKey> {

@@ -13,6 +13,7 @@
 //! | [`budget`] | what one network may have refused |
 //! | [`network`] | the client's own address and its network |
 //! | [`mod@bucket_id`], [`key_ring`] | names of buckets for the outside |
+//! | [`pass`] | a token of our own for an edge that knows HMAC only |
 //!
 //! # What is deliberately absent
 //! - No I/O: a key set is fetched through the [`Fetch`] trait, which the caller implements.
@@ -40,6 +41,7 @@ pub mod headers;
 pub mod jwks;
 pub mod key_ring;
 pub mod network;
+pub mod pass;
 pub mod principal;
 pub mod redacted;
 pub mod rules;
@@ -48,7 +50,7 @@ pub mod token;
 pub mod verifier;
 
 pub use algorithm::Algorithm;
-pub use bucket_id::{BucketId, LimitClass, Root, bucket_id};
+pub use bucket_id::{BucketId, LimitClass, PresentedId, Root, bucket_id};
 pub use budget::{FailureBudget, Unbounded};
 pub use cookies::{CookieTwice, cookie, remove_cookies};
 pub use error::IdentityError;
@@ -59,6 +61,7 @@ pub use jwks::{
 };
 pub use key_ring::{KeyId, KeyNote, KeyRing, KeyRingText, Rotated};
 pub use network::{ClientNetwork, NetworkRules, client_network};
+pub use pass::{HeldPass, PASS_TYPE, Pass};
 pub use principal::{PrincipalKey, User};
 pub use redacted::{Redacted, Secret};
 pub use rules::{IssuerRules, VerifierConfig};

@@ -4,6 +4,7 @@
 //! checked, and the policy is made only when there is no error at all.
 
 mod amount;
+mod edge;
 mod identity;
 mod keys;
 mod limits;
@@ -88,6 +89,13 @@ pub(crate) fn check(
     let on_failure = check.on_failure(raw.on_failure, has_anonymous);
     let sizes = check.sizes(raw.sizes);
     let forwarding = check.forwarding(raw.forward);
+    let responses = serving::responses(raw.responses);
+    let beside = edge::Neighbours {
+        identity: &identity,
+        forwarding: &forwarding,
+        responses: &responses,
+    };
+    let edge = check.edge(raw.edge, &beside);
     let tests = check.tests(raw.tests.unwrap_or_default(), &routes, &plans, &identity);
 
     let failed = check.findings.has_errors() || check.elsewhere.iter().any(Diagnostic::is_error);
@@ -105,8 +113,9 @@ pub(crate) fn check(
         plans: plans.plans,
         limits: plans.limits,
         default_plan,
-        responses: serving::responses(raw.responses),
+        responses,
         forwarding,
+        edge,
         timeouts: operation::timeouts(raw.timeouts),
         sizes,
         counting: operation::counting(raw.counting, base),

@@ -24,6 +24,7 @@ mod check;
 pub mod codes;
 mod diagnostics;
 mod duration;
+mod edge;
 mod expectation;
 mod findings;
 mod identity;
@@ -47,6 +48,7 @@ pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use duration::{
     DURATION_MAX, DurationError, humane as humane_duration, parse as parse_duration,
 };
+pub use edge::{EdgeBefore, EdgeConfig, EdgePass};
 pub use expectation::{
     ExpectedVerdict, PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals,
 };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::answers::{ForwardingConfig, ResponseConfig};
 use crate::diagnostics::Diagnostics;
+use crate::edge::EdgeConfig;
 use crate::expectation::PolicyTest;
 use crate::identity::IdentityConfig;
 use crate::limit::Limit;
@@ -38,6 +39,7 @@ pub struct Policy {
     pub(crate) default_plan: PlanId,
     pub(crate) responses: ResponseConfig,
     pub(crate) forwarding: ForwardingConfig,
+    pub(crate) edge: Option<EdgeConfig>,
     pub(crate) timeouts: Timeouts,
     pub(crate) sizes: SizeLimits,
     pub(crate) counting: CountingConfig,
@@ -164,6 +166,12 @@ impl Policy {
     #[must_use]
     pub fn forwarding(&self) -> &ForwardingConfig {
         &self.forwarding
+    }
+
+    /// What limiters outside the process are given.
+    #[must_use]
+    pub fn edge(&self) -> Option<&EdgeConfig> {
+        self.edge.as_ref()
     }
 
     /// Timeouts.

@@ -3,6 +3,7 @@
 //! The documentation of the keys is the reference, and feeds the JSON Schema. What only makes sense
 //! across keys is checked in [`crate::check`].
 
+mod edge;
 mod identity;
 mod operation;
 mod plans;
@@ -16,6 +17,7 @@ use section::section;
 
 use crate::limit::Mode;
 use crate::node::{At, Named, OneOrMany, Required};
+pub(crate) use edge::{RawBefore, RawEdge, RawPass};
 pub(crate) use identity::{
     AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawIdentity, RawIssuer, RawKeys,
 };
@@ -60,6 +62,8 @@ section! {
         responses: Option<RawResponses>,
         /// What the origin is told.
         forward: Option<RawForward>,
+        /// What limiters outside the process are given. Default: nothing.
+        edge: Option<RawEdge>,
         /// How long anything may take.
         timeouts: Option<RawTimeouts>,
         /// How large anything may be.

@@ -67,6 +67,23 @@ fn identity_is_as_written() {
 }
 
 #[test]
+fn the_edge_is_as_written() {
+    let policy = full();
+    let edge = policy.edge().unwrap();
+    assert_eq!((edge.id_header.as_str(), edge.after), ("x-bucket-id", true));
+    let before = edge.before.as_ref().unwrap();
+    assert_eq!(before.path, "/my-ids");
+    assert_eq!(before.cookie.as_deref(), Some("bucket_id"));
+    assert_eq!(before.without_id, policy.plan_named("anonymous"));
+    let per_network = before.per_network.as_ref().unwrap();
+    assert_eq!(per_network.amount.to_string(), "5/s burst 50");
+    let pass = edge.pass.as_ref().unwrap();
+    assert_eq!(pass.header.as_deref(), Some("x-pass"));
+    assert_eq!(pass.cookie.as_deref(), Some("pass"));
+    assert_eq!(pass.lifetime, Duration::from_secs(300));
+}
+
+#[test]
 fn a_route_s_limit_replaces_the_plan_s_of_the_same_name() {
     let policy = full();
     let standard = policy.plan_named("standard").unwrap();

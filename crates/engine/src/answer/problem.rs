@@ -55,6 +55,13 @@ impl<'a> Problem<'a> {
         }
     }
 
+    pub(super) fn forbidden(kind: &'static str, detail: &'static str) -> Self {
+        Self {
+            kind,
+            ..Self::plain(StatusCode::FORBIDDEN, "Forbidden", detail)
+        }
+    }
+
     pub(super) fn quota_exceeded(detail: Cow<'a, str>) -> Self {
         Self {
             kind: QUOTA_EXCEEDED,

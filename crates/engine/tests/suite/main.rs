@@ -9,6 +9,7 @@
 mod amounts;
 mod answers;
 mod decide;
+mod edge;
 mod failures;
 mod forwarded;
 mod keys;

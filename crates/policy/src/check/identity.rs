@@ -231,7 +231,7 @@ impl Check<'_, '_> {
     }
 
     /// A duration in a range of its own.
-    fn within(
+    pub(super) fn within(
         &mut self,
         written: Option<(Span, Duration)>,
         example: &str,
@@ -341,7 +341,7 @@ impl Check<'_, '_> {
 }
 
 /// A limit of Tollgate's own: one bucket a client network, whatever the route.
-fn budget(name: &str, amount: Amount) -> Limit {
+pub(super) fn budget(name: &str, amount: Amount) -> Limit {
     Limit {
         name: name.into(),
         amount,

@@ -77,6 +77,24 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0014", 5, 39, "write a duration above zero, for example `10s`"),
         ("TG0014", 5, 54, "write `min` for minutes"),
     ]),
+    ("edge", &[
+        ("TG0004", 9, 3, "run `tollgate keys new bucket.keys`, and add `bucket_keys: bucket.keys` to `identity`"),
+        ("TG0017", 9, 3, "give token, id and pass a cookie each"),
+        ("TG0017", 9, 14, "give each its own name"),
+        ("TG0042", 10, 18, "write another one, for example `/ratelimit-user-id`"),
+        ("TG0012", 10, 44, "write `5/s`, `5/min` or `5/10min`"),
+        ("TG0010", 10, 76, "did you mean `free`?"),
+        ("TG0017", 11, 18, "give each its own name"),
+        ("TG0014", 11, 45, "write one from `30s` to `1d`, for example `5min`"),
+    ]),
+    ("edge_no_carrier", &[
+        ("TG0029", 9, 14, "write 1 to 64 letters, digits or `-`, for example `x-plan`"),
+        ("TG0019", 10, 20, "write 1 to 64 letters, digits, `_` or `-`, for example `access_token`"),
+        ("TG0004", 11, 9, "remove `header: off`, or add `cookie: tollgate_pass`"),
+    ]),
+    ("edge_nothing", &[
+        ("TG0004", 9, 3, "add `after: true` for a limiter behind the gateway, `before: {}` for one before it"),
+    ]),
     ("empty", &[
         ("TG0001", 1, 1, "a policy begins with `tollgate: 1`"),
     ]),
