@@ -43,11 +43,19 @@ pub struct KeyId {
     len: u8,
 }
 
-/// The keys. Their text is zeroed when dropped and never shown.
+/// The keys. Their text is never kept, and what stands for it is zeroed when dropped and never
+/// shown.
 pub struct KeyRing {
     keys: Vec<RingKey>,
     current: usize,
 }
+
+/// Does not compile unless the hash is built to zero itself when dropped: a MAC's state is two of
+/// its states, and as good as the key.
+const _: fn() = || {
+    fn is_zeroed<T: zeroize::ZeroizeOnDrop>() {}
+    is_zeroed::<Sha256>();
+};
 
 struct RingKey {
     kid: KeyId,
