@@ -20,7 +20,7 @@ use quick_cache::{UnitWeighter, sync::Cache};
 use crate::{User, token::TokenError};
 
 /// Refused tokens remembered, at most; never more than the budget of valid ones.
-pub(crate) const REFUSED_ENTRIES_MAX: usize = 16 * 1024;
+pub(crate) const REFUSED_ENTRIES_MAX: usize = 8 * 1024;
 /// Bytes of the process's secret.
 const KEY_BYTES: usize = 16;
 
