@@ -1,13 +1,15 @@
-//! An issuer rotates its keys while users are served: nobody with a good token notices.
+//! An issuer rotates its keys, or fails in every way it can, while users are served: nobody with a
+//! good token notices, and no bucket begins anew.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::Client;
-use tollgate_testkit::Algorithm;
+use serde_json::Value;
 use tollgate_testkit::peers::nginx_json_origin;
+use tollgate_testkit::{Algorithm, Fault};
 
 use crate::front::Front;
 
@@ -23,18 +25,59 @@ const REFRESH: Duration = Duration::from_secs(75);
 const GENEROUS: &str = "
 routes: [GET /orders]
 plans:
-  standard: {limits: [{name: burst, rate: 1000/s}]}
+  standard: {limits: [{name: ledger, rate: 1/1h, burst: 1000000}]}
 default_plan: standard
 ";
+
+/// Units of the limit above: it refills by one an hour, so that what is left tells every request.
+const LEDGER: u64 = 1_000_000;
 
 /// What users hold, and what became of their requests.
 struct Users {
     tokens: Vec<Mutex<String>>,
     answers: Mutex<BTreeMap<u16, u64>>,
+    asked: Vec<AtomicU64>,
     done: AtomicBool,
 }
 
 impl Users {
+    fn of(front: &Front) -> Users {
+        let tokens = (0..USERS).map(|number| Mutex::new(front.token(&format!("user_{number}"))));
+        Users {
+            tokens: tokens.collect(),
+            answers: Mutex::default(),
+            asked: (0..USERS).map(|_| AtomicU64::new(0)).collect(),
+            done: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks all the while that `meanwhile` goes on; every request must pass and be counted.
+    fn served_while(&self, front: &Front, meanwhile: impl FnOnce()) {
+        let url = front.url("/orders");
+        std::thread::scope(|scope| {
+            for first in 0..CLIENTS {
+                let url = &url;
+                scope.spawn(move || self.ask(url, first));
+            }
+            // Whatever happens in between, the clients must end.
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
+            self.done.store(true, Ordering::Relaxed);
+            if let Err(panic) = outcome {
+                std::panic::resume_unwind(panic);
+            }
+        });
+        let answers = self.answers.lock().unwrap().clone();
+        println!(
+            "{answers:?}, {} fetches of the keys",
+            front.issuer.jwks_fetches()
+        );
+        assert_eq!(answers.keys().copied().collect::<Vec<_>>(), [200]);
+        for (user, asked) in self.asked.iter().enumerate() {
+            let left = left(front, &self.tokens[user].lock().unwrap());
+            assert_eq!(LEDGER - left, asked.load(Ordering::Relaxed), "user {user}");
+        }
+    }
+
     /// Each request by the next user, with the token that the user holds at the time.
     fn ask(&self, url: &str, first: usize) {
         let client = Client::builder().no_proxy().build().unwrap();
@@ -44,6 +87,7 @@ impl Users {
             }
             let token = self.tokens[user].lock().unwrap().clone();
             let answer = client.get(url).bearer_auth(token).send().unwrap();
+            self.asked[user].fetch_add(1, Ordering::Relaxed);
             *self
                 .answers
                 .lock()
@@ -58,6 +102,9 @@ impl Users {
         self.answers.lock().unwrap().values().sum()
     }
 }
+
+/// Between two requests with a token that fails: well within what a network may fail to verify.
+const FAILING_PACE: Duration = Duration::from_millis(200);
 
 /// Lets the users go on until something holds; bounded.
 fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
@@ -109,8 +156,70 @@ fn rotate(front: &Front, users: &Users) {
     );
     assert!(issuer.retire(&old));
     until("the retired key is dropped", REFRESH, || {
+        std::thread::sleep(FAILING_PACE);
         one_answer(front, &client, &left_behind) == 401
     });
+    let answered = users.answered();
+    until("requests go on", COOLDOWN, || {
+        users.answered() > answered + 2 * USERS as u64
+    });
+}
+
+/// What is left of a user's limit, by the gateway's own account.
+fn left(front: &Front, token: &str) -> u64 {
+    let client = Client::builder().no_proxy().build().unwrap();
+    let url = front.url("/rate_limit?method=GET&path=/orders");
+    let answer: Value = client
+        .get(url)
+        .bearer_auth(token)
+        .send()
+        .unwrap()
+        .json()
+        .unwrap();
+    answer["routes"][0]["limits"][0]["remaining"]
+        .as_u64()
+        .unwrap()
+}
+
+/// Failed fetches of keys so far, by the gateway's own account.
+fn failures(front: &Front) -> u64 {
+    let metrics = front.admin("/metrics").text().unwrap();
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("tollgate_jwks_fetch_failures_total"));
+    line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+/// Has the gateway meet each fault, by a token of a key that it does not know; then the issuer is
+/// back with a new key.
+fn fail_and_come_back(front: &Front, users: &Users) {
+    let issuer = &front.issuer;
+    let client = Client::builder().no_proxy().build().unwrap();
+    let hidden = issuer.add_hidden_key(Algorithm::Rs256);
+    let unknown = issuer.token("nobody").kid(&hidden).mint();
+    for fault in [Fault::Down, Fault::garbage(), Fault::Hang, Fault::EmptySet] {
+        let (failed, met) = (failures(front), format!("the keeper meets {fault:?}"));
+        assert!(issuer.set_fault(fault));
+        until(&met, 3 * COOLDOWN, || {
+            assert_eq!(one_answer(front, &client, &unknown), 401);
+            std::thread::sleep(FAILING_PACE);
+            failures(front) > failed
+        });
+        let answered = users.answered();
+        until("requests go on", COOLDOWN, || {
+            users.answered() > answered + 2 * USERS as u64
+        });
+    }
+    assert!(issuer.set_fault(Fault::None));
+    assert!(issuer.publish(&hidden));
+    until("the new key is taken up", 3 * COOLDOWN, || {
+        std::thread::sleep(FAILING_PACE);
+        one_answer(front, &client, &unknown) == 200
+    });
+    for (number, held) in users.tokens.iter().enumerate() {
+        let token = issuer.token(&format!("user_{number}")).kid(&hidden);
+        *held.lock().unwrap() = token.mint();
+    }
     let answered = users.answered();
     until("requests go on", COOLDOWN, || {
         users.answered() > answered + 2 * USERS as u64
@@ -121,34 +230,14 @@ fn rotate(front: &Front, users: &Users) {
 fn keys_rotate_under_load_and_no_good_token_is_refused() {
     let origin = nginx_json_origin().unwrap();
     let front = Front::start(&origin.url(), GENEROUS);
-    let tokens = (0..USERS).map(|number| Mutex::new(front.token(&format!("user_{number}"))));
-    let users = Users {
-        tokens: tokens.collect(),
-        answers: Mutex::default(),
-        done: AtomicBool::new(false),
-    };
-    let url = front.url("/orders");
-    std::thread::scope(|scope| {
-        for first in 0..CLIENTS {
-            let (users, url) = (&users, &url);
-            scope.spawn(move || users.ask(url, first));
-        }
-        // Whatever happens in between, the clients must end.
-        let outcome =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rotate(&front, &users)));
-        users.done.store(true, Ordering::Relaxed);
-        if let Err(panic) = outcome {
-            std::panic::resume_unwind(panic);
-        }
-    });
-    let answers = users.answers.into_inner().unwrap();
-    println!(
-        "{answers:?}, {} fetches of the keys",
-        front.issuer.jwks_fetches()
-    );
-    assert_eq!(
-        answers.keys().copied().collect::<Vec<_>>(),
-        [200],
-        "{answers:?}"
-    );
+    let users = Users::of(&front);
+    users.served_while(&front, || rotate(&front, &users));
+}
+
+#[test]
+fn an_issuer_down_broken_or_silent_is_not_seen_by_its_users() {
+    let origin = nginx_json_origin().unwrap();
+    let front = Front::start(&origin.url(), GENEROUS);
+    let users = Users::of(&front);
+    users.served_while(&front, || fail_and_come_back(&front, &users));
 }
