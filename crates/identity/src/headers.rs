@@ -33,6 +33,12 @@ pub enum CredentialError {
     Syntax,
     /// A scheme without a token, or nothing at all.
     Empty,
+    /// Two or more fields with an API key.
+    SeveralKeys,
+    /// Several API keys joined by a comma.
+    JoinedKeys,
+    /// A bearer credential and an API key: two callers, and another reader might take the other one.
+    TokenAndKey,
 }
 
 impl CredentialError {
@@ -48,6 +54,9 @@ impl CredentialError {
             Self::Joined => "joined_authorization_fields",
             Self::Syntax => "authorization_syntax",
             Self::Empty => "authorization_empty",
+            Self::SeveralKeys => "several_api_key_fields",
+            Self::JoinedKeys => "joined_api_key_fields",
+            Self::TokenAndKey => "token_and_api_key",
         }
     }
 
@@ -58,6 +67,9 @@ impl CredentialError {
             Self::Joined => "the Authorization field holds more than one credential",
             Self::Syntax => "the Authorization field is not a scheme, one space and a token",
             Self::Empty => "the Authorization field has no token",
+            Self::SeveralKeys => "the request has more than one API key field",
+            Self::JoinedKeys => "the API key field holds more than one key",
+            Self::TokenAndKey => "the request has both a bearer token and an API key",
         }
     }
 }
