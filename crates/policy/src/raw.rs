@@ -3,6 +3,7 @@
 //! The documentation of the keys is the reference, and feeds the JSON Schema. What only makes sense
 //! across keys is checked in [`crate::check`].
 
+mod api_keys;
 mod identity;
 mod operation;
 mod plans;
@@ -16,6 +17,7 @@ use section::section;
 
 use crate::limit::Mode;
 use crate::node::{At, Named, OneOrMany, Required};
+pub(crate) use api_keys::RawApiKeys;
 pub(crate) use identity::{
     AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawIdentity, RawIssuer, RawKeys,
 };
