@@ -102,8 +102,12 @@ impl Decision {
                 headers.remove(name);
             }
         }
-        if !self.snapshot.policy().forwarding().forward_authorization {
+        let forward = self.snapshot.policy().forwarding().forward_authorization;
+        if !forward {
             headers.remove(http::header::AUTHORIZATION);
+        }
+        if let Some(door) = &self.snapshot.api_keys {
+            door.strip(headers, forward);
         }
         let mut add = |name: &Option<HeaderName>, value: Option<&str>| {
             if let (Some(name), Some(value)) = (name, value)

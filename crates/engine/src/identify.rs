@@ -39,7 +39,11 @@ impl Snapshot {
         missing: WhenKeysAreMissing,
         failures: &NetworkBudget<'_>,
     ) -> Identified {
-        let token = match credential(head.headers) {
+        let credential = credential(head.headers);
+        if let Some(identified) = self.by_api_key(&credential, head, now, failures) {
+            return identified;
+        }
+        let token = match credential {
             Credential::Bearer(token) => token,
             Credential::None | Credential::OtherScheme => {
                 return self.anonymous(head, Unauthenticated::MissingToken);
@@ -90,7 +94,7 @@ impl Snapshot {
     }
 
     /// A credential that does not count: refused, or as if there were none, as the policy says.
-    fn invalid(&self, head: &RequestHead<'_>, refusal: Unauthenticated) -> Identified {
+    pub(crate) fn invalid(&self, head: &RequestHead<'_>, refusal: Unauthenticated) -> Identified {
         match self.policy().identity().invalid_token {
             InvalidToken::Reject => Identified::Refused(Verdict::Unauthenticated(refusal)),
             InvalidToken::Anonymous => self.anonymous(head, refusal),

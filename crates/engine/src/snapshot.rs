@@ -11,6 +11,7 @@ use tollgate_identity::{
 use tollgate_limiter::Table;
 use tollgate_policy::{Algorithm, IssuerConfig, KeySource, Policy, RouteId};
 
+use crate::api_keys::ApiKeyDoor;
 use crate::budget::Budget;
 use crate::decision::{Decision, Principal};
 use crate::error::EngineError;
@@ -23,6 +24,7 @@ use crate::meters::Meters;
 pub struct Snapshot {
     policy: Policy,
     pub(crate) verifier: Verifier,
+    pub(crate) api_keys: Option<ApiKeyDoor>,
     pub(crate) networks: NetworkRules,
     pub(crate) limits: LimitTable,
     /// A stable key for each route, independent of its place in the policy.
@@ -122,6 +124,11 @@ impl Snapshot {
                 .map(|limit| Budget::compile(limit, hash, buckets))
                 .transpose()?,
             verifier,
+            api_keys: identity
+                .api_keys
+                .as_ref()
+                .map(|config| ApiKeyDoor::new(config, hash))
+                .transpose()?,
             networks,
             key_sources,
             ring,
