@@ -5,7 +5,7 @@ use tollgate_identity::{
     ApiKeyStats, ApiKeyVerdict, ApiKeys, Credential, CredentialError, api_key,
 };
 use tollgate_limiter::Now;
-use tollgate_policy::ApiKeysConfig;
+use tollgate_policy::IdentityConfig;
 
 use crate::budget::NetworkBudget;
 use crate::decision::{Principal, Rejection, Unauthenticated, Verdict};
@@ -25,11 +25,18 @@ pub(crate) struct ApiKeyDoor {
 // === impl ApiKeyDoor ===
 
 impl ApiKeyDoor {
-    pub(crate) fn new(config: &ApiKeysConfig, hash: &HashKey) -> Result<Self, EngineError> {
+    /// `None` where the policy has no API keys.
+    pub(crate) fn of(
+        identity: &IdentityConfig,
+        hash: &HashKey,
+    ) -> Result<Option<Self>, EngineError> {
+        let Some(config) = &identity.api_keys else {
+            return Ok(None);
+        };
         let field = HeaderName::from_bytes(config.header.as_bytes())
             .map_err(|_| EngineError::Header(config.header.clone()))?;
         let keys = ApiKeys::load(&config.file, &hash.0)?;
-        Ok(Self { field, keys })
+        Ok(Some(Self { field, keys }))
     }
 
     /// Leaves the field to the origin or removes it. Its underscore form always goes: nobody looked

@@ -124,11 +124,7 @@ impl Snapshot {
                 .map(|limit| Budget::compile(limit, hash, buckets))
                 .transpose()?,
             verifier,
-            api_keys: identity
-                .api_keys
-                .as_ref()
-                .map(|config| ApiKeyDoor::new(config, hash))
-                .transpose()?,
+            api_keys: ApiKeyDoor::of(identity, hash)?,
             networks,
             key_sources,
             ring,
