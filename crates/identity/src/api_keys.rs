@@ -48,7 +48,7 @@ pub const RESERVED_ISSUERS: &str = "urn:tollgate:";
 /// The issuer of every user with an API key: apart from all issuers of tokens.
 pub const API_KEY_ISSUER: &str = "urn:tollgate:api-key";
 /// Largest file of keys in bytes.
-pub const API_KEYS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub const API_KEYS_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Most keys of a file.
 pub const API_KEYS_MAX: usize = 1_000_000;
 /// Shortest key that is looked up, in bytes.
@@ -201,7 +201,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>, ApiKeysError> {
         PrivateFileError::Mode(mode) => ApiKeysError::Mode { mode },
         PrivateFileError::Unreadable(reason) => ApiKeysError::Unreadable { reason },
         PrivateFileError::TooLarge => ApiKeysError::Unreadable {
-            reason: "larger than 64 MiB".to_owned(),
+            reason: "larger than 128 MiB".to_owned(),
         },
     })
 }

@@ -183,7 +183,7 @@ impl ApiKeysText {
     /// Only what [`ApiKeys`] takes is a file of keys, also after a change.
     pub(super) fn checked(text: Zeroizing<String>) -> Result<Self, ApiKeysError> {
         if text.len() as u64 > API_KEYS_BYTES_MAX {
-            let reason = "the file would be larger than 64 MiB";
+            let reason = "the file would be larger than 128 MiB";
             return Err(ApiKeysError::Change { reason });
         }
         ApiKeys::parse(&text, &[0; 16])?;
