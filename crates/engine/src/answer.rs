@@ -95,11 +95,14 @@ impl Decision {
         }
     }
 
-    /// RFC 6750, section 3: without a token no error is named.
+    /// RFC 6750, section 3: without a token no error is named. An API key has no scheme of its own,
+    /// and RFC 9110, section 15.5.2, wants a challenge on every 401.
     fn challenge(&self, reason: &Unauthenticated) -> String {
         let realm = &self.snapshot.policy().responses().realm;
         match reason {
-            Unauthenticated::MissingToken => format!("Bearer realm=\"{realm}\""),
+            Unauthenticated::MissingToken | Unauthenticated::InvalidApiKey(_) => {
+                format!("Bearer realm=\"{realm}\"")
+            }
             Unauthenticated::EmptyCredential(_) | Unauthenticated::InvalidToken(_) => format!(
                 "Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{}\"",
                 reason.description()
@@ -112,8 +115,11 @@ impl Decision {
             Verdict::Allow | Verdict::Own(_) => return None,
             Verdict::Limit { retry_after } => self.quota_exceeded(*retry_after),
             Verdict::Unauthenticated(reason) => {
-                let status = StatusCode::UNAUTHORIZED;
-                Problem::plain(status, "Unauthorized", reason.description())
+                let detail = match reason {
+                    Unauthenticated::MissingToken => self.snapshot.required_credential(),
+                    other => other.description(),
+                };
+                Problem::plain(StatusCode::UNAUTHORIZED, "Unauthorized", detail)
             }
             Verdict::Forbidden(reason) => Problem::forbidden(reason.kind(), reason.description()),
             Verdict::BadRequest(rejection) => {
@@ -184,6 +190,7 @@ impl Unauthenticated {
             Self::MissingToken => "a bearer token is required",
             Self::EmptyCredential(_) => "the bearer credential holds no token",
             Self::InvalidToken(error) => error.description(),
+            Self::InvalidApiKey(error) => error.description(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_identity::{ClientNetwork, CredentialError, TokenError, User};
+use tollgate_identity::{ApiKeyError, ClientNetwork, CredentialError, TokenError, User};
 use tollgate_limiter::{Enforcement, Lease, Nanos, Now};
 use tollgate_policy::{PathError, PlanId, RouteId};
 
@@ -66,12 +66,14 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Unauthenticated {
-    /// No token, and the policy has no plan for anonymous callers.
+    /// No token and no API key, and the policy has no plan for anonymous callers.
     MissingToken,
     /// A bearer credential without a token in it.
     EmptyCredential(CredentialError),
     /// The token does not verify.
     InvalidToken(TokenError),
+    /// The API key is not one of ours, or no longer.
+    InvalidApiKey(ApiKeyError),
 }
 
 /// Why a known caller is refused.

@@ -106,11 +106,15 @@ impl Decision {
                 headers.remove(name);
             }
         }
-        if !self.snapshot.policy().forwarding().forward_authorization {
+        let forward = self.snapshot.policy().forwarding().forward_authorization;
+        if !forward {
             headers.remove(http::header::AUTHORIZATION);
         }
         if !names.cookies.is_empty() {
             remove_cookies(headers, &names.cookies);
+        }
+        if let Some(door) = &self.snapshot.api_keys {
+            door.strip(headers, forward);
         }
         let mut add = |name: &Option<HeaderName>, value: Option<&str>| {
             if let (Some(name), Some(value)) = (name, value)

@@ -39,8 +39,17 @@ impl Snapshot {
         missing: WhenKeysAreMissing,
         failures: &NetworkBudget<'_>,
     ) -> Identified {
+        let in_field = credential(head.headers, None);
+        if let Some(identified) = self.by_api_key(&in_field, head, now, failures) {
+            return identified;
+        }
+        // A cookie comes with every request, whatever its page meant: it is the last to be asked.
         let cookie = self.policy().identity().token_cookie.as_deref();
-        let token = match credential(head.headers, cookie) {
+        let token = match in_field {
+            Credential::None if cookie.is_some() => credential(head.headers, cookie),
+            field => field,
+        };
+        let token = match token {
             Credential::Bearer(token) => token,
             Credential::None | Credential::OtherScheme => {
                 return self.anonymous(head, Unauthenticated::MissingToken);
@@ -91,7 +100,7 @@ impl Snapshot {
     }
 
     /// A credential that does not count: refused, or as if there were none, as the policy says.
-    fn invalid(&self, head: &RequestHead<'_>, refusal: Unauthenticated) -> Identified {
+    pub(crate) fn invalid(&self, head: &RequestHead<'_>, refusal: Unauthenticated) -> Identified {
         match self.policy().identity().invalid_token {
             InvalidToken::Reject => Identified::Refused(Verdict::Unauthenticated(refusal)),
             InvalidToken::Anonymous => self.anonymous(head, refusal),

@@ -15,6 +15,7 @@
 
 mod amount;
 mod answer;
+mod api_keys;
 mod budget;
 mod consulted;
 mod decision;

@@ -11,6 +11,7 @@ use tollgate_identity::{
 use tollgate_limiter::Table;
 use tollgate_policy::{Algorithm, IssuerConfig, KeySource, PlanId, Policy, RouteId};
 
+use crate::api_keys::ApiKeyDoor;
 use crate::budget::Budget;
 use crate::decision::{Decision, Principal};
 use crate::edge::Edge;
@@ -24,6 +25,7 @@ use crate::meters::Meters;
 pub struct Snapshot {
     policy: Policy,
     pub(crate) verifier: Verifier,
+    pub(crate) api_keys: Option<ApiKeyDoor>,
     pub(crate) networks: NetworkRules,
     pub(crate) limits: LimitTable,
     /// A stable key for each route, independent of its place in the policy.
@@ -129,6 +131,7 @@ impl Snapshot {
                 .map(|edge| Edge::compile(edge, hash, buckets))
                 .transpose()?,
             verifier,
+            api_keys: ApiKeyDoor::of(identity, hash)?,
             networks,
             key_sources,
             ring,

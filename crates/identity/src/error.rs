@@ -1,6 +1,6 @@
 //! What can be wrong with the configuration of identity; never with a request.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why identity cannot be set up as configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +64,69 @@ pub enum IdentityError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A file of API keys that cannot be used, or not be changed so.
+    #[error("API keys {path}: {source}")]
+    ApiKeys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ApiKeysError,
+    },
     /// A limit class is 1 to 8 of `a-z0-9`.
     #[error("a limit class is 1 to 8 of a-z and 0-9")]
     LimitClass,
+}
+
+/// Why a file of API keys cannot be used, or not be changed so. Shows no part of a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiKeysError {
+    /// A line cannot be read.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// One key is given to two users, or to one twice.
+    #[error("line {line}: this key stands on line {first} already")]
+    Twice {
+        /// The second line, counted from 1.
+        line: usize,
+        /// The first one.
+        first: usize,
+    },
+    /// The file cannot be read.
+    #[error("{reason}")]
+    Unreadable {
+        /// The operating system's words.
+        reason: String,
+    },
+    /// Others than its owner may read or write the file.
+    #[error("the file has mode {mode:04o}, expected 0600: run `chmod 600` on it")]
+    Mode {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A change that cannot be made.
+    #[error("{reason}")]
+    Change {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The operating system gave no random bytes.
+    #[error("no random bytes from the operating system")]
+    Randomness,
+}
+
+impl ApiKeysError {
+    /// The same with the name of the file.
+    #[must_use]
+    pub fn of_file(self, path: &Path) -> IdentityError {
+        IdentityError::ApiKeys {
+            path: path.to_owned(),
+            source: self,
+        }
+    }
 }

@@ -40,6 +40,12 @@ pub enum CredentialError {
     SeveralCookies,
     /// A cookie of the token's name that holds no token.
     CookieSyntax,
+    /// Two or more fields with an API key.
+    SeveralKeys,
+    /// Several API keys joined by a comma.
+    JoinedKeys,
+    /// A bearer credential and an API key: two callers, and another reader might take the other one.
+    TokenAndKey,
 }
 
 impl CredentialError {
@@ -57,6 +63,9 @@ impl CredentialError {
             Self::Empty => "authorization_empty",
             Self::SeveralCookies => "several_token_cookies",
             Self::CookieSyntax => "token_cookie_syntax",
+            Self::SeveralKeys => "several_api_key_fields",
+            Self::JoinedKeys => "joined_api_key_fields",
+            Self::TokenAndKey => "token_and_api_key",
         }
     }
 
@@ -69,6 +78,9 @@ impl CredentialError {
             Self::Empty => "the Authorization field has no token",
             Self::SeveralCookies => "the request has more than one cookie with a token",
             Self::CookieSyntax => "the cookie for a token does not hold one",
+            Self::SeveralKeys => "the request has more than one API key field",
+            Self::JoinedKeys => "the API key field holds more than one key",
+            Self::TokenAndKey => "the request has both a bearer token and an API key",
         }
     }
 }

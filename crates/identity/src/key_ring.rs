@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::{
     IdentityError, Redacted, Root,
     bucket_id::{base64url, keyed, length_prefixed, short_name},
+    private_file::{self, PrivateFileError},
 };
 
 pub use text::{KeyNote, KeyRingText, Rotated};
@@ -32,9 +33,6 @@ pub const KEY_RING_BYTES_MAX: u64 = 64 * 1024;
 pub const KEY_RING_KEYS_MAX: usize = 64;
 /// Bytes of a key before it is written as text.
 const KEY_BYTES: usize = 32;
-/// Permission bits of group and others.
-#[cfg(unix)]
-const FOREIGN_BITS: u32 = 0o077;
 
 /// The name of a key: 1 to 4 of `a-z0-9`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -298,36 +296,16 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// Opens first and asks the open file, so that no other file can take its place in between.
 fn read_private(path: &Path) -> Result<Zeroizing<String>, IdentityError> {
-    use std::io::Read as _;
-    let failed = |reason: String| IdentityError::KeyRingFile {
-        path: path.to_owned(),
-        reason,
-    };
-    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let meta = file.metadata().map_err(|error| failed(error.to_string()))?;
-        let mode = meta.permissions().mode() & 0o7777;
-        if mode & FOREIGN_BITS != 0 {
-            return Err(IdentityError::KeyRingMode {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-    }
-    // Full size from the start: a string that grows leaves copies of the secrets behind.
-    let mut text = Zeroizing::new(String::with_capacity(64 * 1024 + 1));
-    let mut bounded = file.take(KEY_RING_BYTES_MAX + 1);
-    bounded
-        .read_to_string(&mut text)
-        .map_err(|error| failed(error.to_string()))?;
-    if text.len() as u64 > KEY_RING_BYTES_MAX {
-        return Err(failed("larger than 64 KiB".to_owned()));
-    }
-    Ok(text)
+    let path = path.to_owned();
+    private_file::read(&path, KEY_RING_BYTES_MAX).map_err(|error| match error {
+        PrivateFileError::Mode(mode) => IdentityError::KeyRingMode { path, mode },
+        PrivateFileError::Unreadable(reason) => IdentityError::KeyRingFile { path, reason },
+        PrivateFileError::TooLarge => IdentityError::KeyRingFile {
+            path,
+            reason: "larger than 64 KiB".to_owned(),
+        },
+    })
 }
 
 #[cfg(test)]

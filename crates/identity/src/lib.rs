@@ -1,13 +1,14 @@
 //! Who sends a request, verifiably.
 //!
-//! Only this crate touches raw tokens. It turns an `Authorization` header into a
-//! [`User`] or a reason why not, a peer address into a [`ClientNetwork`], and a user
+//! Only this crate touches raw tokens. It turns an `Authorization` header or an
+//! API key into a [`User`] or a reason why not, a peer address into a [`ClientNetwork`], and a user
 //! into the unforgeable [`BucketId`] by which the outside world may name a bucket.
 //!
 //! | room | its one job |
 //! |---|---|
 //! | [`headers`], [`cookies`] | the credential of a request, or what is wrong with it |
 //! | [`token`] | one compact JWS: shape, header, signature, claims |
+//! | [`api_keys`] | keys from a file of hashes, and their look-up |
 //! | [`jwks`] | key sets: admission, the live set of an issuer, its refresh |
 //! | [`verifier`] | the ladder: size, cache, budget, parser, claims, signature |
 //! | [`budget`] | what one network may have refused |
@@ -31,6 +32,7 @@
 )]
 
 pub mod algorithm;
+pub mod api_keys;
 pub mod bucket_id;
 pub mod budget;
 mod cache;
@@ -43,6 +45,7 @@ pub mod key_ring;
 pub mod network;
 pub mod pass;
 pub mod principal;
+mod private_file;
 pub mod redacted;
 pub mod rules;
 pub mod stats;
@@ -50,10 +53,14 @@ pub mod token;
 pub mod verifier;
 
 pub use algorithm::Algorithm;
+pub use api_keys::{
+    API_KEY_ISSUER, ApiKeyError, ApiKeyNote, ApiKeyStats, ApiKeyVerdict, ApiKeys, ApiKeysText,
+    NewApiKey, RESERVED_ISSUERS, api_key,
+};
 pub use bucket_id::{BucketId, LimitClass, PresentedId, Root, bucket_id};
 pub use budget::{FailureBudget, Unbounded};
 pub use cookies::{CookieTwice, cookie, remove_cookies};
-pub use error::IdentityError;
+pub use error::{ApiKeysError, IdentityError};
 pub use headers::{Credential, CredentialError, credential};
 pub use jwks::{
     Fetch, FetchError, Fetched, KeyHolder, KeyLocation, KeySet, KeySetError, KeyStatus, LocalKeys,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Algorithm, IdentityError, KeyHolder, Secret};
+use crate::{Algorithm, IdentityError, KeyHolder, RESERVED_ISSUERS, Secret};
 
 /// Most issuers of one verifier; they are searched in turn.
 pub const ISSUERS_MAX: usize = 64;
@@ -72,6 +72,10 @@ impl IssuerRules {
         };
         if self.issuer.is_empty() {
             return wrong("the issuer is empty");
+        }
+        // A user of such an issuer would share the buckets of one that Tollgate itself vouches for.
+        if self.issuer.starts_with(RESERVED_ISSUERS) {
+            return wrong("names under `urn:tollgate:` are Tollgate's own");
         }
         if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
             return wrong("an audience is required (RFC 8725 section 3.9)");

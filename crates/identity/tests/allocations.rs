@@ -12,7 +12,10 @@ use allocation_counter::measure;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use serde_json::json;
 use support::*;
-use tollgate_identity::{Credential, NetworkRules, client_network, credential};
+use tollgate_identity::{
+    ApiKeyVerdict, ApiKeys, ApiKeysText, Credential, NetworkRules, NewApiKey, Unbounded, api_key,
+    client_network, credential,
+};
 
 #[test]
 fn a_seen_token_allocates_nothing() {
@@ -49,6 +52,46 @@ fn a_field_and_a_network_allocate_nothing() {
         client.key(&[1; 16]);
     });
     assert_eq!(read.count_total, 0);
+}
+
+fn holder(subject: &str) -> NewApiKey<'_> {
+    NewApiKey {
+        subject,
+        account: Some("acme"),
+        plan: None,
+        not_after_s: None,
+    }
+}
+
+#[test]
+fn an_api_key_is_looked_up_without_an_allocation() {
+    let mut text = ApiKeysText::empty();
+    let key = text.add(&holder("job")).unwrap();
+    let text = str::from_utf8(text.as_bytes()).unwrap();
+    let keys = ApiKeys::parse(text, &[1; 16]).unwrap();
+    let name = http::HeaderName::from_static("x-api-key");
+    let mut headers = HeaderMap::new();
+    headers.insert(&name, HeaderValue::from_str(key.expose()).unwrap());
+    let seen = measure(|| {
+        let key = api_key(&headers, &name).unwrap().unwrap();
+        let verdict = keys.verify_within(key, NOW_S, &Unbounded);
+        assert!(matches!(verdict, ApiKeyVerdict::Valid(_)));
+        let unknown = [b'k'; 47];
+        let verdict = keys.verify_within(&unknown, NOW_S, &Unbounded);
+        assert!(matches!(verdict, ApiKeyVerdict::Invalid(_)));
+    });
+    assert_eq!(seen.count_total, 0);
+}
+
+#[test]
+fn an_api_key_takes_as_much_as_is_documented() {
+    let line = |n: u64| format!("{n:064x} job_{n:04} acme - -\n");
+    let text: String = (0..3_600).map(line).collect();
+    let mut keys = None;
+    let kept = measure(|| keys = Some(ApiKeys::parse(&text, &[1; 16]).unwrap()));
+    assert_eq!(keys.unwrap().stats().keys, 3_600);
+    let each = kept.bytes_current / 3_600;
+    assert!((100..260).contains(&each), "{each} bytes");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! checked, and the policy is made only when there is no error at all.
 
 mod amount;
+mod api_keys;
 mod edge;
 mod identity;
 mod keys;

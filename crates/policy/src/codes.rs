@@ -37,7 +37,7 @@ codes! {
     RANGE = "TG0016": "A number is out of range.";
     DUPLICATE_NAME = "TG0017": "Two things of one kind have one name, so that one of them would be lost.";
     PLAN_CLASS = "TG0018": "A plan's class is malformed, or two plans have one class.";
-    NAME = "TG0019": "A name has characters that it cannot have, or is too long.";
+    NAME = "TG0019": "A name has characters that it cannot have, is too long, or is reserved.";
     TEMPLATE = "TG0020": "A path template cannot be read, or no path could match it.";
     METHOD = "TG0021": "A route does not begin with a method in upper case, or with an unusual one.";
     DUPLICATE_ROUTE = "TG0022": "Two routes have one method and one shape: no request could tell them apart.";
@@ -50,7 +50,7 @@ codes! {
     HEADER = "TG0029": "A header field's name or value is malformed, or not free to be set.";
     KEY_SET = "TG0030": "An inline key set is not a JSON Web Key Set, or keys come from two places.";
     INSECURE_KEYS = "TG0031": "Keys would be fetched over plain HTTP from another machine.";
-    NOBODY = "TG0032": "Neither an issuer nor an anonymous plan: nobody could ever be let through.";
+    NOBODY = "TG0032": "Neither an issuer, API keys, nor an anonymous plan: nobody could ever be let through.";
     NO_PLANS = "TG0033": "There is no plan, or no default among several.";
     OPENAPI_UNREADABLE = "TG0034": "An OpenAPI file cannot be read or is too large.";
     OPENAPI_SYNTAX = "TG0035": "An OpenAPI file is not valid YAML or JSON, or not an OpenAPI document.";

@@ -1,4 +1,4 @@
-//! Who may call: issuers of tokens, the anonymous plan, trusted hops.
+//! Who may call: issuers of tokens, API keys, the anonymous plan, trusted hops.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,11 +8,18 @@ use ipnet::IpNet;
 use crate::limit::Limit;
 use crate::plan::PlanId;
 
+/// What every issuer's name of Tollgate's own begins with; a policy has no such issuer.
+pub const RESERVED_ISSUERS: &str = "urn:tollgate:";
+/// The issuer of callers with an API key.
+pub const API_KEY_ISSUER: &str = "urn:tollgate:api-key";
+
 /// The `identity` section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityConfig {
     /// Issuers of accepted tokens, each name once.
     pub issuers: Vec<IssuerConfig>,
+    /// API keys; without them the field that would carry one means nothing.
+    pub api_keys: Option<ApiKeysConfig>,
     /// What a caller without a token gets; without it, 401.
     pub anonymous: Option<Anonymous>,
     /// Networks whose forwarding headers are believed.
@@ -30,6 +37,22 @@ pub struct IdentityConfig {
     pub token_cache_entries: usize,
     /// The file of bucket-id keys; without it, keys last as long as the process.
     pub bucket_keys: Option<PathBuf>,
+}
+
+impl IdentityConfig {
+    /// Whether anybody can be known by more than a network.
+    pub(crate) fn has_users(&self) -> bool {
+        !self.issuers.is_empty() || self.api_keys.is_some()
+    }
+}
+
+/// Callers with an API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeysConfig {
+    /// The field that carries the key, in lower case; `x-api-key` unless configured.
+    pub header: String,
+    /// The file with the hashes of the keys.
+    pub file: PathBuf,
 }
 
 /// What a caller without a token gets.

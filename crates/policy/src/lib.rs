@@ -53,7 +53,8 @@ pub use expectation::{
     ExpectedVerdict, PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals,
 };
 pub use identity::{
-    Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig, KeySource,
+    API_KEY_ISSUER, Algorithm, Anonymous, ApiKeysConfig, ClaimMap, IdentityConfig, InvalidToken,
+    IssuerConfig, KeySource, RESERVED_ISSUERS,
 };
 pub use limit::{
     Across, Amount, BURST_MAX, Limit, Mode, OnChange, Per, QuotaPeriod, RATE_PER_SECOND_MAX,

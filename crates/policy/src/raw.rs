@@ -3,6 +3,7 @@
 //! The documentation of the keys is the reference, and feeds the JSON Schema. What only makes sense
 //! across keys is checked in [`crate::check`].
 
+mod api_keys;
 mod edge;
 mod identity;
 mod operation;
@@ -17,6 +18,7 @@ use section::section;
 
 use crate::limit::Mode;
 use crate::node::{At, Named, OneOrMany, Required};
+pub(crate) use api_keys::RawApiKeys;
 pub(crate) use edge::{RawBefore, RawEdge, RawPass};
 pub(crate) use identity::{
     AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawIdentity, RawIssuer, RawKeys,

@@ -60,6 +60,9 @@ fn identity_is_as_written() {
     assert_eq!(identity.token_cookie.as_deref(), Some("access_token"));
     let failures = identity.failed_verifications.as_ref().unwrap();
     assert_eq!(failures.amount.to_string(), "20/s burst 200");
+    let api_keys = identity.api_keys.as_ref().unwrap();
+    assert_eq!(api_keys.header, "x-api-key");
+    assert!(api_keys.file.ends_with("tests/keys/api-keys.txt"));
     assert_eq!(identity.trusted_proxies.len(), 3);
     assert_eq!(identity.trusted_hops, Some(2));
     let anonymous = identity.anonymous.as_ref().unwrap();
@@ -438,4 +441,22 @@ fn every_key_is_documented_and_shown_in_the_full_policy() {
     used(&full_as_json(), &mut shown);
     let missing: Vec<_> = known.difference(&shown).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn api_keys_alone_let_somebody_through_and_need_a_default_among_plans() {
+    let parse = |rest: &str| {
+        let text = format!(
+            "tollgate: 1\norigin: http://127.0.0.1:9000\nidentity: {{api_keys: {{file: keys.txt}}}}\n{rest}"
+        );
+        Policy::parse("tollgate.yaml", &text, Path::new("etc"))
+    };
+    let one = "plans: {free: {}}\ntests:\n  - {as: {sub: job, issuer: 'urn:tollgate:api-key'}, send: GET /items, expect: {allowed: 1}}\n";
+    let policy = parse(one).unwrap_or_else(|found| panic!("{found}"));
+    let keys = policy.identity().api_keys.as_ref().unwrap();
+    assert_eq!(keys.header, "x-api-key");
+    assert_eq!(keys.file, Path::new("etc/keys.txt"));
+    let found = parse("plans: {free: {}, gold: {}}\n").unwrap_err();
+    let codes: Vec<_> = found.iter().map(|found| found.code).collect();
+    assert_eq!(codes, ["TG0033"], "{found}");
 }

@@ -15,7 +15,7 @@ const OPTIONS: [&str; 4] = ["close", "keep-alive", "te", "upgrade"];
 
 /// Fields whose removal would change whom a request is for, who sent it, or where it ends.
 /// A client that nominates one wants to use us against the origin (CVE-2025-48865).
-const PROTECTED: [&str; 20] = [
+const PROTECTED: [&str; 21] = [
     "authorization",
     "cache-control",
     "content-encoding",
@@ -34,6 +34,7 @@ const PROTECTED: [&str; 20] = [
     "trailer",
     "transfer-encoding",
     "via",
+    "x-api-key",
     "x-real-ip",
     "x-request-id",
 ];

@@ -277,6 +277,7 @@ mod tests {
             "x_forwarded_for",
             "host",
             "cookie",
+            "X-API-Key",
         ] {
             let found = get("/", &[("host", "a"), ("connection", name)]);
             assert!(matches!(found, Err(Fault::Head(_))), "{name}");

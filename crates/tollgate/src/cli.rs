@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// Make and change the keys from which bucket ids are made.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Make, list and revoke the API keys of callers without a token.
+    #[command(subcommand)]
+    ApiKeys(ApiKeysCommand),
     /// Print the JSON Schema of the policy file, for your editor.
     Schema,
     /// See it work: an issuer, an origin and the gateway on this machine, with real requests.
@@ -200,6 +203,78 @@ pub(crate) struct RotateArgs {
     /// How long ids under the key before are accepted, for example `30min`, `12h` or `7d`.
     #[arg(long, default_value = "7d", value_parser = tollgate_policy::parse_duration)]
     pub(crate) overlap: std::time::Duration,
+}
+
+/// A running gateway sees a change of the file by itself, and refuses a revoked key from then on.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApiKeysCommand {
+    /// Make a key, print it this once, and add its hash to the file.
+    ///
+    /// Standard output is the key and nothing else: `tgk_` and 43 characters, 256 random bits. The
+    /// file keeps only its SHA-256 and is made, readable by you alone, if it is not there;
+    /// `identity.api_keys` of the policy names it. Callers send the key in the field `x-api-key`.
+    ///
+    /// All keys of one subject and account are one user with one set of buckets: to replace a key,
+    /// make a second one, hand it out, then revoke the first.
+    New(NewApiKeyArgs),
+    /// List the keys as a JSON line each; never the keys themselves, which nobody has.
+    List {
+        /// The file of keys.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Remove all keys of a subject, or one key by the beginning of its digest.
+    Revoke(RevokeApiKeyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct NewApiKeyArgs {
+    /// Whose key it is: what limits are counted by and the origin is told, without blanks.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: String,
+    /// The account that limits `per: account` count by.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+    /// The plan; the policy's default plan if not given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) plan: Option<String>,
+    /// When the key ends: a time from now, for example `90d`, or seconds since 1970. Never if not
+    /// given.
+    #[arg(long, value_name = "TIME", value_parser = not_after)]
+    pub(crate) not_after: Option<NotAfter>,
+    /// The file of keys.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// When a key ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotAfter {
+    In(std::time::Duration),
+    UnixSeconds(u64),
+}
+
+fn not_after(text: &str) -> Result<NotAfter, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = text.parse().map_err(|_| "too many seconds".to_owned())?;
+        return Ok(NotAfter::UnixSeconds(seconds));
+    }
+    let duration = tollgate_policy::parse_duration(text).map_err(|error| error.to_string())?;
+    Ok(NotAfter::In(duration))
+}
+
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("which").required(true)))]
+pub(crate) struct RevokeApiKeyArgs {
+    /// Revoke every key of this subject, whatever its account.
+    #[arg(long, value_name = "NAME", group = "which")]
+    pub(crate) subject: Option<String>,
+    /// Revoke the one key whose `digest` in the list begins so, at least 8 characters.
+    #[arg(long, value_name = "PREFIX", group = "which")]
+    pub(crate) digest: Option<String>,
+    /// The file of keys.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Args, Debug)]

@@ -36,10 +36,10 @@ pub(crate) enum Failure {
     /// The client that fetches keys could not be set up.
     #[error("failed to set up the client that fetches keys: {0}")]
     Fetch(#[from] reqwest::Error),
-    /// A ring of keys cannot be made, read or changed so.
+    /// A ring or a file of keys cannot be made, read or changed so.
     #[error("{}{source}", unnamed(file, source))]
     Keys {
-        /// The ring's file.
+        /// The file.
         file: PathBuf,
         /// What is wrong with it.
         source: IdentityError,
@@ -93,7 +93,9 @@ fn proxy_hint(error: &ProxyError) -> &'static str {
 /// The file, where the error does not name it.
 fn unnamed(file: &Path, error: &IdentityError) -> String {
     match error {
-        IdentityError::KeyRingFile { .. } | IdentityError::KeyRingMode { .. } => String::new(),
+        IdentityError::KeyRingFile { .. }
+        | IdentityError::KeyRingMode { .. }
+        | IdentityError::ApiKeys { .. } => String::new(),
         _ => format!("{}: ", file.display()),
     }
 }

@@ -9,6 +9,7 @@
     )
 )]
 
+mod api_keys;
 mod check;
 mod cli;
 mod demo;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Token(TokenCommand::Check(args)) => token::run(args),
         Command::Keys(command) => keys::run(command),
+        Command::ApiKeys(command) => api_keys::run(command),
         Command::Demo(args) => demo::run(args),
     };
     match result {

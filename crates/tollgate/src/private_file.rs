@@ -5,6 +5,17 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// Waits until no other process of ours changes a file beside `path`, and lets none begin until the
+/// file is dropped: of two that read, change and replace at once, one would undo the other.
+///
+/// The folder is locked, since a replaced file is another one, and a lock file would stay behind.
+pub(crate) fn lock_folder(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
+    folder.lock()?;
+    Ok(folder)
+}
+
 /// Replaces `path` by what `write` writes: a crash in between leaves the file of before.
 pub(crate) fn replace<T>(
     path: &Path,

@@ -8,6 +8,7 @@
 
 mod amounts;
 mod answers;
+mod api_keys;
 mod decide;
 mod edge;
 mod failures;

@@ -126,6 +126,13 @@ fn case_032_a_configuration_that_verifies_nothing_is_refused() {
             },
         ),
         (
+            "an issuer of Tollgate's own",
+            IssuerRules {
+                issuer: tollgate_identity::API_KEY_ISSUER.to_owned(),
+                ..base()
+            },
+        ),
+        (
             "no audience",
             IssuerRules {
                 audiences: Vec::new(),

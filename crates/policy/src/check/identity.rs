@@ -44,17 +44,20 @@ const FAILED_VERIFICATIONS_DEFAULT: Amount = Amount::Rate {
 impl Check<'_, '_> {
     pub(super) fn identity(&mut self, raw: Option<RawIdentity>, span: Span) -> IdentityConfig {
         let nobody = raw.as_ref().is_none_or(|raw| {
-            raw.anonymous.is_none() && raw.issuers.as_ref().is_none_or(Vec::is_empty)
+            raw.anonymous.is_none()
+                && raw.api_keys.is_none()
+                && raw.issuers.as_ref().is_none_or(Vec::is_empty)
         });
         if nobody && self.whole {
             self.error(
                 Finding::error(codes::NOBODY, span, "nobody could ever be let through")
-                    .label("neither an issuer nor an anonymous plan")
+                    .label("neither an issuer, API keys, nor an anonymous plan")
                     .help("add `identity: {issuers: […]}`, or `identity: {anonymous: {plan: …}}` for callers without a token"),
             );
         }
         let mut config = IdentityConfig {
             issuers: Vec::new(),
+            api_keys: None,
             anonymous: None,
             trusted_proxies: Vec::new(),
             trusted_hops: None,
@@ -105,6 +108,7 @@ impl Check<'_, '_> {
             .token_cache
             .map_or(config.token_cache_entries, |entries| entries.size());
         config.bucket_keys = raw.bucket_keys.map(|path| self.file(&path.0));
+        config.api_keys = raw.api_keys.map(|keys| self.api_keys(keys));
         config.issuers = self.issuers(raw.issuers.unwrap_or_default());
         config
     }
@@ -160,6 +164,10 @@ impl Check<'_, '_> {
         }
         for raw in raw {
             let name = raw.issuer.clone();
+            self.reserved_issuer(&At {
+                span: name.span,
+                value: name.value.0.clone(),
+            });
             if issuers.iter().any(|known| known.issuer == name.value.0) {
                 self.error(
                     Finding::error(

@@ -162,9 +162,9 @@ impl Check<'_, '_> {
             (0, _) => None,
             (1, _) => Some(PlanId(0)),
             // An anonymous plan that is not there was told already.
-            (_, None) if identity.issuers.is_empty() && has_anonymous => None,
-            // Nobody has a token: the default plan is never used.
-            (_, Some(plan)) if identity.issuers.is_empty() => Some(plan),
+            (_, None) if !identity.has_users() && has_anonymous => None,
+            // Nobody has a token or key: the default plan is never used.
+            (_, Some(plan)) if !identity.has_users() => Some(plan),
             _ => {
                 let other = (0_u16..)
                     .zip(&plans.plans)

@@ -9,7 +9,7 @@ use crate::codes;
 use crate::diagnostics::Span;
 use crate::expectation::{PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals};
 use crate::findings::Finding;
-use crate::identity::IdentityConfig;
+use crate::identity::{API_KEY_ISSUER, IdentityConfig};
 use crate::node::{At, Given};
 use crate::raw::{RawCaller, RawExpect, RawStep, RawTest, RequestParts, Word};
 use crate::suggest::nearest;
@@ -279,12 +279,13 @@ impl Check<'_, '_> {
                 .issuers
                 .iter()
                 .map(|issuer| issuer.issuer.as_str())
+                .chain(known.identity.api_keys.as_ref().map(|_| API_KEY_ISSUER))
         };
         if !self.whole {
             return;
         }
         let finding = match issuer {
-            _ if known.identity.issuers.is_empty() => Finding::error(
+            _ if !known.identity.has_users() => Finding::error(
                 codes::TEST_REFERENCE,
                 span,
                 "there is no issuer whose token the user could have",

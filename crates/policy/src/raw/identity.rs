@@ -2,6 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::api_keys::RawApiKeys;
 use super::section::{section, short_form, text_value};
 use super::values::{
     ClaimName, CookieName, FilePath, Moment, Network, OffOr, Period, PlanName, RateText, ShortText,
@@ -14,17 +15,19 @@ use crate::node::{At, FromNode, Given, Node, OneOrMany, Value, wrong_kind};
 use crate::suggest::{listing, nearest};
 
 section! {
-    /// Who may call. At least an issuer or `anonymous` is needed.
+    /// Who may call. At least an issuer, `api_keys` or `anonymous` is needed.
     RawIdentity("identity") {
         /// Issuers of accepted tokens.
         issuers: Option<Vec<RawIssuer>>,
+        /// API keys, for callers without a token. Default: none.
+        api_keys: Option<RawApiKeys>,
         /// What a caller without a token gets. Default: 401.
         anonymous: Option<RawAnonymous>,
         /// Networks whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
         trusted_proxies: Option<Vec<At<Network>>>,
         /// At most this many hops are read, from the nearest on, 1 to 32. Default: as many as are trusted.
         trusted_hops: Option<Whole<1, 32>>,
-        /// What a caller with an invalid token gets: `reject` (401) or `anonymous`. Default: `reject`.
+        /// What a caller with an invalid token or API key gets: `reject` (401) or `anonymous`. Default: `reject`.
         invalid_token: Option<At<Word<InvalidToken>>>,
         /// Cookie that holds the token of a request without `Authorization`. Default: none.
         token_cookie: Option<At<CookieName>>,

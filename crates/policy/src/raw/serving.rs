@@ -97,7 +97,8 @@ section! {
         request_id: Option<bool>,
         /// Whether `Via` is set. Default: true.
         via: Option<bool>,
-        /// Whether the client's `Authorization`, or its token cookie, reaches the origin. Default: true.
+        /// Whether the client's `Authorization`, its token cookie and its API key (the field of `identity.api_keys`)
+        /// reach the origin. Default: true.
         authorization: Option<bool>,
     }
 }

@@ -39,7 +39,8 @@ section! {
         account: Option<ShortText>,
         /// The plan that the user's token names. Default: none.
         plan: Option<At<PlanName>>,
-        /// The issuer of the user's token. Default: the first one configured.
+        /// The issuer of the user's token, or `urn:tollgate:api-key` for one with an API key. Default: the first one
+        /// configured.
         issuer: Option<At<ShortText>>,
         /// The address of a caller without a token.
         anonymous: Option<ClientAddress>,

@@ -41,6 +41,15 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0013", 18, 41, "write a burst of at most 1278960, or a quicker rate"),
         ("TG0004", 19, 9, "add for example `rate: 100/s`"),
     ]),
+    ("api_keys", &[
+        ("TG0019", 5, 16, "write the `iss` of the tokens exactly, for example `https://login.example.com`"),
+        ("TG0019", 6, 16, "write the `iss` of the tokens exactly, for example `https://login.example.com`"),
+        ("TG0029", 7, 22, "choose another name, for example `x-api-key`"),
+    ]),
+    ("api_keys_missing", &[
+        ("TG0004", 4, 13, "add `file: …`"),
+        ("TG0029", 4, 22, "choose another name, for example `x-plan`"),
+    ]),
     ("claims", &[
         ("TG0028", 7, 25, "write the claim that names the caller, for example `sub`"),
         ("TG0028", 7, 39, "write the name of a claim of the verified token: what a caller writes himself proves nothing"),

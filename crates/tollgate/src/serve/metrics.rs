@@ -53,6 +53,7 @@ impl Collector for Sources {
         self.table(&mut encoder)?;
         self.keys(&mut encoder)?;
         self.tokens(&mut encoder)?;
+        self.api_keys(&mut encoder)?;
         self.reloads(&mut encoder)?;
         self.origin(&mut encoder)?;
         self.gateway.encode(&mut encoder)
@@ -221,6 +222,32 @@ impl Sources {
                     stats.cache_refused_entries as f64,
                 ),
             ],
+        )
+    }
+
+    fn api_keys(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(stats) = self.engine().snapshot().api_key_stats() else {
+            return Ok(());
+        };
+        let label = |result: &str| vec![("result", result.to_owned())];
+        let refused = stats.refused.iter();
+        let results = refused
+            .map(|(reason, count)| (label(reason.code()), *count))
+            .chain([
+                (label("valid"), stats.valid),
+                (label("over_budget"), stats.over_budget),
+            ]);
+        family(
+            encoder,
+            "tollgate_api_keys",
+            "API keys presented, by result, under the policy in force",
+            results,
+        )?;
+        gauge(
+            encoder,
+            "tollgate_api_keys_known",
+            "API keys in the file, those that expired included",
+            stats.keys as u64,
         )
     }
 

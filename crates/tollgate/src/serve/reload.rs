@@ -100,8 +100,8 @@ impl Reloader {
     }
 }
 
-/// Every file that a change of counts: the policy and what it was read from, key sets, secrets,
-/// certificates.
+/// Every file that a change of counts: the policy and what it was read from, key sets, secrets, API
+/// keys, certificates.
 fn watched(policy: &Policy) -> Vec<PathBuf> {
     let keys = policy
         .identity()
@@ -117,8 +117,11 @@ fn watched(policy: &Policy) -> Vec<PathBuf> {
         .filter_map(|listener| listener.tls.as_ref())
         .flat_map(|tls| [tls.cert.clone(), tls.key.clone()]);
     let ring = policy.identity().bucket_keys.clone();
+    let api_keys = policy.identity().api_keys.as_ref();
+    let api_keys = api_keys.map(|config| config.file.clone());
     let inputs = policy.inputs().iter().cloned();
-    inputs.chain(keys).chain(certificates).chain(ring).collect()
+    let inputs = inputs.chain(keys).chain(certificates).chain(ring);
+    inputs.chain(api_keys).collect()
 }
 
 fn stamps(inputs: &[PathBuf]) -> Vec<Stamp> {

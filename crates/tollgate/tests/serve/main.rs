@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod api_keys;
 mod counts;
 mod drain;
 mod reload;
