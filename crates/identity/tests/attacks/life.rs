@@ -215,3 +215,40 @@ fn case_032_a_configuration_that_verifies_nothing_is_refused() {
         Some(IdentityError::DuplicateIssuer { .. })
     ));
 }
+
+#[test]
+fn case_042_an_issuer_whose_clock_is_ahead_is_believed_within_the_leeway_and_counted_beyond() {
+    let issued_at = |ahead_s: u64, nbf: bool| {
+        let at = NOW_S + ahead_s;
+        let mut claims = claims_with(json!({"iat": at, "exp": at + 3600}));
+        if nbf {
+            claims["nbf"] = json!(at);
+        }
+        ed_token(&claims)
+    };
+    let verifier = verifier();
+    for ahead_s in [1, LEEWAY_S] {
+        for nbf in [true, false] {
+            assert!(verdict(&verifier, &issued_at(ahead_s, nbf)).is_ok());
+        }
+    }
+    // Five minutes are more than the leeway: refused, and each refusal is counted by its reason,
+    // so that an operator sees which clock is wrong.
+    let counted = |reason: TokenError| verifier.stats().refused[reason.index()];
+    let five_min = 300;
+    for times in 1..=3 {
+        for (nbf, reason) in [
+            (true, TokenError::NotYetValid),
+            (false, TokenError::IssuedInFuture),
+        ] {
+            let found = verdict(&verifier, &issued_at(five_min, nbf)).err();
+            assert_eq!(found, Some(reason));
+            assert_eq!(counted(reason), (reason, times));
+        }
+    }
+    // The clocks meet: what was refused is valid, for no refusal of that kind is remembered.
+    for nbf in [true, false] {
+        let met = verifier.verify(&issued_at(five_min, nbf), NOW_S + five_min - LEEWAY_S);
+        assert!(matches!(met, TokenVerdict::Valid(_)), "{met:?}");
+    }
+}
