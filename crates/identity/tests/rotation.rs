@@ -21,13 +21,16 @@ use tollgate_identity::{
     TokenVerdict, Verifier, jwks::FetchFuture, keep_keys,
 };
 
-/// Serves a set, or nothing.
-#[derive(Default)]
-struct Served(Mutex<Option<Vec<u8>>>);
+/// Serves a set, or nothing, and keeps what it was asked for.
+struct Served {
+    body: Mutex<Option<Vec<u8>>>,
+    asked: Mutex<Vec<String>>,
+}
 
 impl Fetch for Served {
-    fn get<'a>(&'a self, _url: &'a str, _etag: Option<&'a str>) -> FetchFuture<'a> {
-        let body = self.0.lock().unwrap().clone();
+    fn get<'a>(&'a self, url: &'a str, _etag: Option<&'a str>) -> FetchFuture<'a> {
+        self.asked.lock().unwrap().push(url.to_owned());
+        let body = self.body.lock().unwrap().clone();
         Box::pin(async move {
             let body = body.ok_or(FetchError {
                 message: "down".into(),
@@ -41,6 +44,9 @@ impl Fetch for Served {
     }
 }
 
+/// Where the policy says that the keys are.
+const JWKS_URL: &str = "https://i/jwks";
+
 struct World {
     served: Arc<Served>,
     verifier: Verifier,
@@ -48,21 +54,28 @@ struct World {
 
 impl World {
     fn start(keys: Option<Vec<u8>>) -> Self {
-        let served = Arc::new(Served(Mutex::new(keys)));
+        let served = Arc::new(Served {
+            body: Mutex::new(keys),
+            asked: Mutex::default(),
+        });
         let holder = KeyHolder::new("test".into());
         let verifier = verifier_of(vec![rules(ISSUER, Arc::clone(&holder))]);
-        let location = KeyLocation::Url("https://i/jwks".into());
+        let location = KeyLocation::Url(JWKS_URL.into());
         let fetch = Arc::clone(&served) as Arc<dyn Fetch>;
         tokio::spawn(keep_keys(holder, location, fetch, RefreshPace::default()));
         Self { served, verifier }
     }
 
     fn serve(&self, keys: &[Value]) {
-        *self.served.0.lock().unwrap() = Some(key_set(keys));
+        *self.served.body.lock().unwrap() = Some(key_set(keys));
     }
 
     fn down(&self) {
-        *self.served.0.lock().unwrap() = None;
+        *self.served.body.lock().unwrap() = None;
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.served.asked.lock().unwrap().clone()
     }
 
     async fn pass(&self, seconds: u64) {
@@ -222,4 +235,35 @@ async fn a_thousand_waiting_tokens_cause_one_fetch() {
         );
     }
     assert_eq!(world.verifier.stats().keys[0].fetches, fetches + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_038_the_issuer_of_an_unverified_token_is_never_asked_for_keys() {
+    let key = SigningKey::ed25519();
+    let world = World::start(Some(key_set(&[jwk(&key, "k")])));
+    user_key(world.verify_waiting(&token(&key, "k")).await);
+    // The cooldown is over: whatever may cause a fetch now does.
+    world.pass(60).await;
+    for iss in [
+        "https://evil.example",
+        "https://evil.example/.well-known/openid-configuration",
+        "http://127.0.0.1:1",
+        "http://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "https://login.example.com.evil.net",
+        "https://login.example.com/../evil",
+        "https://i",
+    ] {
+        let claims = claims_with(json!({ "iss": iss })).to_string();
+        let header = json!({"alg": "EdDSA", "kid": "https://evil.example/k"}).to_string();
+        let forged = sign_raw(&key, Algorithm::EdDSA, &header, claims.as_bytes());
+        let refused = TokenVerdict::Invalid(TokenError::UnknownIssuer);
+        assert_eq!(world.verify_waiting(&forged).await, refused, "{iss}");
+        world.pass(1).await;
+    }
+    assert_eq!(world.asked(), [JWKS_URL], "the first fetch and no other");
+    // A configured issuer's unknown key id does cause a fetch, from the configured place.
+    let unknown = token(&key, "https://evil.example/k");
+    world.verify_waiting(&unknown).await;
+    assert_eq!(world.asked(), [JWKS_URL; 2]);
 }

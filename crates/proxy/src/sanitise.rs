@@ -29,20 +29,20 @@ pub(crate) struct Facts {
     pub(crate) forwarding: bool,
 }
 
-/// Fields by which proxies tell of their client or of another target. From anybody else they
-/// are lies about the client's network or its path.
-pub(crate) const FORWARDING: [HeaderName; 13] = [
+/// The family of fields by which proxies tell of their client (`-for`, `-proto`, `-client-cert`,
+/// `-user`) or of another target (`-uri`, `-method`).
+const FORWARDING_PREFIX: &str = "x-forwarded-";
+
+/// The same outside the family. From anybody but a proxy that is trusted they are lies about the
+/// client, its network or its path.
+const FORWARDING: [HeaderName; 9] = [
     FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-forwarded-server"),
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("x-client-ip"),
     HeaderName::from_static("true-client-ip"),
     HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("x-original-method"),
+    HeaderName::from_static("x-original-uri"),
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];
@@ -144,9 +144,11 @@ fn is_forwarding(name: &HeaderName) -> bool {
     if !matches!(text.as_bytes().first(), Some(b'x' | b'f' | b't' | b'c')) {
         return false;
     }
-    FORWARDING
-        .iter()
-        .any(|known| same_spelling(known.as_str(), text))
+    let family = text.get(..FORWARDING_PREFIX.len());
+    family.is_some_and(|family| same_spelling(FORWARDING_PREFIX, family))
+        || FORWARDING
+            .iter()
+            .any(|known| same_spelling(known.as_str(), text))
 }
 
 fn same_spelling(known: &str, name: &str) -> bool {
@@ -330,6 +332,9 @@ mod tests {
             "x_forwarded_for",
             "forwarded",
             "x-real-ip",
+            "x-forwarded-client-cert",
+            "x_forwarded-user",
+            "x-original-uri",
         ] {
             let mut parts = parts("GET", "/", Version::HTTP_11, &[("host", "a"), (name, "1")]);
             assert!(

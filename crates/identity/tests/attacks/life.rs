@@ -50,7 +50,7 @@ fn case_027_replayed_from_elsewhere_it_is_the_same_user() {
 
 #[test]
 fn case_028_garbage_takes_a_bounded_place() {
-    let verifier = verifier();
+    let verifier = refused(&corpus::life::garbage());
     let good = ed_token(&claims());
     assert!(verdict(&verifier, &good).is_ok());
     let (signed, _) = good.rsplit_once('.').unwrap();
@@ -89,6 +89,8 @@ fn case_029_every_token_of_a_user_is_that_user() {
 
 #[test]
 fn case_031_a_retired_key_is_refused_at_once() {
+    refused(&corpus::life::retired_key());
+    refused(&corpus::life::replaced_key());
     let keys = holder(&all_keys());
     let verifier = verifier_of(vec![rules(ISSUER, Arc::clone(&keys))]);
     let token = ed_token(&claims());
@@ -222,21 +224,38 @@ fn case_032_a_configuration_that_verifies_nothing_is_refused() {
 }
 
 #[test]
-fn a_secret_verifies_only_its_own_issuer() {
-    let secret = [7; 32];
-    let shared = IssuerRules {
-        algorithms: vec![Algorithm::Hs256],
-        secret: Some(Secret::new(secret.to_vec()).unwrap()),
-        ..rules(OTHER_ISSUER, KeyHolder::new("secret".into()))
+fn case_042_an_issuer_whose_clock_is_ahead_is_believed_within_the_leeway_and_counted_beyond() {
+    let issued_at = |ahead_s: u64, nbf: bool| {
+        let at = NOW_S + ahead_s;
+        let mut claims = claims_with(json!({"iat": at, "exp": at + 3600}));
+        if nbf {
+            claims["nbf"] = json!(at);
+        }
+        ed_token(&claims)
     };
-    let verifier = verifier_of(vec![rules(ISSUER, holder(&all_keys())), shared]);
-    let theirs = claims_with(json!({"iss": OTHER_ISSUER}));
-    let header = r#"{"alg":"HS256"}"#;
-    assert!(verdict(&verifier, &hs256(&secret, header, &theirs)).is_ok());
-    refused! { verifier:
-        "another secret" => hs256(&[8; 32], header, &theirs), Signature;
-        "our issuer" => hs256(&secret, header, &claims()), Algorithm;
-        "a public key of ours" => ed_token(&theirs), Algorithm;
-        "cut short" => with_signature(&hs256(&secret, header, &theirs), "AAAA"), Signature;
+    let verifier = verifier();
+    for ahead_s in [1, LEEWAY_S] {
+        for nbf in [true, false] {
+            assert!(verdict(&verifier, &issued_at(ahead_s, nbf)).is_ok());
+        }
+    }
+    // Five minutes are more than the leeway: refused, and each refusal is counted by its reason,
+    // so that an operator sees which clock is wrong.
+    let counted = |reason: TokenError| verifier.stats().refused[reason.index()];
+    let five_min = 300;
+    for times in 1..=3 {
+        for (nbf, reason) in [
+            (true, TokenError::NotYetValid),
+            (false, TokenError::IssuedInFuture),
+        ] {
+            let found = verdict(&verifier, &issued_at(five_min, nbf)).err();
+            assert_eq!(found, Some(reason));
+            assert_eq!(counted(reason), (reason, times));
+        }
+    }
+    // The clocks meet: what was refused is valid, for no refusal of that kind is remembered.
+    for nbf in [true, false] {
+        let met = verifier.verify(&issued_at(five_min, nbf), NOW_S + five_min - LEEWAY_S);
+        assert!(matches!(met, TokenVerdict::Valid(_)), "{met:?}");
     }
 }

@@ -8,7 +8,8 @@
 use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::{
-    encoding::{AsBigEndian, EcPublicKeyUncompressedBin},
+    encoding::{AsBigEndian, AsDer, EcPublicKeyUncompressedBin},
+    hmac,
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
@@ -51,7 +52,7 @@ pub struct Keys {
 pub static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
     ed: SigningKey::ed25519(),
     other_ed: SigningKey::ed25519(),
-    p256: SigningKey::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()),
+    p256: SigningKey::p256(),
     p384: SigningKey::P384(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap()),
     p521: SigningKey::P521(EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap()),
     rsa: SigningKey::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
@@ -61,9 +62,38 @@ pub fn b64(bytes: impl AsRef<[u8]>) -> String {
     BASE64URL_NOPAD.encode(bytes.as_ref())
 }
 
+pub fn unb64(text: &str) -> Vec<u8> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).unwrap()
+}
+
 impl SigningKey {
     pub fn ed25519() -> Self {
         Self::Ed25519(Ed25519KeyPair::generate().unwrap())
+    }
+
+    pub fn p256() -> Self {
+        Self::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+    }
+
+    /// The public key in the key's own form: raw, an uncompressed point, or PKCS#1.
+    pub fn public_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Ed25519(key) => key.public_key().as_ref().to_vec(),
+            Self::P256(key) | Self::P384(key) | Self::P521(key) => {
+                key.public_key().as_ref().to_vec()
+            }
+            Self::Rsa(key) => key.public_key().as_ref().to_vec(),
+        }
+    }
+
+    /// The public key as DER `SubjectPublicKeyInfo`.
+    pub fn spki_der(&self) -> Vec<u8> {
+        let der = match self {
+            Self::Ed25519(key) => key.public_key().as_der(),
+            Self::P256(key) | Self::P384(key) | Self::P521(key) => key.public_key().as_der(),
+            Self::Rsa(key) => key.public_key().as_der(),
+        };
+        der.unwrap().as_ref().to_vec()
     }
 
     /// Signs as the algorithm says; a mismatch of key and algorithm is a mistake of the test.
@@ -189,6 +219,62 @@ pub fn ed_token(claims: &Value) -> String {
 /// A token of the EdDSA key `ed` with a header and claims as written.
 pub fn ed_raw(header: &str, claims: &str) -> String {
     sign_raw(&KEYS.ed, Algorithm::EdDSA, header, claims.as_bytes())
+}
+
+/// PEM in lines of 64 characters, as OpenSSL writes it.
+pub fn pem(label: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in data_encoding::BASE64.encode(der).as_bytes().chunks(64) {
+        text.push_str(str::from_utf8(line).unwrap());
+        text.push('\n');
+    }
+    text + &format!("-----END {label}-----\n")
+}
+
+/// A token signed with HMAC-SHA256.
+pub fn hs256(secret: &[u8], header: &str, claims: &Value) -> String {
+    hmac_signed(hmac::HMAC_SHA256, secret, header, claims)
+}
+
+/// A token signed with the HMAC that its name says; with SHA-256 where it says none.
+pub fn with_hmac(alg: &str, secret: &[u8], kid: &str, claims: &Value) -> String {
+    let hash = match alg {
+        "HS384" => hmac::HMAC_SHA384,
+        "HS512" => hmac::HMAC_SHA512,
+        _ => hmac::HMAC_SHA256,
+    };
+    let header = json!({"alg": alg, "kid": kid}).to_string();
+    hmac_signed(hash, secret, &header, claims)
+}
+
+fn hmac_signed(hash: hmac::Algorithm, secret: &[u8], header: &str, claims: &Value) -> String {
+    let signed = format!("{}.{}", b64(header), b64(claims.to_string()));
+    let tag = hmac::sign(&hmac::Key::new(hash, secret), signed.as_bytes());
+    format!("{signed}.{}", b64(tag.as_ref()))
+}
+
+pub fn with_signature(token: &str, signature: &str) -> String {
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    format!("{signed}.{signature}")
+}
+
+/// Good claims under a header as written.
+pub fn with_header(header: &str) -> String {
+    ed_raw(header, &claims().to_string())
+}
+
+/// A good token but for these claims.
+pub fn with_claims(members: Value) -> String {
+    ed_token(&claims_with(members))
+}
+
+/// Good claims with text in front, so that JSON may be wrong.
+pub fn raw_claims(prefix: &str) -> String {
+    let claims = claims().to_string();
+    ed_raw(
+        r#"{"alg":"EdDSA","kid":"ed"}"#,
+        &format!("{{{prefix},{}", &claims[1..]),
+    )
 }
 
 pub fn key_set(keys: &[Value]) -> Vec<u8> {

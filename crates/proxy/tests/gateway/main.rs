@@ -7,6 +7,7 @@
     reason = "tests may panic"
 )]
 
+mod claimed;
 mod client;
 mod conformance;
 mod drain;

@@ -166,6 +166,36 @@ async fn case_115_oversize_and_malformed_heads() {
     refused(&cases).await;
 }
 
+/// Bytes that no field's value can hold, within the credential: the head is refused, and nobody
+/// looks at the token in it.
+#[tokio::test]
+async fn case_026_a_credential_with_control_bytes_is_no_field() {
+    let values = [
+        "Bearer a.b.c\0",
+        "Bearer \0a.b.c",
+        "Bearer a.\0b.c",
+        "Bearer a.b.c\n",
+        "Bearer a.b\n.c",
+        "Bearer a.b.c\r",
+        "Bearer\r\n a.b.c",
+        "Bearer a.b.c\u{7f}",
+    ];
+    let cases: Vec<_> = values
+        .iter()
+        .map(|value| format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: {value}\r\n\r\n"))
+        .collect();
+    let cases: Vec<_> = cases.iter().map(|case| (case.as_str(), 400)).collect();
+    refused(&cases).await;
+}
+
+/// A token that no verifier should have to look at: the head is over its limit.
+#[tokio::test]
+async fn case_025_a_token_of_1_mb_is_431() {
+    let token = "a".repeat(1024 * 1024);
+    let case = format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+    refused(&[(case.as_str(), 431)]).await;
+}
+
 #[tokio::test]
 async fn case_052_connection_cannot_nominate_what_we_rely_on() {
     let names = [
