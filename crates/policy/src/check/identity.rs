@@ -44,7 +44,9 @@ const FAILED_VERIFICATIONS_DEFAULT: Amount = Amount::Rate {
 impl Check<'_, '_> {
     pub(super) fn identity(&mut self, raw: Option<RawIdentity>, span: Span) -> IdentityConfig {
         let nobody = raw.as_ref().is_none_or(|raw| {
-            raw.anonymous.is_none() && raw.issuers.as_ref().is_none_or(Vec::is_empty)
+            raw.anonymous.is_none()
+                && raw.client_certificates.is_none()
+                && raw.issuers.as_ref().is_none_or(Vec::is_empty)
         });
         if nobody && self.whole {
             self.error(
@@ -56,6 +58,7 @@ impl Check<'_, '_> {
         let mut config = IdentityConfig {
             issuers: Vec::new(),
             anonymous: None,
+            client_certificates: None,
             trusted_proxies: Vec::new(),
             trusted_hops: None,
             invalid_token: InvalidToken::Reject,
@@ -102,6 +105,9 @@ impl Check<'_, '_> {
         config.token_cache_entries = raw
             .token_cache
             .map_or(config.token_cache_entries, |entries| entries.size());
+        config.client_certificates = raw
+            .client_certificates
+            .map(|certificates| self.client_certificates(certificates));
         config.bucket_keys = raw.bucket_keys.map(|path| self.file(&path.0));
         config.issuers = self.issuers(raw.issuers.unwrap_or_default());
         config
@@ -158,6 +164,7 @@ impl Check<'_, '_> {
         }
         for raw in raw {
             let name = raw.issuer.clone();
+            self.issuer_is_not_reserved(&name);
             if issuers.iter().any(|known| known.issuer == name.value.0) {
                 self.error(
                     Finding::error(

@@ -9,7 +9,7 @@ use crate::codes;
 use crate::diagnostics::Span;
 use crate::expectation::{PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals};
 use crate::findings::Finding;
-use crate::identity::IdentityConfig;
+use crate::identity::{CERTIFICATE_ISSUER, IdentityConfig};
 use crate::node::{At, Given};
 use crate::raw::{RawCaller, RawExpect, RawStep, RawTest, RequestParts, Word};
 use crate::suggest::nearest;
@@ -273,18 +273,20 @@ impl Check<'_, '_> {
     }
 
     fn user_issuer(&mut self, issuer: Option<(Span, &str)>, span: Span, known: &Known<'_>) {
+        let certificates = known.identity.client_certificates.is_some();
         let issuers = || {
             known
                 .identity
                 .issuers
                 .iter()
                 .map(|issuer| issuer.issuer.as_str())
+                .chain(certificates.then_some(CERTIFICATE_ISSUER))
         };
         if !self.whole {
             return;
         }
         let finding = match issuer {
-            _ if known.identity.issuers.is_empty() => Finding::error(
+            _ if issuers().next().is_none() => Finding::error(
                 codes::TEST_REFERENCE,
                 span,
                 "there is no issuer whose token the user could have",
