@@ -1,7 +1,7 @@
 //! Who sends a request, verifiably.
 //!
-//! Only this crate touches raw tokens. It turns an `Authorization` header into a
-//! [`User`] or a reason why not, a peer address into a [`ClientNetwork`], and a user
+//! Only this crate touches raw tokens. It turns an `Authorization` header or a verified
+//! certificate into a [`User`] or a reason why not, a peer address into a [`ClientNetwork`], and a user
 //! into the unforgeable [`BucketId`] by which the outside world may name a bucket.
 //!
 //! | room | its one job |
@@ -10,6 +10,7 @@
 //! | [`token`] | one compact JWS: shape, header, signature, claims |
 //! | [`jwks`] | key sets: admission, the live set of an issuer, its refresh |
 //! | [`verifier`] | the ladder: size, cache, budget, parser, claims, signature |
+//! | [`certificate`] | a TLS client's certificate as a user |
 //! | [`budget`] | what one network may have refused |
 //! | [`network`] | the client's own address and its network |
 //! | [`mod@bucket_id`], [`key_ring`] | names of buckets for the outside |
@@ -33,6 +34,7 @@ pub mod algorithm;
 pub mod bucket_id;
 pub mod budget;
 mod cache;
+pub mod certificate;
 mod counter;
 pub mod error;
 pub mod headers;
@@ -49,6 +51,10 @@ pub mod verifier;
 pub use algorithm::Algorithm;
 pub use bucket_id::{BucketId, LimitClass, Root, bucket_id};
 pub use budget::{FailureBudget, Unbounded};
+pub use certificate::{
+    CERTIFICATE_ISSUER, CertificateError, CertificateRules, CertificateVerdict, ClientCertificate,
+    SubjectKind,
+};
 pub use error::IdentityError;
 pub use headers::{Credential, CredentialError, credential};
 pub use jwks::{
