@@ -99,7 +99,9 @@ impl Decision {
     fn challenge(&self, reason: &Unauthenticated) -> String {
         let realm = &self.snapshot.policy().responses().realm;
         match reason {
-            Unauthenticated::MissingToken => format!("Bearer realm=\"{realm}\""),
+            Unauthenticated::MissingToken
+            | Unauthenticated::MissingCredential
+            | Unauthenticated::CertificateExpired => format!("Bearer realm=\"{realm}\""),
             Unauthenticated::EmptyCredential(_) | Unauthenticated::InvalidToken(_) => format!(
                 "Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{}\"",
                 reason.description()
@@ -163,6 +165,10 @@ impl Unauthenticated {
     fn description(&self) -> &'static str {
         match self {
             Self::MissingToken => "a bearer token is required",
+            Self::MissingCredential => {
+                "a bearer token, or a client certificate that names a user, is required"
+            }
+            Self::CertificateExpired => "the connection's client certificate has expired",
             Self::EmptyCredential(_) => "the bearer credential holds no token",
             Self::InvalidToken(error) => error.description(),
         }

@@ -66,6 +66,10 @@ pub enum Verdict {
 pub enum Unauthenticated {
     /// No token, and the policy has no plan for anonymous callers.
     MissingToken,
+    /// Neither a token nor a client certificate that names a user, and no plan for anonymous callers.
+    MissingCredential,
+    /// The client certificate's time ran out while its connection was open.
+    CertificateExpired,
     /// A bearer credential without a token in it.
     EmptyCredential(CredentialError),
     /// The token does not verify.

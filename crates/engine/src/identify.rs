@@ -1,7 +1,8 @@
 //! Who calls, and on which plan: the first step of every decision.
 
 use tollgate_identity::{
-    Credential, FailureBudget, TokenVerdict, User, client_network, credential,
+    CertificateError, CertificateVerdict, Credential, FailureBudget, TokenVerdict, User,
+    client_network, credential,
 };
 use tollgate_limiter::Now;
 use tollgate_policy::{FailMode, InvalidToken, PlanId};
@@ -42,7 +43,7 @@ impl Snapshot {
         let token = match credential(head.headers) {
             Credential::Bearer(token) => token,
             Credential::None | Credential::OtherScheme => {
-                return self.anonymous(head, Unauthenticated::MissingToken);
+                return self.without_token(head, now);
             }
             Credential::Malformed(error) if error.is_bad_request() => {
                 return Identified::Refused(Verdict::BadRequest(Rejection::Credential(error)));
@@ -79,6 +80,37 @@ impl Snapshot {
             TokenVerdict::KeysUnavailable { .. } => self.without_keys(head),
             TokenVerdict::OverBudget => Identified::OverBudget(failures.look().unwrap_or_default()),
         }
+    }
+
+    /// Without a token in the request, the connection's certificate says who calls, where the policy
+    /// has it so.
+    fn without_token(&self, head: &RequestHead<'_>, now: Now) -> Identified {
+        let Some(rules) = &self.certificates else {
+            return self.anonymous(head, Unauthenticated::MissingToken);
+        };
+        let Some(certificate) = head.certificate else {
+            return self.anonymous(head, Unauthenticated::MissingCredential);
+        };
+        match rules.identify(certificate, now.unix_s()) {
+            CertificateVerdict::Valid(user) => {
+                Identified::Caller(Principal::User(user), self.certificate_plan())
+            }
+            // A credential that was good once is one that does not count, not one that is not there.
+            CertificateVerdict::Invalid(CertificateError::Expired) => {
+                self.invalid(head, Unauthenticated::CertificateExpired)
+            }
+            CertificateVerdict::Invalid(_) => {
+                self.anonymous(head, Unauthenticated::MissingCredential)
+            }
+        }
+    }
+
+    /// The plan of users who are known by their certificate.
+    pub(crate) fn certificate_plan(&self) -> PlanId {
+        let config = self.policy().identity().client_certificates;
+        config
+            .and_then(|config| config.plan)
+            .unwrap_or_else(|| self.policy().default_plan())
     }
 
     /// The plan of a user: what its verified claim names, else the default plan.

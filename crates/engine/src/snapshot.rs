@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use tollgate_identity::{
-    BucketId, IssuerRules, KeyHolder, KeyRing, LimitClass, NetworkRules, Secret, Verifier,
-    VerifierConfig, bucket_id, network::HOPS_MAX, rules::NEGATIVE_TTL_S_DEFAULT,
+    BucketId, CertificateRules, IssuerRules, KeyHolder, KeyRing, LimitClass, NetworkRules, Secret,
+    SubjectKind, Verifier, VerifierConfig, bucket_id, network::HOPS_MAX,
+    rules::NEGATIVE_TTL_S_DEFAULT,
 };
 use tollgate_limiter::Table;
-use tollgate_policy::{Algorithm, IssuerConfig, KeySource, Policy, RouteId};
+use tollgate_policy::{Algorithm, CertificateSubject, IssuerConfig, KeySource, Policy, RouteId};
 
 use crate::budget::Budget;
 use crate::decision::{Decision, Principal};
@@ -23,6 +24,8 @@ use crate::meters::Meters;
 pub struct Snapshot {
     policy: Policy,
     pub(crate) verifier: Verifier,
+    /// With it, a client certificate is an identity.
+    pub(crate) certificates: Option<CertificateRules>,
     pub(crate) networks: NetworkRules,
     pub(crate) limits: LimitTable,
     /// A stable key for each route, independent of its place in the policy.
@@ -122,6 +125,9 @@ impl Snapshot {
                 .map(|limit| Budget::compile(limit, hash, buckets))
                 .transpose()?,
             verifier,
+            certificates: identity
+                .client_certificates
+                .map(|config| CertificateRules::new(subject_kind(config.subject))),
             networks,
             key_sources,
             ring,
@@ -145,6 +151,12 @@ impl Snapshot {
     #[must_use]
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
+    }
+
+    /// What came of client certificates, where they are an identity.
+    #[must_use]
+    pub fn certificates(&self) -> Option<&CertificateRules> {
+        self.certificates.as_ref()
     }
 
     /// True when the peer may speak for others: its `X-Forwarded-*` headers are believed.
@@ -260,6 +272,15 @@ fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
         bytes.pop();
     }
     bytes
+}
+
+fn subject_kind(subject: CertificateSubject) -> SubjectKind {
+    match subject {
+        CertificateSubject::SanUri => SubjectKind::SanUri,
+        CertificateSubject::SanDns => SubjectKind::SanDns,
+        CertificateSubject::SanEmail => SubjectKind::SanEmail,
+        CertificateSubject::CommonName => SubjectKind::CommonName,
+    }
 }
 
 fn algorithm(algorithm: Algorithm) -> tollgate_identity::Algorithm {

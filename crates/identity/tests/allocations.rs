@@ -12,7 +12,10 @@ use allocation_counter::measure;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use serde_json::json;
 use support::*;
-use tollgate_identity::{Credential, NetworkRules, client_network, credential};
+use tollgate_identity::{
+    CertificateRules, CertificateVerdict, ClientCertificate, Credential, NetworkRules, SubjectKind,
+    client_network, credential,
+};
 
 #[test]
 fn a_seen_token_allocates_nothing() {
@@ -24,6 +27,16 @@ fn a_seen_token_allocates_nothing() {
         let seen = measure(|| drop(verifier.verify(&token, NOW_S)));
         assert_eq!(seen.count_total, 0);
     }
+}
+
+#[test]
+fn a_certificate_read_before_allocates_nothing() {
+    let made = rcgen::generate_simple_self_signed(["orders.example.org".to_owned()]).unwrap();
+    let certificate = ClientCertificate::read(made.cert.der(), &[1; 16]);
+    let rules = CertificateRules::new(SubjectKind::SanDns);
+    let identify = || rules.identify(&certificate, NOW_S);
+    assert!(matches!(identify(), CertificateVerdict::Valid(_)));
+    assert_eq!(measure(|| drop(identify())).count_total, 0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub(crate) fn head<'a>(parts: &'a Parts, conn: &ConnContext) -> RequestHead<'a> 
         query: parts.uri.query(),
         headers: &parts.headers,
         peer: conn.peer.ip(),
+        certificate: None,
     }
 }
 

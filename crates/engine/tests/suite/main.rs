@@ -8,6 +8,7 @@
 
 mod amounts;
 mod answers;
+mod certificates;
 mod decide;
 mod failures;
 mod forwarded;
