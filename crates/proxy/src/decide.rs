@@ -9,14 +9,14 @@ use tollgate_engine::{Decision, Engine, KEY_WAIT_MAX, KeyWait, Outcome, RequestH
 use crate::context::ConnContext;
 
 /// The engine's view of a head.
-pub(crate) fn head<'a>(parts: &'a Parts, conn: &ConnContext) -> RequestHead<'a> {
+pub(crate) fn head<'a>(parts: &'a Parts, conn: &'a ConnContext) -> RequestHead<'a> {
     RequestHead {
         method: &parts.method,
         path: parts.uri.path(),
         query: parts.uri.query(),
         headers: &parts.headers,
         peer: conn.peer.ip(),
-        certificate: None,
+        certificate: conn.certificate.as_ref(),
     }
 }
 

@@ -5,7 +5,7 @@
 //! Every decision is the engine's: nothing here knows what a limit is.
 //!
 //! A request's way, and the room of each step:
-//! - `listener`, `worker`, `serve`: a connection, its protocol, its end.
+//! - `listener`, `worker`, `handshake`, `serve`: a connection, its protocol, its end.
 //! - `framing`: bytes with more than one reading never reach hyper.
 //! - `sanitise`, `host`, `hop`: heads that contradict themselves.
 //! - `decide`: the engine's verdict; `respond`: our own faults as answers.
@@ -32,6 +32,7 @@ mod encode;
 mod error;
 mod forward;
 mod framing;
+mod handshake;
 mod hop;
 mod host;
 mod listener;

@@ -19,7 +19,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 use tollgate_engine::policy::{SizeLimits, Timeouts};
 
 use crate::conn_state::ConnState;
@@ -27,10 +26,11 @@ use crate::context::{ConnContext, Shared, WorkerContext};
 use crate::framing::clocks::ConnTimeouts;
 use crate::framing::gate::Gate;
 use crate::framing::head::HeadLimits;
+use crate::handshake::shake_hands;
 use crate::service::answer;
 use crate::stall::StreamExecutor;
 use crate::timer::LazyTimer;
-use crate::tls::{ServerTls, chose_h2};
+use crate::tls::{ServerTls, chose_h2, client_leaf};
 
 /// What opens an HTTP/2 connection by prior knowledge (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -85,25 +85,28 @@ async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening)
         timeouts: snapshot.policy().timeouts().clone(),
     };
     drop(snapshot);
-    let conn = Arc::new(ConnContext {
+    let mut conn = ConnContext {
         shared: listening.shared,
         worker: listening.worker,
         state: Arc::new(ConnState::default()),
         peer,
         peer_text: peer_text(peer),
         tls: listening.tls.is_some(),
+        certificate: None,
         fields_max: limits.sizes.header_count,
         timer: LazyTimer::new().into(),
-    });
+    };
     let draining = listening.draining;
     match listening.tls {
         Some(tls) => {
-            let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
-            let accepted = tokio::time::timeout(limits.timeouts.handshake, acceptor.accept(stream));
-            let stream = Box::pin(accepted)
-                .await
-                .map_err(|_| io::ErrorKind::TimedOut)??;
-            if chose_h2(stream.get_ref().1.alpn_protocol()) {
+            let shaken = shake_hands(stream, &tls, limits.timeouts.handshake);
+            let stream = Box::pin(shaken).await?;
+            let session = stream.get_ref().1;
+            let h2 = chose_h2(session);
+            conn.certificate =
+                client_leaf(session).map(|der| conn.shared.engine.client_certificate(der));
+            let conn = Arc::new(conn);
+            if h2 {
                 serve_h2(stream, BytesMut::new(), conn, &limits, draining).await
             } else {
                 serve_h1(stream, BytesMut::new(), conn, &limits, draining).await
@@ -113,6 +116,7 @@ async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening)
             let mut stream = stream;
             let sniffed = tokio::time::timeout(limits.timeouts.header, sniff(&mut stream));
             let (kept, preface) = sniffed.await.map_err(|_| io::ErrorKind::TimedOut)??;
+            let conn = Arc::new(conn);
             if preface {
                 serve_h2(stream, kept, conn, &limits, draining).await
             } else {

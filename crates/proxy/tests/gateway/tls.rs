@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tollgate_engine::policy::Tls;
 use tollgate_proxy::ServerTls;
 
 use crate::harness::{Gateway, Setup, within};
@@ -52,8 +53,16 @@ impl Files {
         CertificateDer::from_pem_file(self.cert()).unwrap()
     }
 
+    fn tls(&self) -> Tls {
+        Tls {
+            cert: self.cert(),
+            key: self.key(),
+            clients: None,
+        }
+    }
+
     fn server(&self) -> Arc<ServerTls> {
-        ServerTls::load(&self.cert(), &self.key()).unwrap()
+        ServerTls::load(&self.tls()).unwrap()
     }
 
     /// A client that trusts the certificate as it is now.
@@ -200,11 +209,15 @@ async fn case_118_a_new_certificate_is_served_without_a_drop() {
 #[tokio::test]
 async fn certificates_that_cannot_be_used_say_why() {
     let (one, two) = (Files::new("a.example"), Files::new("b.example"));
-    let missing = ServerTls::load(&one.folder.path().join("none.pem"), &one.key()).unwrap_err();
+    let load = |cert: PathBuf, key: PathBuf| {
+        let clients = None;
+        ServerTls::load(&Tls { cert, key, clients }).unwrap_err()
+    };
+    let missing = load(one.folder.path().join("none.pem"), one.key());
     assert!(missing.to_string().contains("none.pem"), "{missing}");
-    let swapped = ServerTls::load(&one.key(), &one.key()).unwrap_err();
+    let swapped = load(one.key(), one.key());
     assert!(swapped.to_string().contains("no certificate"), "{swapped}");
-    let other = ServerTls::load(&one.cert(), &two.key()).unwrap_err();
+    let other = load(one.cert(), two.key());
     assert!(
         other.to_string().contains("cannot use the certificate"),
         "{other}"

@@ -53,6 +53,7 @@ impl Collector for Sources {
         self.table(&mut encoder)?;
         self.keys(&mut encoder)?;
         self.tokens(&mut encoder)?;
+        self.certificates(&mut encoder)?;
         self.reloads(&mut encoder)?;
         self.origin(&mut encoder)?;
         self.gateway.encode(&mut encoder)
@@ -221,6 +222,22 @@ impl Sources {
                     stats.cache_refused_entries as f64,
                 ),
             ],
+        )
+    }
+
+    fn certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = self.engine().snapshot();
+        let Some(rules) = snapshot.certificates() else {
+            return Ok(());
+        };
+        let label = |reason: &str| vec![("reason", reason.to_owned())];
+        let refused = rules.refused();
+        let refused = refused.map(|(error, count)| (label(error.code()), count));
+        family(
+            encoder,
+            "tollgate_client_certificates",
+            "Requests judged by their client certificate, by result, under the policy in force",
+            refused.chain([(label("valid"), rules.valid())]),
         )
     }
 
