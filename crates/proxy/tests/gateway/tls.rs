@@ -9,12 +9,12 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use tollgate_engine::policy::Tls;
+use tollgate_engine::policy::{ClientAuth, ClientAuthority, Tls};
 use tollgate_proxy::ServerTls;
 
 use crate::harness::{Gateway, Setup, within};
@@ -65,13 +65,8 @@ impl Files {
         ServerTls::load(&self.tls()).unwrap()
     }
 
-    /// A client that trusts the certificate as it is now.
-    async fn connect(
-        &self,
-        gateway: &Gateway,
-        alpn: &str,
-        versions: &[&'static SupportedProtocolVersion],
-    ) -> std::io::Result<TlsStream<TcpStream>> {
+    /// Of a client that trusts the certificate as it is now.
+    fn trust(&self, alpn: &str, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -81,14 +76,27 @@ impl Files {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-        let stream = TcpStream::connect(gateway.address).await?;
-        let name = ServerName::try_from("gateway.example").unwrap();
-        within(
-            "a handshake",
-            TlsConnector::from(Arc::new(config)).connect(name, stream),
-        )
-        .await
+        config
     }
+
+    async fn connect(
+        &self,
+        gateway: &Gateway,
+        alpn: &str,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        connect(gateway, &Arc::new(self.trust(alpn, versions))).await
+    }
+}
+
+async fn connect(
+    gateway: &Gateway,
+    config: &Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(gateway.address).await?;
+    let name = ServerName::try_from("gateway.example").unwrap();
+    let connector = TlsConnector::from(Arc::clone(config));
+    within("a handshake", connector.connect(name, stream)).await
 }
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
@@ -204,6 +212,37 @@ async fn case_118_a_new_certificate_is_served_without_a_drop() {
     std::fs::write(files.key(), "not a key").unwrap();
     assert!(server.reload().unwrap_err().to_string().contains("key.pem"));
     assert!(files.connect(&gateway, "http/1.1", &BOTH).await.is_ok());
+}
+
+#[tokio::test]
+async fn no_session_is_resumed_where_clients_are_known_by_certificate() {
+    let files = Files::new("gateway.example");
+    let origin = Origin::start().await;
+    let clients = ClientAuthority {
+        ca: files.cert(),
+        auth: ClientAuth::Optional,
+    };
+    for version in BOTH {
+        for (clients, kind) in [
+            (None, HandshakeKind::Resumed),
+            // Resumed, it would be let in by what was verified then.
+            (Some(clients.clone()), HandshakeKind::Full),
+        ] {
+            let tls = Tls {
+                clients,
+                ..files.tls()
+            };
+            let gateway = Gateway::start(Setup {
+                tls: Some(ServerTls::load(&tls).unwrap()),
+                ..Setup::before(origin.address, "")
+            });
+            let config = Arc::new(files.trust("http/1.1", &[version]));
+            let mut first = connect(&gateway, &config).await.unwrap();
+            get(&mut first).await;
+            let second = connect(&gateway, &config).await.unwrap();
+            assert_eq!(second.get_ref().1.handshake_kind(), Some(kind));
+        }
+    }
 }
 
 #[tokio::test]
