@@ -55,6 +55,7 @@ pub enum CertificateError {
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
     users: [Result<Arc<User>, CertificateError>; SubjectKind::ALL.len()],
+    expires_unix_s: Option<u64>,
 }
 
 /// What is known of the caller with a certificate.
@@ -120,11 +121,22 @@ impl ClientCertificate {
         // Extensions are left unread but for the one that is asked for: the less is parsed the
         // better, and whether the others are in order was the handshake's to say.
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
-        let users = match parser.parse(der) {
-            Ok(([], leaf)) => SubjectKind::ALL.map(|kind| user(&leaf, kind, hash_key)),
-            _ => SubjectKind::ALL.map(|_| Err(CertificateError::Unreadable)),
-        };
-        Self { users }
+        match parser.parse(der) {
+            Ok(([], leaf)) => Self {
+                users: SubjectKind::ALL.map(|kind| user(&leaf, kind, hash_key)),
+                expires_unix_s: Some(last_second(&leaf)),
+            },
+            _ => Self {
+                users: SubjectKind::ALL.map(|_| Err(CertificateError::Unreadable)),
+                expires_unix_s: None,
+            },
+        }
+    }
+
+    /// Its last second, whether it names anybody or not; `None` where it cannot be read.
+    #[must_use]
+    pub fn expires_unix_s(&self) -> Option<u64> {
+        self.expires_unix_s
     }
 }
 
@@ -185,17 +197,20 @@ fn user(
         _ => alternative_name(leaf, kind)?,
     };
     let key = PrincipalKey::of_user(hash_key, CERTIFICATE_ISSUER, &subject, None);
-    let expires = leaf.validity().not_after.timestamp();
     Ok(Arc::new(User {
         issuer: CERTIFICATE_ISSUER.into(),
         subject,
         account: None,
         plan: None,
-        // Before 1970 is as much over as 1970.
-        expires_unix_s: u64::try_from(expires).unwrap_or(0),
+        expires_unix_s: last_second(leaf),
         key,
         account_key: key,
     }))
+}
+
+/// Before 1970 is as much over as 1970.
+fn last_second(leaf: &X509Certificate<'_>) -> u64 {
+    u64::try_from(leaf.validity().not_after.timestamp()).unwrap_or(0)
 }
 
 fn common_name(leaf: &X509Certificate<'_>) -> Result<Box<str>, CertificateError> {

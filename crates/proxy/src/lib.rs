@@ -12,7 +12,7 @@
 //! - `forward`, `request_body`, `upstream`: to the origin.
 //! - `encode`, `body`, `observe`: back to the client, and on the record.
 //! - `websocket`, `tunnel`: switched protocols.
-//! - `discard`, `stall`, `timer`: what happens when somebody does not do their part.
+//! - `certificate_end`, `discard`, `stall`, `timer`: what happens when somebody does not do their part.
 #![cfg_attr(
     test,
     allow(
@@ -24,6 +24,7 @@
 )]
 
 mod body;
+mod certificate_end;
 mod conn_state;
 mod context;
 mod decide;

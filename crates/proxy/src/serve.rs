@@ -19,8 +19,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tollgate_engine::limiter::Clock;
 use tollgate_engine::policy::{SizeLimits, Timeouts};
 
+use crate::certificate_end::CertificateEnd;
 use crate::conn_state::ConnState;
 use crate::context::{ConnContext, Shared, WorkerContext};
 use crate::framing::clocks::ConnTimeouts;
@@ -166,6 +168,7 @@ where
     };
     let state = Arc::clone(&conn.state);
     let gate = Gate::new(io, kept, state, head, conn_timeouts(&limits.timeouts));
+    let mut end = CertificateEnd::of(conn.certificate.as_ref(), conn.shared.clock.now());
     let next = Cell::new(0_u64);
     let service = service_fn(move |request: Request<Incoming>| {
         let index = next.replace(next.get() + 1);
@@ -187,7 +190,7 @@ where
     let connection = builder
         .serve_connection(TokioIo::new(gate), service)
         .with_upgrades();
-    drive(connection, draining, |_| Poll::Pending).await
+    drive(connection, draining, move |cx| end.poll(cx)).await
 }
 
 async fn serve_h2<S>(
@@ -203,6 +206,7 @@ where
     let state = Arc::clone(&conn.state);
     let times = conn_timeouts(&limits.timeouts);
     let gate = Gate::transparent(io, kept, Arc::clone(&state), times);
+    let mut end = CertificateEnd::of(conn.certificate.as_ref(), conn.shared.clock.now());
     let service =
         service_fn(move |request: Request<Incoming>| answer(Arc::clone(&conn), 0, request));
     let still_max = times.body_idle * 2;
@@ -222,7 +226,10 @@ where
     let mut idle_since = Some(Instant::now());
     let mut timer = LazyTimer::new();
     // Pings keep a connection alive that nobody uses; this ends it.
-    let idle = move |cx: &mut Context<'_>| {
+    let over = move |cx: &mut Context<'_>| {
+        if end.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
         if state.is_active() {
             idle_since = None;
             return Poll::Pending;
@@ -230,7 +237,7 @@ where
         let since = *idle_since.get_or_insert_with(Instant::now);
         timer.poll_deadline(cx, since + times.keep_alive)
     };
-    drive(connection, draining, idle).await
+    drive(connection, draining, over).await
 }
 
 fn conn_timeouts(timeouts: &Timeouts) -> ConnTimeouts {
@@ -275,11 +282,11 @@ where
     }
 }
 
-/// Runs a connection; asks it to end when the worker drains or `idle` says so.
+/// Runs a connection; asks it to end when the worker drains or `over` says so.
 async fn drive<C: Graceful>(
     connection: C,
     mut draining: watch::Receiver<bool>,
-    mut idle: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    mut over: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) -> io::Result<()> {
     let mut connection = pin!(connection);
     // A second view, because the first is borrowed for as long as its change is awaited.
@@ -305,7 +312,7 @@ async fn drive<C: Graceful>(
             }
         }
         let polled = connection.as_mut().poll(cx);
-        if polled.is_pending() && !ending && idle(cx).is_ready() {
+        if polled.is_pending() && !ending && over(cx).is_ready() {
             ending = true;
             connection.as_mut().shut_down();
             return connection.as_mut().poll(cx);

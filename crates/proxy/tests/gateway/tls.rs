@@ -2,18 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tollgate_engine::limiter::{Clock, SystemClock};
 use tollgate_engine::policy::{ClientAuth, ClientAuthority, Tls};
 use tollgate_proxy::ServerTls;
 
@@ -243,6 +245,70 @@ async fn no_session_is_resumed_where_clients_are_known_by_certificate() {
             assert_eq!(second.get_ref().1.handshake_kind(), Some(kind));
         }
     }
+}
+
+/// A gateway whose clients show a certificate that lasts `seconds` from now, and such a client's
+/// connections; `None` where this machine took longer to connect.
+async fn short_lived(
+    origin: &Origin,
+    seconds: u64,
+) -> Option<(Gateway, [TlsStream<TcpStream>; 2])> {
+    let files = Files::new("gateway.example");
+    let now = Duration::from_millis(SystemClock::default().now().unix_ms);
+    let mut params = rcgen::CertificateParams::default();
+    params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + Duration::from_secs(seconds);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = params.self_signed(&key).unwrap();
+    let ca = files.folder.path().join("clients.pem");
+    std::fs::write(&ca, made.pem()).unwrap();
+    let clients = Some(ClientAuthority {
+        ca,
+        auth: ClientAuth::Required,
+    });
+    let tls = Tls {
+        clients,
+        ..files.tls()
+    };
+    let gateway = Gateway::start(Setup {
+        tls: Some(ServerTls::load(&tls).unwrap()),
+        ..Setup::before(origin.address, "")
+    });
+    let mut streams = Vec::new();
+    for alpn in ["http/1.1", "h2"] {
+        let mut config = files.trust(alpn, &[&rustls::version::TLS12]);
+        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+        let chosen = rustls::sign::CertifiedKey::from_der(
+            vec![made.der().clone()],
+            key,
+            config.crypto_provider(),
+        );
+        let chosen = rustls::sign::SingleCertAndKey::from(chosen.unwrap());
+        config.client_auth_cert_resolver = Arc::new(chosen);
+        streams.push(connect(&gateway, &Arc::new(config)).await.ok()?);
+    }
+    Some((gateway, streams.try_into().ok()?))
+}
+
+#[tokio::test]
+async fn a_connection_is_asked_to_end_when_its_client_s_certificate_does() {
+    let origin = Origin::start().await;
+    let made = match short_lived(&origin, 3).await {
+        None => short_lived(&origin, 15).await,
+        made => made,
+    };
+    let (_gateway, [mut h1, h2]) = made.expect("handshakes within 15 s");
+    let (_handle, connection) = hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(
+        TokioExecutor::new(),
+        TokioIo::new(h2),
+    )
+    .await
+    .unwrap();
+    // Neither was idle for so long that it would end of itself.
+    let ended = tokio::time::timeout(Duration::from_secs(30), async {
+        assert_eq!(h1.read(&mut [0; 1]).await.unwrap_or(0), 0);
+        connection.await
+    });
+    ended.await.unwrap().expect("a GOAWAY, not a reset");
 }
 
 #[tokio::test]
