@@ -91,6 +91,7 @@ fn main() {
         query: None,
         headers: &callers[n % USERS],
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        certificate: None,
     };
     println!("{USERS} users, {ROUTES} routes, two limits, one thread");
     for (name, burst) in [("admitted", 4_000_000), ("refused", 1)] {

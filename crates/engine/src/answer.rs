@@ -100,9 +100,9 @@ impl Decision {
     fn challenge(&self, reason: &Unauthenticated) -> String {
         let realm = &self.snapshot.policy().responses().realm;
         match reason {
-            Unauthenticated::MissingToken | Unauthenticated::InvalidApiKey(_) => {
-                format!("Bearer realm=\"{realm}\"")
-            }
+            Unauthenticated::MissingToken
+            | Unauthenticated::InvalidApiKey(_)
+            | Unauthenticated::CertificateExpired => format!("Bearer realm=\"{realm}\""),
             Unauthenticated::EmptyCredential(_) | Unauthenticated::InvalidToken(_) => format!(
                 "Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{}\"",
                 reason.description()
@@ -188,6 +188,7 @@ impl Unauthenticated {
     fn description(&self) -> &'static str {
         match self {
             Self::MissingToken => "a bearer token is required",
+            Self::CertificateExpired => "the connection's client certificate has expired",
             Self::EmptyCredential(_) => "the bearer credential holds no token",
             Self::InvalidToken(error) => error.description(),
             Self::InvalidApiKey(error) => error.description(),

@@ -105,16 +105,6 @@ impl Snapshot {
     pub fn api_key_stats(&self) -> Option<ApiKeyStats> {
         self.api_keys.as_ref().map(|door| door.keys.stats())
     }
-
-    /// What a caller without any credential is told.
-    pub(crate) fn required_credential(&self) -> &'static str {
-        let tokens = !self.policy().identity().issuers.is_empty();
-        match (tokens, &self.api_keys) {
-            (_, None) => "a bearer token is required",
-            (true, Some(_)) => "a bearer token or an API key is required",
-            (false, Some(_)) => "an API key is required",
-        }
-    }
 }
 
 /// Whether two names are one to an origin that cannot tell `_` from `-`.

@@ -66,8 +66,10 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Unauthenticated {
-    /// No token and no API key, and the policy has no plan for anonymous callers.
+    /// No credential that names a user, and the policy has no plan for anonymous callers.
     MissingToken,
+    /// The client certificate's time ran out while its connection was open.
+    CertificateExpired,
     /// A bearer credential without a token in it.
     EmptyCredential(CredentialError),
     /// The token does not verify.

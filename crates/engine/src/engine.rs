@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use http::Method;
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
-use tollgate_identity::{KeyHolder, PrincipalKey, client_network};
+use tollgate_identity::{ClientCertificate, KeyHolder, PrincipalKey, client_network};
 use tollgate_limiter::{
     Check, Enforcement, Lease, Now, Reading, Table, TableSize, Verdict as Count,
 };
@@ -154,6 +154,13 @@ impl Engine {
     /// Reads the meters of this and all earlier policies; for a scrape, not for the hot path.
     pub fn with_totals<T>(&self, read: impl FnOnce(&mut MeterTotals) -> T) -> T {
         read(&mut self.totals.lock())
+    }
+
+    /// Reads a client's leaf certificate, in DER, once for all requests of its connection. It must
+    /// have been verified: the chain, the time, and that the client holds its key.
+    #[must_use]
+    pub fn client_certificate(&self, der: &[u8]) -> ClientCertificate {
+        ClientCertificate::read(der, &self.hash.0)
     }
 
     /// Counts a finished decision.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, Method};
+use tollgate_identity::ClientCertificate;
 
 /// A request's head, borrowed from the frontend.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,9 @@ pub struct RequestHead<'a> {
     pub headers: &'a HeaderMap,
     /// The address at the other end of the connection.
     pub peer: IpAddr,
+    /// The certificate that the client showed at the handshake, from
+    /// [`crate::Engine::client_certificate`]; only one that was verified.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 impl RequestHead<'_> {

@@ -1,7 +1,8 @@
 //! Who calls, and on which plan: the first step of every decision.
 
 use tollgate_identity::{
-    Credential, FailureBudget, TokenVerdict, User, client_network, credential,
+    CertificateError, CertificateVerdict, Credential, FailureBudget, TokenVerdict, User,
+    client_network, credential,
 };
 use tollgate_limiter::Now;
 use tollgate_policy::{FailMode, InvalidToken, PlanId};
@@ -52,7 +53,7 @@ impl Snapshot {
         let token = match token {
             Credential::Bearer(token) => token,
             Credential::None | Credential::OtherScheme => {
-                return self.anonymous(head, Unauthenticated::MissingToken);
+                return self.without_token(head, now);
             }
             Credential::Malformed(error) if error.is_bad_request() => {
                 return Identified::Refused(Verdict::BadRequest(Rejection::Credential(error)));
@@ -67,11 +68,7 @@ impl Snapshot {
                 Identified::Caller(Principal::User(user), plan)
             }
             TokenVerdict::Invalid(error) => {
-                let refusal = Unauthenticated::InvalidToken(error);
-                match self.policy().identity().invalid_token {
-                    InvalidToken::Reject => Identified::Refused(Verdict::Unauthenticated(refusal)),
-                    InvalidToken::Anonymous => self.anonymous(head, refusal),
-                }
+                self.invalid(head, Unauthenticated::InvalidToken(error))
             }
             TokenVerdict::KeysPending { issuer } => match missing {
                 WhenKeysAreMissing::Ask => {
@@ -89,6 +86,52 @@ impl Snapshot {
             TokenVerdict::KeysUnavailable { .. } => self.without_keys(head),
             TokenVerdict::OverBudget => Identified::OverBudget(failures.look().unwrap_or_default()),
         }
+    }
+
+    /// Without a token in the request, the connection's certificate says who calls, where the policy
+    /// has it so.
+    fn without_token(&self, head: &RequestHead<'_>, now: Now) -> Identified {
+        let Some(rules) = &self.certificates else {
+            return self.anonymous(head, Unauthenticated::MissingToken);
+        };
+        let Some(certificate) = head.certificate else {
+            return self.anonymous(head, Unauthenticated::MissingToken);
+        };
+        match rules.identify(certificate, now.unix_s()) {
+            CertificateVerdict::Valid(user) => {
+                Identified::Caller(Principal::User(user), self.certificate_plan())
+            }
+            // A credential that was good once is one that does not count, not one that is not there.
+            CertificateVerdict::Invalid(CertificateError::Expired) => {
+                self.invalid(head, Unauthenticated::CertificateExpired)
+            }
+            CertificateVerdict::Invalid(_) => self.anonymous(head, Unauthenticated::MissingToken),
+        }
+    }
+
+    /// What a caller without any credential is told.
+    pub(crate) fn required_credential(&self) -> &'static str {
+        let tokens = !self.policy().identity().issuers.is_empty();
+        match (tokens, &self.api_keys, &self.certificates) {
+            (_, None, None) => "a bearer token is required",
+            (true, Some(_), None) => "a bearer token or an API key is required",
+            (false, Some(_), None) => "an API key is required",
+            (true, None, Some(_)) => {
+                "a bearer token, or a client certificate that names a user, is required"
+            }
+            (false, None, Some(_)) => "a client certificate that names a user is required",
+            (_, Some(_), Some(_)) => {
+                "a bearer token, an API key, or a client certificate that names a user, is required"
+            }
+        }
+    }
+
+    /// The plan of users who are known by their certificate.
+    pub(crate) fn certificate_plan(&self) -> PlanId {
+        let config = self.policy().identity().client_certificates;
+        config
+            .and_then(|config| config.plan)
+            .unwrap_or_else(|| self.policy().default_plan())
     }
 
     /// The plan of a user: what its verified claim names, else the default plan.

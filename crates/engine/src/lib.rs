@@ -39,6 +39,9 @@ pub use tollgate_limiter as limiter;
 /// The policy's types, for frontends that are configured by them.
 pub use tollgate_policy as policy;
 
+/// Read by [`Engine::client_certificate`].
+pub use tollgate_identity::ClientCertificate;
+
 pub use answer::AnswerContext;
 pub use consulted::{Consulted, LimitState};
 pub use decision::{

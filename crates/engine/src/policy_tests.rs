@@ -8,7 +8,8 @@ use http::HeaderMap;
 use tollgate_identity::{PrincipalKey, User, client_network};
 use tollgate_limiter::{Lease, Nanos, Now, TableSize};
 use tollgate_policy::{
-    ExpectedVerdict, Policy, PolicyTest, TestCaller, TestExpect, TestStep, normalize,
+    CERTIFICATE_ISSUER, ExpectedVerdict, Policy, PolicyTest, TestCaller, TestExpect, TestStep,
+    normalize,
 };
 
 use crate::consulted::{Consulted, LimitState};
@@ -170,8 +171,10 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
             plan,
             issuer,
         } => {
-            let first = decision.snapshot.policy().identity().issuers.first();
+            let identity = decision.snapshot.policy().identity();
+            let first = identity.issuers.first();
             let first = first.map(|config| config.issuer.as_str());
+            let first = first.or(identity.client_certificates.map(|_| CERTIFICATE_ISSUER));
             let issuer = issuer.as_deref().or(first).unwrap_or(NO_ISSUER);
             let account_part = account.as_deref().unwrap_or_default();
             let key = hash.principal(&["user", issuer, sub, account_part]);
@@ -187,7 +190,10 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
                     None => key,
                 },
             };
-            decision.plan = Some(decision.snapshot.plan_of(&user));
+            decision.plan = Some(match issuer {
+                CERTIFICATE_ISSUER => decision.snapshot.certificate_plan(),
+                _ => decision.snapshot.plan_of(&user),
+            });
             decision.principal = Principal::User(Arc::new(user));
             PrincipalKeys::of(&decision.principal, PrincipalKey(0))
         }

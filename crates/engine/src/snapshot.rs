@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use tollgate_identity::{
-    BucketId, IssuerRules, KeyHolder, KeyRing, LimitClass, NetworkRules, Secret, Verifier,
-    VerifierConfig, bucket_id, network::HOPS_MAX, rules::NEGATIVE_TTL_S_DEFAULT,
+    BucketId, CertificateRules, IssuerRules, KeyHolder, KeyRing, LimitClass, NetworkRules, Secret,
+    SubjectKind, Verifier, VerifierConfig, bucket_id, network::HOPS_MAX,
+    rules::NEGATIVE_TTL_S_DEFAULT,
 };
 use tollgate_limiter::Table;
-use tollgate_policy::{Algorithm, IssuerConfig, KeySource, PlanId, Policy, RouteId};
+use tollgate_policy::{
+    Algorithm, CertificateSubject, IssuerConfig, KeySource, PlanId, Policy, RouteId,
+};
 
 use crate::api_keys::ApiKeyDoor;
 use crate::budget::Budget;
@@ -26,6 +29,8 @@ pub struct Snapshot {
     policy: Policy,
     pub(crate) verifier: Verifier,
     pub(crate) api_keys: Option<ApiKeyDoor>,
+    /// With it, a client certificate is an identity.
+    pub(crate) certificates: Option<CertificateRules>,
     pub(crate) networks: NetworkRules,
     pub(crate) limits: LimitTable,
     /// A stable key for each route, independent of its place in the policy.
@@ -132,6 +137,9 @@ impl Snapshot {
                 .transpose()?,
             verifier,
             api_keys: ApiKeyDoor::of(identity, hash)?,
+            certificates: identity
+                .client_certificates
+                .map(|config| CertificateRules::new(subject_kind(config.subject))),
             networks,
             key_sources,
             ring,
@@ -155,6 +163,12 @@ impl Snapshot {
     #[must_use]
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
+    }
+
+    /// What came of client certificates, where they are an identity.
+    #[must_use]
+    pub fn certificates(&self) -> Option<&CertificateRules> {
+        self.certificates.as_ref()
     }
 
     /// True when the peer may speak for others: its `X-Forwarded-*` headers are believed.
@@ -276,6 +290,15 @@ fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
         bytes.pop();
     }
     bytes
+}
+
+fn subject_kind(subject: CertificateSubject) -> SubjectKind {
+    match subject {
+        CertificateSubject::SanUri => SubjectKind::SanUri,
+        CertificateSubject::SanDns => SubjectKind::SanDns,
+        CertificateSubject::SanEmail => SubjectKind::SanEmail,
+        CertificateSubject::CommonName => SubjectKind::CommonName,
+    }
 }
 
 fn algorithm(algorithm: Algorithm) -> tollgate_identity::Algorithm {

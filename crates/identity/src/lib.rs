@@ -1,7 +1,7 @@
 //! Who sends a request, verifiably.
 //!
-//! Only this crate touches raw tokens. It turns an `Authorization` header or an
-//! API key into a [`User`] or a reason why not, a peer address into a [`ClientNetwork`], and a user
+//! Only this crate touches raw tokens. It turns an `Authorization` header, an API key or a
+//! verified certificate into a [`User`] or a reason why not, a peer address into a [`ClientNetwork`], and a user
 //! into the unforgeable [`BucketId`] by which the outside world may name a bucket.
 //!
 //! | room | its one job |
@@ -11,6 +11,7 @@
 //! | [`api_keys`] | keys from a file of hashes, and their look-up |
 //! | [`jwks`] | key sets: admission, the live set of an issuer, its refresh |
 //! | [`verifier`] | the ladder: size, cache, budget, parser, claims, signature |
+//! | [`certificate`] | a TLS client's certificate as a user |
 //! | [`budget`] | what one network may have refused |
 //! | [`network`] | the client's own address and its network |
 //! | [`mod@bucket_id`], [`key_ring`] | names of buckets for the outside |
@@ -36,6 +37,7 @@ pub mod api_keys;
 pub mod bucket_id;
 pub mod budget;
 mod cache;
+pub mod certificate;
 pub mod cookies;
 mod counter;
 pub mod error;
@@ -59,6 +61,10 @@ pub use api_keys::{
 };
 pub use bucket_id::{BucketId, LimitClass, PresentedId, Root, bucket_id};
 pub use budget::{FailureBudget, Unbounded};
+pub use certificate::{
+    CERTIFICATE_ISSUER, CertificateError, CertificateRules, CertificateVerdict, ClientCertificate,
+    SubjectKind,
+};
 pub use cookies::{CookieTwice, cookie, remove_cookies};
 pub use error::{ApiKeysError, IdentityError};
 pub use headers::{Credential, CredentialError, credential};

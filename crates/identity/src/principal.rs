@@ -11,20 +11,21 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PrincipalKey(pub u128);
 
-/// A caller whose token verified.
+/// A caller whose token or certificate verified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
-    /// The issuer, exactly as configured and as the token says.
+    /// The issuer, exactly as configured and as the token says; a name of Tollgate's own for a
+    /// certificate.
     pub issuer: Arc<str>,
-    /// The subject claim, 1 to 255 bytes without control characters.
+    /// The subject claim or the name in the certificate, 1 to 255 bytes without control characters.
     pub subject: Box<str>,
     /// The account claim, if one is configured and present.
     pub account: Option<Box<str>>,
     /// The plan claim, if one is configured and present.
     pub plan: Option<Box<str>>,
-    /// The token's `exp`, without leeway.
+    /// The token's `exp`, without leeway; a certificate's last second.
     pub expires_unix_s: u64,
-    /// Of issuer, subject and account: the same for every token of one user.
+    /// Of issuer, subject and account: the same for every credential of one user.
     pub key: PrincipalKey,
     /// Of issuer and account; equal to `key` when there is no account.
     pub account_key: PrincipalKey,

@@ -13,8 +13,9 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use serde_json::json;
 use support::*;
 use tollgate_identity::{
-    ApiKeyVerdict, ApiKeys, ApiKeysText, Credential, NetworkRules, NewApiKey, Unbounded, api_key,
-    client_network, credential,
+    ApiKeyVerdict, ApiKeys, ApiKeysText, CertificateRules, CertificateVerdict, ClientCertificate,
+    Credential, NetworkRules, NewApiKey, SubjectKind, Unbounded, api_key, client_network,
+    credential,
 };
 
 #[test]
@@ -27,6 +28,16 @@ fn a_seen_token_allocates_nothing() {
         let seen = measure(|| drop(verifier.verify(&token, NOW_S)));
         assert_eq!(seen.count_total, 0);
     }
+}
+
+#[test]
+fn a_certificate_read_before_allocates_nothing() {
+    let made = rcgen::generate_simple_self_signed(["orders.example.org".to_owned()]).unwrap();
+    let certificate = ClientCertificate::read(made.cert.der(), &[1; 16]);
+    let rules = CertificateRules::new(SubjectKind::SanDns);
+    let identify = || rules.identify(&certificate, NOW_S);
+    assert!(matches!(identify(), CertificateVerdict::Valid(_)));
+    assert_eq!(measure(|| drop(identify())).count_total, 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod amount;
 mod api_keys;
+mod certificates;
 mod edge;
 mod identity;
 mod keys;
@@ -73,6 +74,11 @@ pub(crate) fn check(
         .identity
         .as_ref()
         .is_some_and(|identity| identity.anonymous.is_some());
+    let certificates_span = raw
+        .identity
+        .as_ref()
+        .and_then(|identity| identity.client_certificates.as_ref())
+        .map(|certificates| certificates.span);
     let routes = check.routes(raw.routes, &raw_plans, raw.never_block.unwrap_or_default());
     let plans = check.plans(raw_plans, mode, plans_span, &routes);
     let identity_span = raw
@@ -81,7 +87,8 @@ pub(crate) fn check(
         .map_or(raw.span, |identity| identity.span);
     let identity = check.identity(raw.identity, identity_span);
     let default_plan = check.default_plan(raw.default_plan, &identity, has_anonymous, &plans);
-    let listeners = check.listeners(raw.listen);
+    let listeners = check.listeners(raw.listen, certificates_span.is_some());
+    check.certificates_are_asked_for(certificates_span, &listeners);
     let admin = check.admin(raw.admin, &listeners);
     let origin = raw
         .origin

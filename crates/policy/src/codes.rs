@@ -50,7 +50,7 @@ codes! {
     HEADER = "TG0029": "A header field's name or value is malformed, or not free to be set.";
     KEY_SET = "TG0030": "An inline key set is not a JSON Web Key Set, or keys come from two places.";
     INSECURE_KEYS = "TG0031": "Keys would be fetched over plain HTTP from another machine.";
-    NOBODY = "TG0032": "Neither an issuer, API keys, nor an anonymous plan: nobody could ever be let through.";
+    NOBODY = "TG0032": "Neither an issuer, API keys, client certificates nor an anonymous plan: nobody could ever be let through.";
     NO_PLANS = "TG0033": "There is no plan, or no default among several.";
     OPENAPI_UNREADABLE = "TG0034": "An OpenAPI file cannot be read or is too large.";
     OPENAPI_SYNTAX = "TG0035": "An OpenAPI file is not valid YAML or JSON, or not an OpenAPI document.";

@@ -22,6 +22,8 @@ pub struct IdentityConfig {
     pub api_keys: Option<ApiKeysConfig>,
     /// What a caller without a token gets; without it, 401.
     pub anonymous: Option<Anonymous>,
+    /// Whether, and by what, a caller is known by its client certificate.
+    pub client_certificates: Option<ClientCertificates>,
     /// Networks whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// At most this many hops are read from the right; without it, as many as are trusted.
@@ -37,13 +39,6 @@ pub struct IdentityConfig {
     pub token_cache_entries: usize,
     /// The file of bucket-id keys; without it, keys last as long as the process.
     pub bucket_keys: Option<PathBuf>,
-}
-
-impl IdentityConfig {
-    /// Whether anybody can be known by more than a network.
-    pub(crate) fn has_users(&self) -> bool {
-        !self.issuers.is_empty() || self.api_keys.is_some()
-    }
 }
 
 /// Callers with an API key.
@@ -64,6 +59,32 @@ pub struct Anonymous {
     pub ipv4_prefix: u8,
     /// Bits of an IPv6 address that make one client network; 64 unless configured.
     pub ipv6_prefix: u8,
+}
+
+/// The issuer of users who are known by their client certificate; no token can have it.
+pub const CERTIFICATE_ISSUER: &str = "urn:tollgate:client-certificate";
+
+/// How a client certificate is a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// Where the subject stands; `san_uri` unless configured.
+    pub subject: CertificateSubject,
+    /// The users' plan; the default plan unless configured.
+    pub plan: Option<PlanId>,
+}
+
+/// Where in a certificate its subject stands. There has to be exactly one of the kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CertificateSubject {
+    /// A URI among the alternative names, as in SPIFFE.
+    #[default]
+    SanUri,
+    /// A DNS name among the alternative names.
+    SanDns,
+    /// A mail address among the alternative names.
+    SanEmail,
+    /// The common name of the subject.
+    CommonName,
 }
 
 /// What happens to a caller with an invalid token.

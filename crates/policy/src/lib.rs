@@ -53,14 +53,18 @@ pub use expectation::{
     ExpectedVerdict, PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals,
 };
 pub use identity::{
-    API_KEY_ISSUER, Algorithm, Anonymous, ApiKeysConfig, ClaimMap, IdentityConfig, InvalidToken,
-    IssuerConfig, KeySource, RESERVED_ISSUERS,
+    API_KEY_ISSUER, Algorithm, Anonymous, ApiKeysConfig, CERTIFICATE_ISSUER, CertificateSubject,
+    ClaimMap, ClientCertificates, IdentityConfig, InvalidToken, IssuerConfig, KeySource,
+    RESERVED_ISSUERS,
 };
 pub use limit::{
     Across, Amount, BURST_MAX, Limit, Mode, OnChange, Per, QuotaPeriod, RATE_PER_SECOND_MAX,
     RATE_PERIOD_SECONDS_MAX, REFILL_MAX, Rate, WINDOW_MAX,
 };
-pub use network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol, Scheme, Tls};
+pub use network::{
+    ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol,
+    Scheme, Tls,
+};
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};
 pub use operation::{
     AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits, Timeouts,

@@ -20,6 +20,27 @@ pub struct Tls {
     pub cert: PathBuf,
     /// PEM file of the private key.
     pub key: PathBuf,
+    /// Whose client certificates are asked for; none unless configured.
+    pub clients: Option<ClientAuthority>,
+}
+
+/// The client certificates that a listener asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientAuthority {
+    /// PEM file of the authorities that sign them.
+    pub ca: PathBuf,
+    /// Whether a client may come without.
+    pub auth: ClientAuth,
+}
+
+/// Whether a client has to show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAuth {
+    /// Without one there is no connection.
+    #[default]
+    Required,
+    /// Without one the connection has no certificate; one that does not verify ends it all the same.
+    Optional,
 }
 
 /// The service behind the gateway.

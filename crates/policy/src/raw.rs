@@ -21,13 +21,14 @@ use crate::node::{At, Named, OneOrMany, Required};
 pub(crate) use api_keys::RawApiKeys;
 pub(crate) use edge::{RawBefore, RawEdge, RawPass};
 pub(crate) use identity::{
-    AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawIdentity, RawIssuer, RawKeys,
+    AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawClientCertificates, RawIdentity,
+    RawIssuer, RawKeys, WebUrlOrText,
 };
 pub(crate) use operation::{RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts};
 pub(crate) use plans::{RawLimit, RawPlan, RouteLimits};
 pub(crate) use routes::{RawBasePath, RawOpenApi, RawRoutes};
 pub(crate) use serving::{
-    RawForward, RawHealth, RawListen, RawOrigin, RawOriginSection, RawResponses,
+    RawForward, RawHealth, RawListen, RawOrigin, RawOriginSection, RawResponses, RawTls,
 };
 pub(crate) use tests::{RawCaller, RawExpect, RawStep, RawTest};
 pub(crate) use values::*;

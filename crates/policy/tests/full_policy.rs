@@ -13,8 +13,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tollgate_policy::{
-    AccessLog, Across, Algorithm, ExpectedVerdict, ForwardedStyle, HeaderStyle, KeySource, Mode,
-    Per, Policy, RouteId, TestCaller, json_schema,
+    AccessLog, Across, Algorithm, CertificateSubject, ClientAuth, ExpectedVerdict, ForwardedStyle,
+    HeaderStyle, KeySource, Mode, Per, Policy, RouteId, TestCaller, json_schema,
 };
 
 fn full() -> Policy {
@@ -67,6 +67,9 @@ fn identity_is_as_written() {
     assert_eq!(identity.trusted_hops, Some(2));
     let anonymous = identity.anonymous.as_ref().unwrap();
     assert_eq!(Some(anonymous.plan), policy.plan_named("anonymous"));
+    let certificates = identity.client_certificates.unwrap();
+    assert_eq!(certificates.subject, CertificateSubject::SanUri);
+    assert_eq!(certificates.plan, policy.plan_named("premium"));
 }
 
 #[test]
@@ -161,14 +164,11 @@ fn routes_are_listed_imported_and_marked() {
 fn the_rest_is_as_written() {
     let policy = full();
     assert_eq!(policy.listeners().len(), 2);
-    assert!(
-        policy.listeners()[1]
-            .tls
-            .as_ref()
-            .unwrap()
-            .key
-            .ends_with("tests/tls/key.pem")
-    );
+    let tls = policy.listeners()[1].tls.as_ref().unwrap();
+    assert!(tls.key.ends_with("tests/tls/key.pem"));
+    let clients = tls.clients.as_ref().unwrap();
+    assert!(clients.ca.ends_with("tests/tls/clients.pem"));
+    assert_eq!(clients.auth, ClientAuth::Optional);
     assert_eq!(policy.admin().unwrap().port(), 9901);
     assert_eq!(policy.origin().endpoints[1].host, "::1");
     assert_eq!(policy.responses().style, HeaderStyle::Draft10);

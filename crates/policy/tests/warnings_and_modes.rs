@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use tollgate_policy::{KeySource, Mode, Policy, RouteId, Severity};
+use tollgate_policy::{CertificateSubject, ClientAuth, KeySource, Mode, Policy, RouteId, Severity};
 
 const HEAD: &str = "tollgate: 1\norigin: http://127.0.0.1:9000\n";
 
@@ -194,4 +194,52 @@ fn words_of_a_later_version_are_refused_and_never_ignored() {
         let codes: Vec<_> = found.iter().map(|found| found.code).collect();
         assert_eq!(codes, ["TG0009"], "{key}");
     }
+}
+
+const MUTUAL: &str =
+    "listen: {address: '127.0.0.1:0', tls: {cert: c.pem, key: k.pem, client_ca: ca.pem";
+
+#[test]
+fn client_certificates_are_identity_enough() {
+    let policy = parse(&format!(
+        "{MUTUAL}}}}}
+identity: {{client_certificates: {{}}}}
+plans: {{free: {{}}}}
+tests:
+  - {{as: {{sub: 'spiffe://example.org/a'}}, send: GET /, expect: {{allowed: 1}}}}
+"
+    ));
+    assert_eq!(warnings(&policy), []);
+    let clients = policy.listeners()[0].tls.as_ref().unwrap().clients.as_ref();
+    let clients = clients.unwrap();
+    assert!(clients.ca.ends_with("tests/ca.pem"));
+    assert_eq!(clients.auth, ClientAuth::Required);
+    let certificates = policy.identity().client_certificates.unwrap();
+    assert_eq!(certificates.subject, CertificateSubject::SanUri);
+    assert_eq!(certificates.plan, None);
+}
+
+#[test]
+fn a_plan_for_every_caller_leaves_nothing_to_a_default() {
+    let policy = parse(&format!(
+        "{MUTUAL}}}}}
+identity: {{client_certificates: {{plan: services}}, anonymous: {{plan: free}}}}
+plans: {{free: {{}}, services: {{}}}}
+"
+    ));
+    assert_eq!(warnings(&policy), []);
+}
+
+#[test]
+fn certificates_that_nobody_needs_and_nobody_uses_are_told() {
+    let rest = "
+identity: {anonymous: {plan: free}}
+plans: {free: {}}
+";
+    let policy = parse(&format!("{MUTUAL}, client_auth: optional}}}}{rest}"));
+    let help = "add `client_certificates: {}` to `identity`, or write `required`";
+    assert_eq!(warnings(&policy), [("TG0042", 3, help)]);
+    // As a lock on the door they are good for something.
+    let policy = parse(&format!("{MUTUAL}}}}}{rest}"));
+    assert_eq!(warnings(&policy), []);
 }

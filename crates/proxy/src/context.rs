@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tollgate_engine::Engine;
 use tollgate_engine::limiter::SystemClock;
 use tollgate_engine::policy::Policy;
+use tollgate_engine::{ClientCertificate, Engine};
 
 use crate::conn_state::ConnState;
 use crate::error::ProxyError;
@@ -65,6 +65,8 @@ pub(crate) struct ConnContext {
     /// The peer's address as forwarding headers show it; made once a connection.
     pub(crate) peer_text: HeaderValue,
     pub(crate) tls: bool,
+    /// What the client showed at the handshake; read once a connection.
+    pub(crate) certificate: Option<ClientCertificate>,
     /// Header fields of one request; on HTTP/1.1 the gate has counted already.
     pub(crate) fields_max: usize,
     /// A timer to re-use: requests of a connection mostly come one after the other.

@@ -9,13 +9,14 @@ use tollgate_engine::{Decision, Engine, KEY_WAIT_MAX, KeyWait, Outcome, RequestH
 use crate::context::ConnContext;
 
 /// The engine's view of a head.
-pub(crate) fn head<'a>(parts: &'a Parts, conn: &ConnContext) -> RequestHead<'a> {
+pub(crate) fn head<'a>(parts: &'a Parts, conn: &'a ConnContext) -> RequestHead<'a> {
     RequestHead {
         method: &parts.method,
         path: parts.uri.path(),
         query: parts.uri.query(),
         headers: &parts.headers,
         peer: conn.peer.ip(),
+        certificate: conn.certificate.as_ref(),
     }
 }
 
@@ -83,6 +84,7 @@ default_plan: standard
         let engine = Engine::new(policy, EngineOptions::default()).unwrap();
         let shared = Shared::new(engine, Arc::new(Unobserved), SharedOptions::default()).unwrap();
         ConnContext {
+            certificate: None,
             worker: WorkerContext::new(&shared, CancellationToken::new()),
             shared,
             state: Arc::new(ConnState::default()),

@@ -5,14 +5,14 @@
 //! Every decision is the engine's: nothing here knows what a limit is.
 //!
 //! A request's way, and the room of each step:
-//! - `listener`, `worker`, `serve`: a connection, its protocol, its end.
+//! - `listener`, `worker`, `handshake`, `serve`: a connection, its protocol, its end.
 //! - `framing`: bytes with more than one reading never reach hyper.
 //! - `sanitise`, `host`, `hop`: heads that contradict themselves.
 //! - `decide`: the engine's verdict; `respond`: our own faults as answers.
 //! - `forward`, `request_body`, `upstream`: to the origin.
 //! - `encode`, `body`, `observe`: back to the client, and on the record.
 //! - `websocket`, `tunnel`: switched protocols.
-//! - `discard`, `stall`, `timer`: what happens when somebody does not do their part.
+//! - `certificate_end`, `discard`, `stall`, `timer`: what happens when somebody does not do their part.
 #![cfg_attr(
     test,
     allow(
@@ -24,6 +24,7 @@
 )]
 
 mod body;
+mod certificate_end;
 mod conn_state;
 mod context;
 mod decide;
@@ -32,6 +33,7 @@ mod encode;
 mod error;
 mod forward;
 mod framing;
+mod handshake;
 mod hop;
 mod host;
 mod listener;

@@ -19,18 +19,20 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
+use tollgate_engine::limiter::Clock;
 use tollgate_engine::policy::{SizeLimits, Timeouts};
 
+use crate::certificate_end::CertificateEnd;
 use crate::conn_state::ConnState;
 use crate::context::{ConnContext, Shared, WorkerContext};
 use crate::framing::clocks::ConnTimeouts;
 use crate::framing::gate::Gate;
 use crate::framing::head::HeadLimits;
+use crate::handshake::shake_hands;
 use crate::service::answer;
 use crate::stall::StreamExecutor;
 use crate::timer::LazyTimer;
-use crate::tls::{ServerTls, chose_h2};
+use crate::tls::{ServerTls, chose_h2, client_leaf};
 
 /// What opens an HTTP/2 connection by prior knowledge (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -85,25 +87,28 @@ async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening)
         timeouts: snapshot.policy().timeouts().clone(),
     };
     drop(snapshot);
-    let conn = Arc::new(ConnContext {
+    let mut conn = ConnContext {
         shared: listening.shared,
         worker: listening.worker,
         state: Arc::new(ConnState::default()),
         peer,
         peer_text: peer_text(peer),
         tls: listening.tls.is_some(),
+        certificate: None,
         fields_max: limits.sizes.header_count,
         timer: LazyTimer::new().into(),
-    });
+    };
     let draining = listening.draining;
     match listening.tls {
         Some(tls) => {
-            let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
-            let accepted = tokio::time::timeout(limits.timeouts.handshake, acceptor.accept(stream));
-            let stream = Box::pin(accepted)
-                .await
-                .map_err(|_| io::ErrorKind::TimedOut)??;
-            if chose_h2(stream.get_ref().1.alpn_protocol()) {
+            let shaken = shake_hands(stream, &tls, limits.timeouts.handshake);
+            let stream = Box::pin(shaken).await?;
+            let session = stream.get_ref().1;
+            let h2 = chose_h2(session);
+            conn.certificate =
+                client_leaf(session).map(|der| conn.shared.engine.client_certificate(der));
+            let conn = Arc::new(conn);
+            if h2 {
                 serve_h2(stream, BytesMut::new(), conn, &limits, draining).await
             } else {
                 serve_h1(stream, BytesMut::new(), conn, &limits, draining).await
@@ -113,6 +118,7 @@ async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening)
             let mut stream = stream;
             let sniffed = tokio::time::timeout(limits.timeouts.header, sniff(&mut stream));
             let (kept, preface) = sniffed.await.map_err(|_| io::ErrorKind::TimedOut)??;
+            let conn = Arc::new(conn);
             if preface {
                 serve_h2(stream, kept, conn, &limits, draining).await
             } else {
@@ -162,6 +168,7 @@ where
     };
     let state = Arc::clone(&conn.state);
     let gate = Gate::new(io, kept, state, head, conn_timeouts(&limits.timeouts));
+    let mut end = CertificateEnd::of(conn.certificate.as_ref(), conn.shared.clock.now());
     let next = Cell::new(0_u64);
     let service = service_fn(move |request: Request<Incoming>| {
         let index = next.replace(next.get() + 1);
@@ -183,7 +190,7 @@ where
     let connection = builder
         .serve_connection(TokioIo::new(gate), service)
         .with_upgrades();
-    drive(connection, draining, |_| Poll::Pending).await
+    drive(connection, draining, move |cx| end.poll(cx)).await
 }
 
 async fn serve_h2<S>(
@@ -199,6 +206,7 @@ where
     let state = Arc::clone(&conn.state);
     let times = conn_timeouts(&limits.timeouts);
     let gate = Gate::transparent(io, kept, Arc::clone(&state), times);
+    let mut end = CertificateEnd::of(conn.certificate.as_ref(), conn.shared.clock.now());
     let service =
         service_fn(move |request: Request<Incoming>| answer(Arc::clone(&conn), 0, request));
     let still_max = times.body_idle * 2;
@@ -218,7 +226,10 @@ where
     let mut idle_since = Some(Instant::now());
     let mut timer = LazyTimer::new();
     // Pings keep a connection alive that nobody uses; this ends it.
-    let idle = move |cx: &mut Context<'_>| {
+    let over = move |cx: &mut Context<'_>| {
+        if end.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
         if state.is_active() {
             idle_since = None;
             return Poll::Pending;
@@ -226,7 +237,7 @@ where
         let since = *idle_since.get_or_insert_with(Instant::now);
         timer.poll_deadline(cx, since + times.keep_alive)
     };
-    drive(connection, draining, idle).await
+    drive(connection, draining, over).await
 }
 
 fn conn_timeouts(timeouts: &Timeouts) -> ConnTimeouts {
@@ -271,11 +282,11 @@ where
     }
 }
 
-/// Runs a connection; asks it to end when the worker drains or `idle` says so.
+/// Runs a connection; asks it to end when the worker drains or `over` says so.
 async fn drive<C: Graceful>(
     connection: C,
     mut draining: watch::Receiver<bool>,
-    mut idle: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    mut over: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) -> io::Result<()> {
     let mut connection = pin!(connection);
     // A second view, because the first is borrowed for as long as its change is awaited.
@@ -301,7 +312,7 @@ async fn drive<C: Graceful>(
             }
         }
         let polled = connection.as_mut().poll(cx);
-        if polled.is_pending() && !ending && idle(cx).is_ready() {
+        if polled.is_pending() && !ending && over(cx).is_ready() {
             ending = true;
             connection.as_mut().shut_down();
             return connection.as_mut().poll(cx);

@@ -1,8 +1,8 @@
-//! All that touches rustls: the server's certificate, replaced without a drop, and the
-//! client's trust towards the origin. The provider is aws-lc, always named, never the process
+//! All that touches rustls: the server's certificate and its clients' authorities, replaced
+//! without a drop, and the client's trust towards the origin. The provider is aws-lc, always named, never the process
 //! default.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,91 +11,103 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tollgate_engine::policy::OriginProtocol;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection};
+use tollgate_engine::policy::{ClientAuth, ClientAuthority, OriginProtocol, Tls};
 
 use crate::error::ProxyError;
 
 const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP_11: &[u8] = b"http/1.1";
 
-/// A server certificate in files, and the configuration that serves it.
+/// A server's certificate and the authorities of its clients, in files, and the configuration that
+/// serves them.
 #[derive(Debug)]
 pub struct ServerTls {
-    cert: PathBuf,
-    key: PathBuf,
-    current: Arc<CurrentCert>,
-    config: Arc<ServerConfig>,
-}
-
-/// The certificate in force. Written by [`ServerTls::reload`], read by every handshake.
-#[derive(Debug)]
-struct CurrentCert(ArcSwap<CertifiedKey>);
-
-impl ResolvesServerCert for CurrentCert {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
-    }
+    files: Tls,
+    /// Written by [`ServerTls::reload`], read by every handshake.
+    current: ArcSwap<ServerConfig>,
 }
 
 // === impl ServerTls ===
 
 impl ServerTls {
-    /// Reads the PEM files: `cert` the chain, leaf first, `key` its private key. Offers TLS 1.2
-    /// and 1.3, and by ALPN HTTP/2 and HTTP/1.1.
+    /// Reads the PEM files. Offers TLS 1.2 and 1.3, and by ALPN HTTP/2 and HTTP/1.1; asks for a
+    /// client certificate where the policy names the authorities of some.
     ///
     /// # Errors
     /// Files that cannot be read or do not belong together.
-    pub fn load(cert: &Path, key: &Path) -> Result<Arc<ServerTls>, ProxyError> {
-        let provider = Arc::new(default_provider());
-        let certified = certified_key(cert, key, &provider)?;
-        let current = Arc::new(CurrentCert(ArcSwap::from_pointee(certified)));
-        let unusable = |source| ProxyError::Certificate {
-            path: cert.to_owned(),
-            source,
-        };
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(unusable)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![ALPN_H2.to_vec(), ALPN_HTTP_11.to_vec()];
+    pub fn load(files: &Tls) -> Result<Arc<ServerTls>, ProxyError> {
         Ok(Arc::new(ServerTls {
-            cert: cert.to_owned(),
-            key: key.to_owned(),
-            current,
-            config: Arc::new(config),
+            current: ArcSwap::from_pointee(server_config(files)?),
+            files: files.clone(),
         }))
     }
 
-    /// Reads the files again; connections stay, the next handshake gets the new certificate.
+    /// Reads the files again; connections stay, the next handshake goes by what is in them now.
     ///
     /// # Errors
-    /// As [`ServerTls::load`]; the certificate in force then stays.
+    /// As [`ServerTls::load`]; what is in force then stays.
     pub fn reload(&self) -> Result<(), ProxyError> {
-        let provider = self.config.crypto_provider();
-        let certified = certified_key(&self.cert, &self.key, provider)?;
-        self.current.0.store(Arc::new(certified));
+        let mut config = server_config(&self.files)?;
+        if self.files.clients.is_none() {
+            config.session_storage = Arc::clone(&self.current.load().session_storage);
+        }
+        self.current.store(Arc::new(config));
         Ok(())
     }
 
-    /// The certificate's file, for messages and for watching.
-    #[must_use]
-    pub fn cert_path(&self) -> &Path {
-        &self.cert
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.current.load_full()
     }
+}
 
-    /// The key's file, for watching.
-    #[must_use]
-    pub fn key_path(&self) -> &Path {
-        &self.key
+fn server_config(files: &Tls) -> Result<ServerConfig, ProxyError> {
+    let provider = Arc::new(default_provider());
+    let certified = certified_key(&files.cert, &files.key, &provider)?;
+    let verifier = match &files.clients {
+        Some(clients) => client_verifier(clients, &provider)?,
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|source| ProxyError::Certificate {
+            path: files.cert.clone(),
+            source,
+        })?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.alpn_protocols = vec![ALPN_H2.to_vec(), ALPN_HTTP_11.to_vec()];
+    if files.clients.is_some() {
+        // A resumed session takes the client's certificate from memory and verifies nothing: who
+        // was let in once would come in again after the certificate's end, or its authority's.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
     }
+    Ok(config)
+}
 
-    pub(crate) fn config(&self) -> &Arc<ServerConfig> {
-        &self.config
+fn client_verifier(
+    clients: &ClientAuthority,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, ProxyError> {
+    let unusable = |error: &dyn std::fmt::Display| ProxyError::TlsFile {
+        path: clients.ca.clone(),
+        reason: error.to_string(),
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(&clients.ca)? {
+        roots.add(certificate).map_err(|error| unusable(&error))?;
     }
+    let builder =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = match clients.auth {
+        ClientAuth::Required => builder,
+        ClientAuth::Optional => builder.allow_unauthenticated(),
+    };
+    builder.build().map_err(|error| unusable(&error))
 }
 
 fn certified_key(
@@ -163,6 +175,11 @@ pub(crate) fn origin_tls(
 }
 
 /// Whether the client chose HTTP/2 by ALPN.
-pub(crate) fn chose_h2(alpn: Option<&[u8]>) -> bool {
-    alpn == Some(ALPN_H2)
+pub(crate) fn chose_h2(session: &ServerConnection) -> bool {
+    session.alpn_protocol() == Some(ALPN_H2)
+}
+
+/// The client's own certificate, in DER, where it showed one: the handshake has verified it.
+pub(crate) fn client_leaf(session: &ServerConnection) -> Option<&[u8]> {
+    session.peer_certificates()?.first().map(|leaf| &**leaf)
 }

@@ -231,6 +231,7 @@ impl Request {
             query,
             headers: &self.headers,
             peer: self.peer,
+            certificate: None,
         }
     }
 }

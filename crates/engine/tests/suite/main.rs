@@ -9,6 +9,7 @@
 mod amounts;
 mod answers;
 mod api_keys;
+mod certificates;
 mod decide;
 mod edge;
 mod failures;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
-use tollgate_engine::{Decision, Engine, EngineOptions, Outcome, RequestHead, Verdict};
+use tollgate_engine::{
+    ClientCertificate, Decision, Engine, EngineOptions, Outcome, RequestHead, Verdict,
+};
 use tollgate_limiter::{Clock, FakeClock, TableSize};
 use tollgate_policy::Policy;
 use tollgate_testkit::{Algorithm, SigningKey};
@@ -32,6 +34,7 @@ pub(crate) struct Ask {
     query: Option<String>,
     headers: HeaderMap,
     peer: IpAddr,
+    certificate: Option<ClientCertificate>,
 }
 
 /// The usual policy; `plans` and what follows is the test's own.
@@ -147,6 +150,7 @@ impl Ask {
             query,
             headers: HeaderMap::new(),
             peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+            certificate: None,
         }
     }
 
@@ -166,6 +170,12 @@ impl Ask {
         self
     }
 
+    /// On a connection whose client showed this certificate.
+    pub(crate) fn showing(mut self, certificate: &ClientCertificate) -> Self {
+        self.certificate = Some(certificate.clone());
+        self
+    }
+
     pub(crate) fn head(&self) -> RequestHead<'_> {
         RequestHead {
             method: &self.method,
@@ -173,6 +183,7 @@ impl Ask {
             query: self.query.as_deref(),
             headers: &self.headers,
             peer: self.peer,
+            certificate: self.certificate.as_ref(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Check;
 use crate::codes;
 use crate::findings::Finding;
-use crate::identity::{ApiKeysConfig, RESERVED_ISSUERS};
+use crate::identity::ApiKeysConfig;
 use crate::node::At;
 use crate::raw::{HeaderName, RawApiKeys};
 
@@ -62,22 +62,6 @@ impl Check<'_, '_> {
         ApiKeysConfig {
             header: written.unwrap_or_else(|| HEADER_DEFAULT.to_owned()),
             file: self.file(&raw.file.0),
-        }
-    }
-
-    /// A token of such an issuer could speak for a caller whom Tollgate itself vouches for.
-    pub(super) fn reserved_issuer(&mut self, issuer: &At<String>) {
-        let name = issuer.value.to_ascii_lowercase();
-        if name.starts_with(RESERVED_ISSUERS) {
-            self.error(
-                Finding::error(
-                    codes::NAME,
-                    issuer.span,
-                    format!("issuer `{}` is a name of Tollgate's own", issuer.value),
-                )
-                .label(format!("`{RESERVED_ISSUERS}…` is reserved"))
-                .help("write the `iss` of the tokens exactly, for example `https://login.example.com`"),
-            );
         }
     }
 }

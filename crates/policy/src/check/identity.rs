@@ -9,12 +9,14 @@ use super::Check;
 use crate::codes;
 use crate::diagnostics::Span;
 use crate::findings::Finding;
-use crate::identity::{Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig};
+use crate::identity::{
+    Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig, RESERVED_ISSUERS,
+};
 use crate::limit::{Across, Amount, Limit, Mode, OnChange, Per, Rate};
 use crate::node::{At, Given};
 use crate::raw::{
     AlgorithmName, ClaimName, Network, OffOr, RawAnonymous, RawBudget, RawClaims, RawIdentity,
-    RawIssuer, Word,
+    RawIssuer, WebUrlOrText, Word,
 };
 
 /// Algorithms of an issuer that names none.
@@ -46,6 +48,7 @@ impl Check<'_, '_> {
         let nobody = raw.as_ref().is_none_or(|raw| {
             raw.anonymous.is_none()
                 && raw.api_keys.is_none()
+                && raw.client_certificates.is_none()
                 && raw.issuers.as_ref().is_none_or(Vec::is_empty)
         });
         if nobody && self.whole {
@@ -59,6 +62,7 @@ impl Check<'_, '_> {
             issuers: Vec::new(),
             api_keys: None,
             anonymous: None,
+            client_certificates: None,
             trusted_proxies: Vec::new(),
             trusted_hops: None,
             invalid_token: InvalidToken::Reject,
@@ -107,6 +111,9 @@ impl Check<'_, '_> {
         config.token_cache_entries = raw
             .token_cache
             .map_or(config.token_cache_entries, |entries| entries.size());
+        config.client_certificates = raw
+            .client_certificates
+            .map(|certificates| self.client_certificates(certificates));
         config.bucket_keys = raw.bucket_keys.map(|path| self.file(&path.0));
         config.api_keys = raw.api_keys.map(|keys| self.api_keys(keys));
         config.issuers = self.issuers(raw.issuers.unwrap_or_default());
@@ -164,10 +171,7 @@ impl Check<'_, '_> {
         }
         for raw in raw {
             let name = raw.issuer.clone();
-            self.reserved_issuer(&At {
-                span: name.span,
-                value: name.value.0.clone(),
-            });
+            self.issuer_is_not_reserved(&name);
             if issuers.iter().any(|known| known.issuer == name.value.0) {
                 self.error(
                     Finding::error(
@@ -236,6 +240,24 @@ impl Check<'_, '_> {
             refresh: refresh.unwrap_or(Duration::from_secs(600)),
             allow_private_addresses: keys.allow_private_addresses,
         })
+    }
+
+    /// Else a token could name the users that are known otherwise.
+    fn issuer_is_not_reserved(&mut self, issuer: &At<WebUrlOrText>) {
+        let name = &issuer.value.0;
+        if name.to_ascii_lowercase().starts_with(RESERVED_ISSUERS) {
+            self.error(
+                Finding::error(
+                    codes::NAME,
+                    issuer.span,
+                    format!("issuer `{name}` has a name of Tollgate's own"),
+                )
+                .label("its users could be taken for callers who sent no token")
+                .help(format!(
+                    "write the `iss` of the tokens; names that begin with `{RESERVED_ISSUERS}` are not free"
+                )),
+            );
+        }
     }
 
     /// A duration in a range of its own.

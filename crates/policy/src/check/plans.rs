@@ -158,13 +158,18 @@ impl Check<'_, '_> {
             });
         }
         let anonymous = identity.anonymous.as_ref().map(|anonymous| anonymous.plan);
-        match (plans.plans.len(), anonymous) {
+        let certificates = identity.client_certificates;
+        let named = anonymous.or(certificates.and_then(|certificates| certificates.plan));
+        let is_used = !identity.issuers.is_empty()
+            || identity.api_keys.is_some()
+            || certificates.is_some_and(|certificates| certificates.plan.is_none());
+        match (plans.plans.len(), named) {
             (0, _) => None,
             (1, _) => Some(PlanId(0)),
             // An anonymous plan that is not there was told already.
-            (_, None) if !identity.has_users() && has_anonymous => None,
-            // Nobody has a token or key: the default plan is never used.
-            (_, Some(plan)) if !identity.has_users() => Some(plan),
+            (_, None) if !is_used && has_anonymous => None,
+            // Everybody's plan is written: the default plan is never used.
+            (_, Some(plan)) if !is_used => Some(plan),
             _ => {
                 let other = (0_u16..)
                     .zip(&plans.plans)

@@ -8,7 +8,7 @@ use super::Check;
 use crate::answers::{ForwardedStyle, ForwardingConfig, HeaderStyle, ResponseConfig};
 use crate::codes;
 use crate::findings::Finding;
-use crate::network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol, Tls};
+use crate::network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol};
 use crate::node::{At, OneOrMany};
 use crate::raw::{
     Address, OffOr, OriginUrl, RawForward, RawHealth, RawListen, RawOriginSection, RawResponses,
@@ -24,7 +24,11 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
 
 impl Check<'_, '_> {
-    pub(super) fn listeners(&mut self, raw: Option<OneOrMany<RawListen>>) -> Vec<Listener> {
+    pub(super) fn listeners(
+        &mut self,
+        raw: Option<OneOrMany<RawListen>>,
+        certificates: bool,
+    ) -> Vec<Listener> {
         let Some(OneOrMany(raw)) = raw else {
             return vec![Listener {
                 address: LISTEN_DEFAULT,
@@ -48,10 +52,7 @@ impl Check<'_, '_> {
                     .help("remove one of the two, or change its port"),
                 );
             }
-            let tls = raw.tls.map(|tls| Tls {
-                cert: self.file(&tls.cert.0),
-                key: self.file(&tls.key.0),
-            });
+            let tls = raw.tls.map(|tls| self.tls(tls, certificates));
             if listeners.len() == LISTENERS_MAX {
                 self.error(
                     Finding::error(

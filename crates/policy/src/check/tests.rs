@@ -9,7 +9,7 @@ use crate::codes;
 use crate::diagnostics::Span;
 use crate::expectation::{PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals};
 use crate::findings::Finding;
-use crate::identity::{API_KEY_ISSUER, IdentityConfig};
+use crate::identity::{API_KEY_ISSUER, CERTIFICATE_ISSUER, IdentityConfig};
 use crate::node::{At, Given};
 use crate::raw::{RawCaller, RawExpect, RawStep, RawTest, RequestParts, Word};
 use crate::suggest::nearest;
@@ -273,6 +273,7 @@ impl Check<'_, '_> {
     }
 
     fn user_issuer(&mut self, issuer: Option<(Span, &str)>, span: Span, known: &Known<'_>) {
+        let certificates = known.identity.client_certificates.is_some();
         let issuers = || {
             known
                 .identity
@@ -280,12 +281,13 @@ impl Check<'_, '_> {
                 .iter()
                 .map(|issuer| issuer.issuer.as_str())
                 .chain(known.identity.api_keys.as_ref().map(|_| API_KEY_ISSUER))
+                .chain(certificates.then_some(CERTIFICATE_ISSUER))
         };
         if !self.whole {
             return;
         }
         let finding = match issuer {
-            _ if !known.identity.has_users() => Finding::error(
+            _ if issuers().next().is_none() => Finding::error(
                 codes::TEST_REFERENCE,
                 span,
                 "there is no issuer whose token the user could have",

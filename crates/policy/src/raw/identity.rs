@@ -10,12 +10,12 @@ use super::values::{
 };
 use crate::codes;
 use crate::findings::{Finding, Findings, Problem};
-use crate::identity::{Algorithm, InvalidToken};
+use crate::identity::{Algorithm, CertificateSubject, InvalidToken};
 use crate::node::{At, FromNode, Given, Node, OneOrMany, Value, wrong_kind};
 use crate::suggest::{listing, nearest};
 
 section! {
-    /// Who may call. At least an issuer, `api_keys` or `anonymous` is needed.
+    /// Who may call. At least an issuer, `api_keys`, `client_certificates` or `anonymous` is needed.
     RawIdentity("identity") {
         /// Issuers of accepted tokens.
         issuers: Option<Vec<RawIssuer>>,
@@ -23,6 +23,9 @@ section! {
         api_keys: Option<RawApiKeys>,
         /// What a caller without a token gets. Default: 401.
         anonymous: Option<RawAnonymous>,
+        /// Callers who are known by their client certificate, on listeners with `client_ca`. A request with a bearer
+        /// token is judged by its token. Default: a certificate opens the connection and says nothing of the caller.
+        client_certificates: Option<RawClientCertificates>,
         /// Networks whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
         trusted_proxies: Option<Vec<At<Network>>>,
         /// At most this many hops are read, from the nearest on, 1 to 32. Default: as many as are trusted.
@@ -39,6 +42,17 @@ section! {
         token_cache: Option<Whole<1, 10_000_000>>,
         /// File of the keys of bucket ids. Default: keys that last as long as the process.
         bucket_keys: Option<FilePath>,
+    }
+}
+
+section! {
+    /// Callers who are known by their client certificate.
+    RawClientCertificates("client certificates") {
+        /// Where the subject stands: `san_uri` (as in SPIFFE), `san_dns` or `san_email` among the alternative names, or
+        /// `common_name`. A certificate that has none of the kind, or several, is no identity. Default: `san_uri`.
+        subject: Option<Word<CertificateSubject>>,
+        /// Their plan. Default: `default_plan`.
+        plan: Option<At<PlanName>>,
     }
 }
 

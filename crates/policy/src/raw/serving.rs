@@ -8,7 +8,7 @@ use super::values::{
 };
 use crate::answers::{ForwardedStyle, HeaderStyle};
 use crate::findings::Findings;
-use crate::network::OriginProtocol;
+use crate::network::{ClientAuth, OriginProtocol};
 use crate::node::{At, FromNode, Node, OneOrMany, Value};
 
 section! {
@@ -29,6 +29,11 @@ section! {
         cert: FilePath,
         /// PEM file of the private key.
         key: FilePath,
+        /// PEM file of the authorities whose client certificates are accepted. Default: none is asked for.
+        client_ca: Option<FilePath>,
+        /// Whether a client has to show a certificate: `required`, or `optional`; only with `client_ca`. One that does
+        /// not verify ends the connection either way. Default: `required`.
+        client_auth: Option<At<Word<ClientAuth>>>,
     }
 }
 

@@ -42,8 +42,8 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0004", 19, 9, "add for example `rate: 100/s`"),
     ]),
     ("api_keys", &[
-        ("TG0019", 5, 16, "write the `iss` of the tokens exactly, for example `https://login.example.com`"),
-        ("TG0019", 6, 16, "write the `iss` of the tokens exactly, for example `https://login.example.com`"),
+        ("TG0019", 5, 16, "write the `iss` of the tokens; names that begin with `urn:tollgate:` are not free"),
+        ("TG0019", 6, 16, "write the `iss` of the tokens; names that begin with `urn:tollgate:` are not free"),
         ("TG0029", 7, 22, "choose another name, for example `x-api-key`"),
     ]),
     ("api_keys_missing", &[
@@ -60,6 +60,16 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0018", 6, 3, "write another one: `class: …`, 1 to 8 of `a-z` and `0-9`"),
         ("TG0018", 7, 3, "write one: `class: std`"),
         ("TG0018", 8, 18, "write 1 to 8 of `a-z` and `0-9`: the class is the beginning of bucket ids"),
+    ]),
+    ("client_certificate_words", &[
+        ("TG0006", 2, 100, "did you mean `optional`?"),
+        ("TG0006", 4, 43, "did you mean `san_dns`?"),
+    ]),
+    ("client_certificates", &[
+        ("TG0042", 3, 77, "add `client_ca: ca.pem`, or remove `client_auth`"),
+        ("TG0019", 8, 16, "write the `iss` of the tokens; names that begin with `urn:tollgate:` are not free"),
+        ("TG0042", 9, 24, "add `client_ca: ca.pem` to the `tls` of a listener, or remove `client_certificates`"),
+        ("TG0010", 9, 31, "did you mean `free`?"),
     ]),
     ("conflicts", &[
         ("TG0042", 3, 9, "write the address of the service behind the gateway"),

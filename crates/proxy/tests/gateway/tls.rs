@@ -2,18 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tollgate_engine::limiter::{Clock, SystemClock};
+use tollgate_engine::policy::{ClientAuth, ClientAuthority, Tls};
 use tollgate_proxy::ServerTls;
 
 use crate::harness::{Gateway, Setup, within};
@@ -52,17 +55,20 @@ impl Files {
         CertificateDer::from_pem_file(self.cert()).unwrap()
     }
 
-    fn server(&self) -> Arc<ServerTls> {
-        ServerTls::load(&self.cert(), &self.key()).unwrap()
+    fn tls(&self) -> Tls {
+        Tls {
+            cert: self.cert(),
+            key: self.key(),
+            clients: None,
+        }
     }
 
-    /// A client that trusts the certificate as it is now.
-    async fn connect(
-        &self,
-        gateway: &Gateway,
-        alpn: &str,
-        versions: &[&'static SupportedProtocolVersion],
-    ) -> std::io::Result<TlsStream<TcpStream>> {
+    fn server(&self) -> Arc<ServerTls> {
+        ServerTls::load(&self.tls()).unwrap()
+    }
+
+    /// Of a client that trusts the certificate as it is now.
+    fn trust(&self, alpn: &str, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -72,14 +78,27 @@ impl Files {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-        let stream = TcpStream::connect(gateway.address).await?;
-        let name = ServerName::try_from("gateway.example").unwrap();
-        within(
-            "a handshake",
-            TlsConnector::from(Arc::new(config)).connect(name, stream),
-        )
-        .await
+        config
     }
+
+    async fn connect(
+        &self,
+        gateway: &Gateway,
+        alpn: &str,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        connect(gateway, &Arc::new(self.trust(alpn, versions))).await
+    }
+}
+
+async fn connect(
+    gateway: &Gateway,
+    config: &Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(gateway.address).await?;
+    let name = ServerName::try_from("gateway.example").unwrap();
+    let connector = TlsConnector::from(Arc::clone(config));
+    within("a handshake", connector.connect(name, stream)).await
 }
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
@@ -198,13 +217,112 @@ async fn case_118_a_new_certificate_is_served_without_a_drop() {
 }
 
 #[tokio::test]
+async fn no_session_is_resumed_where_clients_are_known_by_certificate() {
+    let files = Files::new("gateway.example");
+    let origin = Origin::start().await;
+    let clients = ClientAuthority {
+        ca: files.cert(),
+        auth: ClientAuth::Optional,
+    };
+    for version in BOTH {
+        for (clients, kind) in [
+            (None, HandshakeKind::Resumed),
+            // Resumed, it would be let in by what was verified then.
+            (Some(clients.clone()), HandshakeKind::Full),
+        ] {
+            let tls = Tls {
+                clients,
+                ..files.tls()
+            };
+            let gateway = Gateway::start(Setup {
+                tls: Some(ServerTls::load(&tls).unwrap()),
+                ..Setup::before(origin.address, "")
+            });
+            let config = Arc::new(files.trust("http/1.1", &[version]));
+            let mut first = connect(&gateway, &config).await.unwrap();
+            get(&mut first).await;
+            let second = connect(&gateway, &config).await.unwrap();
+            assert_eq!(second.get_ref().1.handshake_kind(), Some(kind));
+        }
+    }
+}
+
+/// A gateway whose clients show a certificate that lasts `seconds` from now, and such a client's
+/// connections; `None` where this machine took longer to connect.
+async fn short_lived(
+    origin: &Origin,
+    seconds: u64,
+) -> Option<(Gateway, [TlsStream<TcpStream>; 2])> {
+    let files = Files::new("gateway.example");
+    let now = Duration::from_millis(SystemClock::default().now().unix_ms);
+    let mut params = rcgen::CertificateParams::default();
+    params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + Duration::from_secs(seconds);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = params.self_signed(&key).unwrap();
+    let ca = files.folder.path().join("clients.pem");
+    std::fs::write(&ca, made.pem()).unwrap();
+    let clients = Some(ClientAuthority {
+        ca,
+        auth: ClientAuth::Required,
+    });
+    let tls = Tls {
+        clients,
+        ..files.tls()
+    };
+    let gateway = Gateway::start(Setup {
+        tls: Some(ServerTls::load(&tls).unwrap()),
+        ..Setup::before(origin.address, "")
+    });
+    let mut streams = Vec::new();
+    for alpn in ["http/1.1", "h2"] {
+        let mut config = files.trust(alpn, &[&rustls::version::TLS12]);
+        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+        let chosen = rustls::sign::CertifiedKey::from_der(
+            vec![made.der().clone()],
+            key,
+            config.crypto_provider(),
+        );
+        let chosen = rustls::sign::SingleCertAndKey::from(chosen.unwrap());
+        config.client_auth_cert_resolver = Arc::new(chosen);
+        streams.push(connect(&gateway, &Arc::new(config)).await.ok()?);
+    }
+    Some((gateway, streams.try_into().ok()?))
+}
+
+#[tokio::test]
+async fn a_connection_is_asked_to_end_when_its_client_s_certificate_does() {
+    let origin = Origin::start().await;
+    let made = match short_lived(&origin, 3).await {
+        None => short_lived(&origin, 15).await,
+        made => made,
+    };
+    let (_gateway, [mut h1, h2]) = made.expect("handshakes within 15 s");
+    let (_handle, connection) = hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(
+        TokioExecutor::new(),
+        TokioIo::new(h2),
+    )
+    .await
+    .unwrap();
+    // Neither was idle for so long that it would end of itself.
+    let ended = tokio::time::timeout(Duration::from_secs(30), async {
+        assert_eq!(h1.read(&mut [0; 1]).await.unwrap_or(0), 0);
+        connection.await
+    });
+    ended.await.unwrap().expect("a GOAWAY, not a reset");
+}
+
+#[tokio::test]
 async fn certificates_that_cannot_be_used_say_why() {
     let (one, two) = (Files::new("a.example"), Files::new("b.example"));
-    let missing = ServerTls::load(&one.folder.path().join("none.pem"), &one.key()).unwrap_err();
+    let load = |cert: PathBuf, key: PathBuf| {
+        let clients = None;
+        ServerTls::load(&Tls { cert, key, clients }).unwrap_err()
+    };
+    let missing = load(one.folder.path().join("none.pem"), one.key());
     assert!(missing.to_string().contains("none.pem"), "{missing}");
-    let swapped = ServerTls::load(&one.key(), &one.key()).unwrap_err();
+    let swapped = load(one.key(), one.key());
     assert!(swapped.to_string().contains("no certificate"), "{swapped}");
-    let other = ServerTls::load(&one.cert(), &two.key()).unwrap_err();
+    let other = load(one.cert(), two.key());
     assert!(
         other.to_string().contains("cannot use the certificate"),
         "{other}"

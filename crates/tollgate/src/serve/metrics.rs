@@ -54,6 +54,7 @@ impl Collector for Sources {
         self.keys(&mut encoder)?;
         self.tokens(&mut encoder)?;
         self.api_keys(&mut encoder)?;
+        self.certificates(&mut encoder)?;
         self.reloads(&mut encoder)?;
         self.origin(&mut encoder)?;
         self.gateway.encode(&mut encoder)
@@ -248,6 +249,22 @@ impl Sources {
             "tollgate_api_keys_known",
             "API keys in the file, those that expired included",
             stats.keys as u64,
+        )
+    }
+
+    fn certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = self.engine().snapshot();
+        let Some(rules) = snapshot.certificates() else {
+            return Ok(());
+        };
+        let label = |reason: &str| vec![("reason", reason.to_owned())];
+        let refused = rules.refused();
+        let refused = refused.map(|(error, count)| (label(error.code()), count));
+        family(
+            encoder,
+            "tollgate_client_certificates",
+            "Requests judged by their client certificate, by result, under the policy in force",
+            refused.chain([(label("valid"), rules.valid())]),
         )
     }
 

@@ -115,7 +115,12 @@ fn watched(policy: &Policy) -> Vec<PathBuf> {
         .listeners()
         .iter()
         .filter_map(|listener| listener.tls.as_ref())
-        .flat_map(|tls| [tls.cert.clone(), tls.key.clone()]);
+        .flat_map(|tls| {
+            let clients = tls.clients.as_ref().map(|clients| clients.ca.clone());
+            [tls.cert.clone(), tls.key.clone()]
+                .into_iter()
+                .chain(clients)
+        });
     let ring = policy.identity().bucket_keys.clone();
     let api_keys = policy.identity().api_keys.as_ref();
     let api_keys = api_keys.map(|config| config.file.clone());

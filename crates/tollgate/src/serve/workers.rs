@@ -82,7 +82,7 @@ impl Workers {
 }
 
 fn certificate(listener: &Listener) -> Result<Option<Arc<ServerTls>>, Failure> {
-    let load = |tls: &tollgate_policy::Tls| ServerTls::load(&tls.cert, &tls.key);
+    let load = |tls| ServerTls::load(tls);
     Ok(listener.tls.as_ref().map(load).transpose()?)
 }
 

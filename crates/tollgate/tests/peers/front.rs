@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Files of a listener's certificate in the gateway's folder.
 pub(crate) const CERT_FILE: &str = "cert.pem";
 pub(crate) const KEY_FILE: &str = "key.pem";
+/// The authority of its clients.
+pub(crate) const CLIENT_CA_FILE: &str = "clients.pem";
 
 /// A running gateway and its issuer.
 pub(crate) struct Front {
@@ -28,6 +30,14 @@ pub(crate) struct Front {
 pub(crate) struct Certificate {
     pub(crate) cert: String,
     pub(crate) key: String,
+}
+
+/// What a listener with TLS shows and asks for.
+struct Tls<'a> {
+    certificate: &'a Certificate,
+    /// Further keys of its `tls` section, with a comma before.
+    options: &'a str,
+    client_ca: Option<&'a str>,
 }
 
 // === impl Certificate ===
@@ -54,24 +64,50 @@ impl Front {
 
     /// The same, with a second listener that shows `certificate`.
     pub(crate) fn with_tls(origin: &str, rest: &str, certificate: &Certificate) -> Front {
-        Front::launch(origin, rest, Some(certificate))
+        let tls = Tls {
+            certificate,
+            options: "",
+            client_ca: None,
+        };
+        Front::launch(origin, rest, Some(&tls))
     }
 
-    fn launch(origin: &str, rest: &str, certificate: Option<&Certificate>) -> Front {
+    /// The same, and the listener asks for certificates of the authority `client_ca` (PEM), with
+    /// `client_auth` as it says.
+    pub(crate) fn with_client_ca(
+        origin: &str,
+        rest: &str,
+        certificate: &Certificate,
+        client_ca: &str,
+        client_auth: &str,
+    ) -> Front {
+        let tls = Tls {
+            certificate,
+            options: &format!(", client_ca: {CLIENT_CA_FILE}, client_auth: {client_auth}"),
+            client_ca: Some(client_ca),
+        };
+        Front::launch(origin, rest, Some(&tls))
+    }
+
+    fn launch(origin: &str, rest: &str, shown: Option<&Tls<'_>>) -> Front {
         let issuer = Issuer::with_keys(&[Algorithm::Rs256]).unwrap();
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
-        let tls = certificate.map(|_| free_address().unwrap());
-        let policy = policy(&issuer, origin, rest, listen, tls, admin);
-        let files = certificate.map(|made| {
-            [
-                (CERT_FILE, made.cert.as_str()),
-                (KEY_FILE, made.key.as_str()),
-            ]
+        let tls = shown.map(|_| free_address().unwrap());
+        let listener = tls.zip(shown).map_or_else(String::new, |(address, shown)| {
+            let options = shown.options;
+            format!("  - {{address: '{address}', tls: {{cert: {CERT_FILE}, key: {KEY_FILE}{options}}}}}\n")
         });
+        let policy = policy(&issuer, origin, rest, listen, &listener, admin);
+        let mut files = Vec::new();
+        if let Some(shown) = shown {
+            files.push((CERT_FILE, shown.certificate.cert.as_str()));
+            files.push((KEY_FILE, shown.certificate.key.as_str()));
+            files.extend(shown.client_ca.map(|ca| (CLIENT_CA_FILE, ca)));
+        }
         let gateway = Gateway {
             binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
             policy: &policy,
-            files: files.as_ref().map_or(&[], |files| files.as_slice()),
+            files: &files,
             address: listen,
             workers: 2,
         }
@@ -131,12 +167,9 @@ fn policy(
     origin: &str,
     rest: &str,
     listen: SocketAddr,
-    tls: Option<SocketAddr>,
+    tls: &str,
     admin: SocketAddr,
 ) -> String {
-    let tls = tls.map_or_else(String::new, |address| {
-        format!("  - {{address: '{address}', tls: {{cert: {CERT_FILE}, key: {KEY_FILE}}}}}\n")
-    });
     format!(
         "tollgate: 1
 listen:

@@ -11,6 +11,7 @@
 
 mod behind_nginx;
 mod client;
+mod client_certificates;
 mod clients;
 mod expect_continue;
 mod front;

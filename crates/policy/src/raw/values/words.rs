@@ -6,9 +6,9 @@ use crate::answers::{ForwardedStyle, HeaderStyle, ResetStyle};
 use crate::codes;
 use crate::expectation::ExpectedVerdict;
 use crate::findings::{Finding, Findings};
-use crate::identity::InvalidToken;
+use crate::identity::{CertificateSubject, InvalidToken};
 use crate::limit::{Across, Mode, OnChange, Per};
-use crate::network::OriginProtocol;
+use crate::network::{ClientAuth, OriginProtocol};
 use crate::node::{FromNode, Node, Value};
 use crate::operation::FailMode;
 use crate::paths::TrailingSlash;
@@ -135,6 +135,13 @@ words! {
         "keep" => OnChange::Keep, "as_is" => OnChange::AsIs, "reset" => OnChange::Reset;
     InvalidToken, "an answer to invalid tokens":
         "reject" => InvalidToken::Reject, "anonymous" => InvalidToken::Anonymous;
+    CertificateSubject, "a place of the subject":
+        "san_uri" => CertificateSubject::SanUri,
+        "san_dns" => CertificateSubject::SanDns,
+        "san_email" => CertificateSubject::SanEmail,
+        "common_name" => CertificateSubject::CommonName;
+    ClientAuth, "a rule for client certificates":
+        "required" => ClientAuth::Required, "optional" => ClientAuth::Optional;
     TrailingSlash, "a rule for trailing slashes":
         "ignore" => TrailingSlash::Ignore, "strict" => TrailingSlash::Strict;
     OriginProtocol, "a protocol of the origin":
