@@ -10,6 +10,7 @@ mod admin;
 mod api_keys;
 mod counts;
 mod drain;
+mod edge;
 mod reload;
 mod support;
 mod traces;
