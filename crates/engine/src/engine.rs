@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use http::Method;
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
-use tollgate_identity::{ClientCertificate, KeyHolder, PrincipalKey, client_network};
+use tollgate_identity::{ClientCertificate, KeyHolder, KeyRing, PrincipalKey, client_network};
 use tollgate_limiter::{
     Check, Enforcement, Lease, Now, Reading, Table, TableSize, Verdict as Count,
 };
@@ -31,12 +31,14 @@ use crate::snapshot::Snapshot;
 pub const KEY_WAIT_MAX: Duration = Duration::from_millis(200);
 
 /// What an engine needs beside the policy.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
     /// Threads that decide at once; each gets meters of its own.
     pub threads: usize,
     /// Capacity in buckets, where it is not the policy's `counting`.
     pub table: Option<TableSize>,
+    /// Keys of bucket ids for policies that leave them to the environment.
+    pub bucket_keys: Option<Arc<KeyRing>>,
 }
 
 /// Decides requests under the policy in force.
@@ -47,6 +49,7 @@ pub struct Engine {
     current: ArcSwap<Snapshot>,
     table: Arc<Table>,
     hash: HashKey,
+    bucket_keys: Option<Arc<KeyRing>>,
     totals: Mutex<MeterTotals>,
     threads: usize,
 }
@@ -110,12 +113,14 @@ impl Engine {
             networks: policy.counting().networks,
         };
         let table = Table::new(options.table.unwrap_or(configured))?;
-        let snapshot = Snapshot::build(policy, None, &hash, &table, options.threads)?;
+        let ring = options.bucket_keys.as_ref();
+        let snapshot = Snapshot::build(policy, None, (&hash, ring), &table, options.threads)?;
         Ok(Arc::new(Self {
             totals: Mutex::new(MeterTotals::new(snapshot.meters.clone())),
             current: ArcSwap::from_pointee(snapshot),
             table,
             hash,
+            bucket_keys: options.bucket_keys,
             threads: options.threads,
         }))
     }
@@ -130,7 +135,7 @@ impl Engine {
         let snapshot = Snapshot::build(
             policy,
             Some(&previous),
-            &self.hash,
+            (&self.hash, self.bucket_keys.as_ref()),
             &self.table,
             self.threads,
         )?;

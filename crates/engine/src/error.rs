@@ -38,6 +38,11 @@ pub enum EngineError {
     /// The issuers, their keys, or the key ring for bucket ids cannot be used.
     #[error("failed to set up identity: {0}")]
     Identity(#[from] IdentityError),
+    /// The policy leaves the keys of bucket ids to the environment, which has none.
+    #[error(
+        "`bucket_keys: environment`, and `TOLLGATE_BUCKET_KEYS` is not set: give it the text of a ring, as `tollgate keys new` writes it to a file"
+    )]
+    NoBucketKeys,
     /// A key set that came with the policy holds nothing to verify with.
     #[error("the key set of issuer `{issuer}` cannot be used: {source}")]
     KeySet {

@@ -11,7 +11,7 @@ use tollgate_identity::{
 };
 use tollgate_limiter::Table;
 use tollgate_policy::{
-    Algorithm, CertificateSubject, IssuerConfig, KeySource, PlanId, Policy, RouteId,
+    Algorithm, BucketKeys, CertificateSubject, IssuerConfig, KeySource, PlanId, Policy, RouteId,
 };
 
 use crate::api_keys::ApiKeyDoor;
@@ -77,7 +77,7 @@ impl Snapshot {
     pub(crate) fn build(
         policy: Policy,
         previous: Option<&Snapshot>,
-        hash: &HashKey,
+        (hash, environment): (&HashKey, Option<&Arc<KeyRing>>),
         buckets: &Table,
         shards: usize,
     ) -> Result<Self, EngineError> {
@@ -97,7 +97,10 @@ impl Snapshot {
             negative_ttl_s: NEGATIVE_TTL_S_DEFAULT,
         })?;
         let ring = match (&identity.bucket_keys, previous) {
-            (Some(path), _) => Arc::new(KeyRing::load(path)?),
+            (Some(BucketKeys::File(path)), _) => Arc::new(KeyRing::load(path)?),
+            (Some(BucketKeys::Environment), _) => {
+                environment.cloned().ok_or(EngineError::NoBucketKeys)?
+            }
             (None, Some(previous)) => previous.ring.clone(),
             (None, None) => Arc::new(KeyRing::ephemeral()?),
         };

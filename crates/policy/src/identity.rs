@@ -37,8 +37,8 @@ pub struct IdentityConfig {
     pub failed_verifications: Option<Limit>,
     /// Entries of the verified-token cache; 100,000 unless configured.
     pub token_cache_entries: usize,
-    /// The file of bucket-id keys; without it, keys last as long as the process.
-    pub bucket_keys: Option<PathBuf>,
+    /// Where the keys of bucket ids are; without it, they last as long as the process.
+    pub bucket_keys: Option<BucketKeys>,
 }
 
 /// Callers with an API key.
@@ -48,6 +48,15 @@ pub struct ApiKeysConfig {
     pub header: String,
     /// The file with the hashes of the keys.
     pub file: PathBuf,
+}
+
+/// Where the keys of bucket ids are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BucketKeys {
+    /// In a file.
+    File(PathBuf),
+    /// With the process that puts the policy in force, which has them from its environment.
+    Environment,
 }
 
 /// What a caller without a token gets.

@@ -53,9 +53,9 @@ pub use expectation::{
     ExpectedVerdict, PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals,
 };
 pub use identity::{
-    API_KEY_ISSUER, Algorithm, Anonymous, ApiKeysConfig, CERTIFICATE_ISSUER, CertificateSubject,
-    ClaimMap, ClientCertificates, IdentityConfig, InvalidToken, IssuerConfig, KeySource,
-    RESERVED_ISSUERS,
+    API_KEY_ISSUER, Algorithm, Anonymous, ApiKeysConfig, BucketKeys, CERTIFICATE_ISSUER,
+    CertificateSubject, ClaimMap, ClientCertificates, IdentityConfig, InvalidToken, IssuerConfig,
+    KeySource, RESERVED_ISSUERS,
 };
 pub use limit::{
     Across, Amount, BURST_MAX, Limit, Mode, OnChange, Per, QuotaPeriod, RATE_PER_SECOND_MAX,

@@ -1,9 +1,13 @@
 //! `tollgate check`: all of a policy's errors at once, then its own tests.
 
-use tollgate_engine::{Engine, EngineOptions, run_policy_tests};
+use std::sync::Arc;
+
+use tollgate_engine::{Engine, EngineError, EngineOptions, run_policy_tests};
+use tollgate_identity::KeyRing;
 use tollgate_policy::Policy;
 
 use crate::cli::CheckArgs;
+use crate::environment;
 use crate::failure::Failure;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
@@ -13,7 +17,15 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
         anstream::eprint!("{}", policy.warnings().render(true));
     }
     // What only shows when the policy is put together: key files, limits that cannot be counted.
-    Engine::new(policy.clone(), EngineOptions::default())?;
+    let options = EngineOptions {
+        bucket_keys: match environment::bucket_keys()? {
+            // Where a policy is checked is seldom where its secrets are.
+            None => Some(Arc::new(KeyRing::ephemeral().map_err(EngineError::from)?)),
+            keys => keys,
+        },
+        ..EngineOptions::default()
+    };
+    Engine::new(policy.clone(), options)?;
     anstream::println!(
         "{file}: {} routes, {} plans, {} issuers",
         // The route `*` of everything unmatched is always there.

@@ -13,6 +13,7 @@ mod api_keys;
 mod check;
 mod cli;
 mod demo;
+mod environment;
 mod failure;
 mod fetch;
 mod keepers;

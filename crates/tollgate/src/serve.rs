@@ -34,6 +34,7 @@ use self::metrics::Sources;
 use self::reload::{LOOK_INTERVAL, ReloadCounts, Reloader};
 use self::workers::Workers;
 use crate::cli::ServeArgs;
+use crate::environment;
 use crate::failure::Failure;
 use crate::keepers::Keepers;
 use crate::telemetry::Telemetry;
@@ -104,6 +105,7 @@ impl Gateway {
         let options = EngineOptions {
             threads: workers,
             table: None,
+            bucket_keys: environment::bucket_keys()?,
         };
         let (engine, clock) = counts::engine(policy, options)?;
         let keeper = counts::Keeper::new(&engine, &clock);

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
-use tollgate_engine::{Engine, EngineOptions, Snapshot};
+use tollgate_engine::{Engine, EngineError, EngineOptions, Snapshot};
 use tollgate_identity::token::{TOKEN_BYTES_MAX, unverified, verify_jws};
 use tollgate_identity::{
-    Algorithm, IssuerRules, KeyHolder, LocalKeys, TokenError, TokenVerdict, User, Verifier,
-    VerifierConfig,
+    Algorithm, IssuerRules, KeyHolder, KeyRing, LocalKeys, TokenError, TokenVerdict, User,
+    Verifier, VerifierConfig,
 };
 use tollgate_limiter::{Clock, SystemClock};
 use tollgate_policy::Policy;
@@ -183,7 +183,12 @@ impl PolicyKeys {
         if !policy.warnings().is_empty() {
             anstream::eprint!("{}", policy.warnings().render(true));
         }
-        let snapshot = Engine::new(policy, EngineOptions::default())?.snapshot();
+        // No bucket is named here: any keys will do.
+        let options = EngineOptions {
+            bucket_keys: Some(Arc::new(KeyRing::ephemeral().map_err(EngineError::from)?)),
+            ..EngineOptions::default()
+        };
+        let snapshot = Engine::new(policy, options)?.snapshot();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -131,3 +131,53 @@ fn nothing_is_lost_by_a_slip() {
     assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "mine");
     assert!(!folder.join("ring.new").exists());
 }
+
+const BY_ENVIRONMENT: &str = "tollgate: 1
+listen: 127.0.0.1:0
+admin: off
+origin: http://127.0.0.1:9
+identity: {anonymous: {plan: free}, bucket_keys: environment}
+plans: {free: {limits: [{name: burst, rate: 5/s}]}}
+";
+
+fn with_ring(folder: &Path, command: &[&str], ring: Option<&str>) -> Output {
+    std::fs::write(folder.join("tollgate.yaml"), BY_ENVIRONMENT).unwrap();
+    let mut tollgate = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    tollgate
+        .args(command)
+        .current_dir(folder)
+        .env_remove("TOLLGATE_BUCKET_KEYS");
+    if let Some(ring) = ring {
+        tollgate.env("TOLLGATE_BUCKET_KEYS", ring);
+    }
+    tollgate.output().unwrap()
+}
+
+#[test]
+fn a_ring_may_come_from_the_environment_and_is_missed_only_where_it_is_needed() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    // A policy is checked where its secrets are not, and served where they are.
+    let checked = with_ring(folder, &["check"], None);
+    assert_eq!(checked.status.code(), Some(0));
+    let served = with_ring(folder, &["serve"], None);
+    let said = String::from_utf8_lossy(&served.stderr).into_owned();
+    assert_eq!(served.status.code(), Some(3), "{said}");
+    assert!(said.contains("`TOLLGATE_BUCKET_KEYS` is not set"), "{said}");
+
+    done(folder, &["new", "ring"]);
+    let ring = std::fs::read_to_string(folder.join("ring")).unwrap();
+    let checked = with_ring(folder, &["check"], Some(&ring));
+    assert_eq!(checked.status.code(), Some(0));
+    let broken = ring.replace("current", "curent");
+    let refused = with_ring(folder, &["check"], Some(&broken));
+    assert_eq!(refused.status.code(), Some(4));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.starts_with("error: TOLLGATE_BUCKET_KEYS: "), "{said}");
+    for word in ring
+        .split_ascii_whitespace()
+        .filter(|word| word.len() == 43)
+    {
+        assert!(!said.contains(word), "{said}");
+    }
+}

@@ -83,6 +83,7 @@ impl Gateway {
                 users: 700,
                 networks: 700,
             }),
+            ..EngineOptions::default()
         };
         Self {
             engine: Engine::new(policy, options).unwrap(),

@@ -29,6 +29,7 @@ plans:
                     users: 8,
                     networks: 8,
                 }),
+                ..EngineOptions::default()
             };
             // Whatever a policy may say can be counted.
             Engine::new(policy, options).unwrap();

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tollgate_engine::{Principal, Unauthenticated, Verdict};
 
-use crate::support::{Ask, Bench};
+use crate::support::{Ask, Bench, REST};
 
 #[test]
 fn each_user_has_a_bucket_on_each_endpoint() {
@@ -33,6 +33,28 @@ fn a_refreshed_token_stays_in_the_same_bucket() {
         bench.allowed(&Ask::new("GET", "/orders").bearer(&second), 3),
         0
     );
+}
+
+#[test]
+fn logging_in_again_and_five_tokens_at_once_stay_in_the_same_bucket() {
+    let bench = Bench::new(&REST.replace("burst: 3", "burst: 12"));
+    let orders = |token: &str| Ask::new("GET", "/orders").bearer(token);
+    // Five devices, each with a token of its own, in turn.
+    let devices = [1, 2, 3, 4, 5].map(|device| {
+        bench
+            .token(&json!({"sub": "bob", "jti": format!("d{device}"), "azp": "app", "sid": device}))
+    });
+    for token in devices.iter().chain(&devices) {
+        assert_eq!(bench.allowed(&orders(token), 1), 1);
+    }
+    // Out and in again: another session, another hour, other claims about it.
+    bench.advance(1);
+    let again = json!({"sub": "bob", "auth_time": 1, "sid": "new", "nonce": "n", "acr": "2"});
+    assert_eq!(bench.allowed(&orders(&bench.token(&again)), 9), 2);
+    for token in &devices {
+        assert_eq!(bench.allowed(&orders(token), 1), 0);
+    }
+    assert_eq!(bench.allowed(&orders(&bench.user("alice")), 99), 12);
 }
 
 #[test]

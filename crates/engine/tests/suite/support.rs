@@ -206,5 +206,6 @@ pub(crate) fn options() -> EngineOptions {
             users: 7_000,
             networks: 7_000,
         }),
+        ..EngineOptions::default()
     }
 }

@@ -10,7 +10,8 @@ use crate::codes;
 use crate::diagnostics::Span;
 use crate::findings::Finding;
 use crate::identity::{
-    Algorithm, Anonymous, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig, RESERVED_ISSUERS,
+    Algorithm, Anonymous, BucketKeys, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig,
+    RESERVED_ISSUERS,
 };
 use crate::limit::{Across, Amount, Limit, Mode, OnChange, Per, Rate};
 use crate::node::{At, Given};
@@ -114,7 +115,10 @@ impl Check<'_, '_> {
         config.client_certificates = raw
             .client_certificates
             .map(|certificates| self.client_certificates(certificates));
-        config.bucket_keys = raw.bucket_keys.map(|path| self.file(&path.0));
+        config.bucket_keys = raw.bucket_keys.map(|path| match &*path.0 {
+            "environment" => BucketKeys::Environment,
+            file => BucketKeys::File(self.file(file)),
+        });
         config.api_keys = raw.api_keys.map(|keys| self.api_keys(keys));
         config.issuers = self.issuers(raw.issuers.unwrap_or_default());
         config

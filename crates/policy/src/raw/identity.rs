@@ -40,7 +40,8 @@ section! {
         failed_verifications: Option<OffOr<RawBudget>>,
         /// Verified tokens kept in memory, 1 to 10,000,000. Default: 100,000.
         token_cache: Option<Whole<1, 10_000_000>>,
-        /// File of the keys of bucket ids. Default: keys that last as long as the process.
+        /// File of the keys of bucket ids, or `environment` for the text of such a file in the variable
+        /// `TOLLGATE_BUCKET_KEYS`. Default: keys that last as long as the process.
         bucket_keys: Option<FilePath>,
     }
 }

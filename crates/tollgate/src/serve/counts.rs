@@ -72,7 +72,7 @@ pub(super) fn engine(policy: Policy, options: EngineOptions) -> Result<Counting,
     let Some(path) = path else {
         return Ok((Engine::new(policy, options)?, SystemClock::new()));
     };
-    match resumed(&path, &policy, options) {
+    match resumed(&path, &policy, options.clone()) {
         Ok(Some(resumed)) => return Ok(resumed),
         Ok(None) => tracing::info!(path = %path.display(), "no saved counts yet"),
         // What is wrong with the policy is not the counts' fault.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use tollgate_policy::{KeySource, Policy};
+use tollgate_policy::{BucketKeys, KeySource, Policy};
 use tollgate_proxy::Shared;
 
 /// How often the policy's files are looked at. Looking works on every file system, also where
@@ -121,7 +121,10 @@ fn watched(policy: &Policy) -> Vec<PathBuf> {
                 .into_iter()
                 .chain(clients)
         });
-    let ring = policy.identity().bucket_keys.clone();
+    let ring = match &policy.identity().bucket_keys {
+        Some(BucketKeys::File(path)) => Some(path.clone()),
+        Some(BucketKeys::Environment) | None => None,
+    };
     let api_keys = policy.identity().api_keys.as_ref();
     let api_keys = api_keys.map(|config| config.file.clone());
     let inputs = policy.inputs().iter().cloned();
