@@ -91,6 +91,7 @@ impl Decision {
             Verdict::Unavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(UNAVAILABLE_RETRY_S));
             }
+            Verdict::Forbidden(Forbidden::BucketIdMismatch) => self.forget_id(headers),
             Verdict::Allow | Verdict::Own(_) | Verdict::Forbidden(_) | Verdict::BadRequest(_) => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 use tollgate_identity::{
-    ApiKeyStats, ApiKeyVerdict, ApiKeys, Credential, CredentialError, api_key,
+    ApiKeyStats, ApiKeyVerdict, ApiKeys, Credential, CredentialError, api_key, is_spelling_of,
 };
 use tollgate_limiter::Now;
 use tollgate_policy::IdentityConfig;
@@ -39,13 +39,21 @@ impl ApiKeyDoor {
         Ok(Some(Self { field, keys }))
     }
 
+    /// Whether a field is the keys', in whatever spelling.
+    pub(crate) fn is_field(&self, name: &HeaderName) -> bool {
+        is_spelling_of(self.field.as_str(), name.as_str())
+    }
+
+    /// Whether a request carries a key, good or bad.
+    pub(crate) fn is_presented(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(&self.field)
+    }
+
     /// Leaves the field to the origin or removes it. Its underscore form always goes: nobody looked
     /// at it, and an origin that maps fields to variables could take it for the key that was
     /// verified (CVE-2025-64484).
     pub(crate) fn strip(&self, headers: &mut HeaderMap, forward: bool) {
-        let gone = |name: &HeaderName| {
-            is_spelling_of(&self.field, name) && !(forward && *name == self.field)
-        };
+        let gone = |name: &HeaderName| self.is_field(name) && !(forward && *name == self.field);
         // Nearly no request has one to remove: look first, so that the common case allocates nothing.
         if headers.keys().any(gone) {
             for name in headers
@@ -105,17 +113,6 @@ impl Snapshot {
     pub fn api_key_stats(&self) -> Option<ApiKeyStats> {
         self.api_keys.as_ref().map(|door| door.keys.stats())
     }
-}
-
-/// Whether two names are one to an origin that cannot tell `_` from `-`.
-fn is_spelling_of(field: &HeaderName, name: &HeaderName) -> bool {
-    let (field, name) = (field.as_str().as_bytes(), name.as_str().as_bytes());
-    let folded = |byte: u8| if byte == b'_' { b'-' } else { byte };
-    field.len() == name.len()
-        && field
-            .iter()
-            .zip(name)
-            .all(|(a, b)| folded(*a) == folded(*b))
 }
 
 #[cfg(test)]

@@ -14,11 +14,8 @@ use crate::decision::Principal;
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::keys::HashKey;
-use crate::limits::{PrincipalKeys, RouteLimits};
+use crate::limits::{Owner, PrincipalKeys, RouteLimits};
 use crate::snapshot::Snapshot;
-
-/// Who stands in messages for the plan that such a limit has not.
-const OWNER: &str = "identity";
 
 /// One limit outside all plans.
 #[derive(Debug)]
@@ -45,7 +42,7 @@ impl Budget {
         table: &Table,
     ) -> Result<Self, EngineError> {
         let limits = std::slice::from_ref(limit);
-        RouteLimits::new(limits, OWNER, hash, table).map(|limits| Self(Arc::new(limits)))
+        RouteLimits::new(limits, Owner::Gateway, hash, table).map(|limits| Self(Arc::new(limits)))
     }
 }
 

@@ -28,8 +28,8 @@ pub struct Decision {
     pub lease: Lease,
     /// What path to forward.
     pub path: PathRewrite,
-    /// The caller is to be given a new edge pass with the answer.
-    pub(crate) pass_due: bool,
+    /// The plan for whose class the caller is to be given a new edge pass with the answer.
+    pub(crate) pass_due: Option<PlanId>,
     /// A CORS preflight: free, and without identity.
     pub preflight: bool,
     /// When it was decided.

@@ -110,54 +110,62 @@ impl Snapshot {
         }) else {
             return Ok(None);
         };
+        let presented = Presented::of(head.headers, &edge.id_header, before.cookie.as_deref());
         let (Principal::User(user), Some(plan)) = (&decision.principal, decision.plan) else {
-            return Ok(None);
+            // Who is nobody has no id: one that is shown is somebody else's, or made up so that a
+            // limiter in front counts under a new name each time.
+            return match presented {
+                Presented { any: false, .. } => Ok(None),
+                _ => Err(Forbidden::BucketIdMismatch),
+            };
         };
-        let presented = match presented(head.headers, &edge.id_header, before.cookie.as_deref()) {
-            Presented::One(text) => text.parse::<PresentedId>().ok(),
-            Presented::None => {
-                // What a blocked customer needs in order to pay is never refused for lack of one.
-                let never_block = self.policy().routes().get(decision.route).never_block;
-                return match before.without_id {
-                    None if !never_block => Err(Forbidden::BucketIdMissing),
-                    plan => Ok(plan),
-                };
-            }
-            Presented::Ambiguous => None,
-        };
+        // What a blocked customer needs in order to pay is never refused for an id.
         let route = self.policy().routes().get(decision.route);
-        let of_route = (self.class_of(plan), route.method.as_str(), &*route.template);
         let now_s = decision.now.unix_s();
-        match presented {
-            Some(id) if id.is_of(user, of_route, &self.ring, now_s) => Ok(None),
-            _ => Err(Forbidden::BucketIdMismatch),
+        if !presented.any || !self.ring.is_valid(now_s) {
+            return match before.without_id {
+                None if !route.never_block && presented.any => Err(Forbidden::BucketIdMismatch),
+                None if !route.never_block => Err(Forbidden::BucketIdMissing),
+                plan => Ok(plan),
+            };
+        }
+        // Everything that is shown must hold: a limiter in front may count by the field or by the
+        // cookie, and a good one must not lend its name to a bad one.
+        let of_route = (self.class_of(plan), route.method.as_str(), &*route.template);
+        let holds = |text: &str| {
+            let id = text.parse::<PresentedId>();
+            id.is_ok_and(|id| id.is_of(user, of_route, &self.ring, now_s))
+        };
+        let mut shown = presented.field.into_iter().chain(presented.cookie);
+        if route.never_block || (!presented.ambiguous && shown.all(holds)) {
+            Ok(None)
+        } else {
+            Err(Forbidden::BucketIdMismatch)
         }
     }
 
-    /// Whether a user is to be given a new pass with the answer.
-    pub(crate) fn pass_is_due(&self, decision: &Decision, headers: &HeaderMap) -> bool {
-        let Some(rules) = self.edge.as_ref().and_then(|edge| edge.pass.as_ref()) else {
-            return false;
-        };
+    /// The plan for whose class a user is to be given a new pass with the answer, if one is due.
+    pub(crate) fn due_pass(&self, decision: &Decision, headers: &HeaderMap) -> Option<PlanId> {
+        let rules = self.edge.as_ref()?.pass.as_ref()?;
         let (Principal::User(user), Some(plan)) = (&decision.principal, decision.plan) else {
-            return false;
+            return None;
         };
         let now_s = decision.now.unix_s();
-        let Some(next) = self.ring.pass_expiry(user, now_s, rules.lifetime_s) else {
-            return false;
+        let next = self.ring.pass_expiry(user, now_s, rules.lifetime_s)?;
+        let class = self.class_of(plan);
+        let still_good = |pass: &str| {
+            let held = self.ring.held_pass(pass, user, class, now_s);
+            held.is_some_and(|held| {
+                let left_s = held.expires_unix_s.saturating_sub(now_s);
+                left_s > rules.lifetime_s / RENEW_FROM || held.expires_unix_s >= next
+            })
         };
-        let held = match &rules.header {
-            Some(name) => presented(headers, name, rules.cookie.as_deref()),
-            None => in_cookie(headers, rules.cookie.as_deref()),
+        let presented = match &rules.header {
+            Some(name) => Presented::of(headers, name, rules.cookie.as_deref()),
+            None => Presented::in_cookie(headers, rules.cookie.as_deref()),
         };
-        let held = match held {
-            Presented::One(pass) => self.ring.held_pass(pass, user, self.class_of(plan), now_s),
-            Presented::None | Presented::Ambiguous => None,
-        };
-        held.is_none_or(|held| {
-            let left_s = held.expires_unix_s.saturating_sub(now_s);
-            left_s <= rules.lifetime_s / RENEW_FROM && held.expires_unix_s < next
-        })
+        let mut shown = presented.field.into_iter().chain(presented.cookie);
+        (!shown.any(still_good)).then_some(plan)
     }
 
     /// A pass for the user of a decision, if the policy has passes.
@@ -176,26 +184,33 @@ impl Snapshot {
 // === impl Decision ===
 
 impl Decision {
+    /// Takes back a cookie that did not hold, so that a browser that kept one past its key is not
+    /// refused for good.
+    pub(crate) fn forget_id(&self, headers: &mut HeaderMap) {
+        let before = self
+            .snapshot
+            .edge
+            .as_ref()
+            .and_then(|edge| edge.before.as_ref());
+        if let Some(name) = before.and_then(|before| before.cookie.as_deref()) {
+            set_cookie(headers, name, "", Some(0));
+        }
+    }
+
     /// Adds a new pass to an answer, where one is due and no shared cache may keep it.
     ///
     /// An answer to an authenticated request is private unless it says otherwise (RFC 9111,
     /// section 3.5); caches in front of origins do not all know, so that it is said.
     pub(crate) fn pass_fields(&self, headers: &mut HeaderMap) {
-        let (true, Principal::User(user), Some(plan)) = (self.pass_due, &self.principal, self.plan)
-        else {
+        let (Some(plan), Principal::User(user)) = (self.pass_due, &self.principal) else {
             return;
         };
-        let is_private = |value: &HeaderValue| {
-            let value = value.as_bytes().to_ascii_lowercase();
-            let says = |word: &[u8]| value.windows(word.len()).any(|part| part == word);
-            says(b"private") || says(b"no-store")
-        };
-        match headers.get(CACHE_CONTROL).map(is_private) {
-            Some(false) => return,
-            Some(true) => {}
-            None => {
+        match cacheability(headers) {
+            Cacheability::Private => {}
+            Cacheability::Unsaid => {
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
             }
+            Cacheability::Shared => return,
         }
         let now_s = self.now.unix_s();
         let class = self.snapshot.class_of(plan);
@@ -237,30 +252,72 @@ pub(crate) fn set_cookie(headers: &mut HeaderMap, name: &str, value: &str, secon
     }
 }
 
-/// What a request carries in a field, or else in a cookie.
-enum Presented<'h> {
-    None,
-    One(&'h str),
-    /// Twice, or no text: nothing tells what another reader takes.
-    Ambiguous,
+/// Who may keep an answer.
+enum Cacheability {
+    /// Its own client, or nobody.
+    Private,
+    /// Nothing is said of it.
+    Unsaid,
+    /// Perhaps a cache that others are served from.
+    Shared,
 }
 
-fn presented<'h>(headers: &'h HeaderMap, name: &HeaderName, cookie: Option<&str>) -> Presented<'h> {
-    let mut fields = headers.get_all(name).iter();
-    match (fields.next(), fields.next()) {
-        (None, _) => in_cookie(headers, cookie),
-        (Some(field), None) => field.to_str().map_or(Presented::Ambiguous, Presented::One),
-        (Some(_), Some(_)) => Presented::Ambiguous,
+/// `private` with names of fields keeps only those from a shared cache (RFC 9111, section 5.2.2.7),
+/// and a field meant for one cache alone overrides what is said to all (RFC 9213, section 2.2).
+fn cacheability(headers: &HeaderMap) -> Cacheability {
+    let is_targeted = |name: &HeaderName| {
+        let name = name.as_str();
+        name == "surrogate-control" || name.ends_with("-cache-control")
+    };
+    if headers.keys().any(is_targeted) {
+        return Cacheability::Shared;
+    }
+    let mut lines = headers.get_all(CACHE_CONTROL).iter().peekable();
+    if lines.peek().is_none() {
+        return Cacheability::Unsaid;
+    }
+    let mut directives = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let keeps_out = |directive: &[u8]| {
+        let directive = directive.trim_ascii();
+        directive.eq_ignore_ascii_case(b"private") || directive.eq_ignore_ascii_case(b"no-store")
+    };
+    if directives.any(keeps_out) {
+        Cacheability::Private
+    } else {
+        Cacheability::Shared
     }
 }
 
-fn in_cookie<'h>(headers: &'h HeaderMap, name: Option<&str>) -> Presented<'h> {
-    let Some(name) = name else {
-        return Presented::None;
-    };
-    match cookie(headers, name) {
-        Ok(None) => Presented::None,
-        Ok(Some(value)) => str::from_utf8(value).map_or(Presented::Ambiguous, Presented::One),
-        Err(_) => Presented::Ambiguous,
+/// What a request carries in a field and in a cookie.
+struct Presented<'h> {
+    field: Option<&'h str>,
+    cookie: Option<&'h str>,
+    /// There is something in either.
+    any: bool,
+    /// Something stands twice, or is no text: nothing tells what another reader takes.
+    ambiguous: bool,
+}
+
+impl<'h> Presented<'h> {
+    fn of(headers: &'h HeaderMap, name: &HeaderName, cookie: Option<&str>) -> Self {
+        let mut presented = Self::in_cookie(headers, cookie);
+        let mut fields = headers.get_all(name).iter();
+        if let Some(field) = fields.next() {
+            presented.any = true;
+            presented.field = field.to_str().ok();
+            presented.ambiguous |= presented.field.is_none() || fields.next().is_some();
+        }
+        presented
+    }
+
+    fn in_cookie(headers: &'h HeaderMap, name: Option<&str>) -> Self {
+        let found = name.map_or(Ok(None), |name| cookie(headers, name));
+        let value = found.map(|value| value.map(str::from_utf8));
+        Self {
+            field: None,
+            cookie: value.ok().flatten().and_then(Result::ok),
+            any: !matches!(value, Ok(None)),
+            ambiguous: !matches!(value, Ok(None | Some(Ok(_)))),
+        }
     }
 }

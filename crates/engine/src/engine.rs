@@ -217,7 +217,7 @@ impl Engine {
             limits: Consulted::default(),
             lease: Lease::default(),
             path: rewrite,
-            pass_due: false,
+            pass_due: None,
             preflight: head.is_preflight(),
             now,
             snapshot,
@@ -245,7 +245,7 @@ impl Engine {
             }
             Identified::AwaitKeys(wait) => return Outcome::AwaitKeys(wait),
         }
-        decision.pass_due = decision.snapshot.pass_is_due(&decision, head.headers);
+        decision.pass_due = decision.snapshot.due_pass(&decision, head.headers);
         if let Some(own) = decision.snapshot.own_path(head.method, &path) {
             self.decide_own(&mut decision, head, own);
             return Outcome::Decided(decision);
@@ -273,6 +273,11 @@ impl Engine {
             return;
         }
         let snapshot = &decision.snapshot;
+        if !snapshot.ring.is_valid(decision.now.unix_s()) {
+            // Ids of a key that nobody accepts would be refused everywhere.
+            decision.verdict = Verdict::Unavailable;
+            return;
+        }
         let before = snapshot.edge.as_ref().and_then(|edge| edge.before.as_ref());
         let budget = before.and_then(|before| before.per_network.as_ref());
         let counting = (&self.table, &self.hash);
@@ -347,7 +352,7 @@ impl Engine {
             limits: Consulted::default(),
             lease: Lease::default(),
             path,
-            pass_due: false,
+            pass_due: None,
             preflight: false,
             now,
             snapshot: self.snapshot(),

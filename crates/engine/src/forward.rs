@@ -1,11 +1,13 @@
 //! Header fields of a forwarded request: what a client claims is removed, what was verified added.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_identity::remove_cookies;
+use tollgate_identity::{is_spelling_of, remove_cookies};
 use tollgate_policy::Policy;
 
+use crate::api_keys::ApiKeyDoor;
 use crate::decision::{Decision, Principal};
 use crate::error::EngineError;
+use crate::snapshot::Snapshot;
 
 /// Names of the identity headers in force.
 #[derive(Debug)]
@@ -67,7 +69,8 @@ impl ForwardNames {
             .collect();
         for letter in letters {
             names.first_letters[usize::from(letter)] = true;
-            if letter == b'-' {
+            if matches!(letter, b'-' | b'_') {
+                names.first_letters[usize::from(b'-')] = true;
                 names.first_letters[usize::from(b'_')] = true;
             }
         }
@@ -80,17 +83,29 @@ impl ForwardNames {
         let first = name.as_bytes().first().copied().unwrap_or_default();
         self.first_letters[usize::from(first)]
             && (starts_with_own_prefix(name)
-                || STRIPPED.iter().any(|stripped| same_field(stripped, name))
+                || STRIPPED
+                    .iter()
+                    .any(|stripped| is_spelling_of(stripped, name))
                 || self.is_own(name))
     }
 
     fn is_own(&self, name: &str) -> bool {
-        self.own().any(|own| same_field(own.as_str(), name))
+        self.own().any(|own| is_spelling_of(own.as_str(), name))
     }
 
     fn own(&self) -> impl Iterator<Item = &HeaderName> {
         let identity = [&self.subject, &self.account, &self.plan];
         identity.into_iter().flatten().chain(&self.edge)
+    }
+}
+
+impl Snapshot {
+    /// True for a field that only the gateway may set: one that claims an identity, a bucket id or a
+    /// rate limit. For what comes behind the head, where nobody looks.
+    #[must_use]
+    pub fn is_ours(&self, name: &HeaderName) -> bool {
+        let door = self.api_keys.as_ref();
+        self.forward.is_claim(name) || door.is_some_and(|door| door.is_field(name))
     }
 }
 
@@ -107,6 +122,11 @@ impl Decision {
             }
         }
         let forward = self.snapshot.policy().forwarding().forward_authorization;
+        if let Some(cookie) = &self.snapshot.policy().identity().token_cookie
+            && !(forward && self.is_known_by_cookie(headers))
+        {
+            remove_cookies(headers, &[cookie]);
+        }
         if !forward {
             headers.remove(http::header::AUTHORIZATION);
         }
@@ -116,6 +136,21 @@ impl Decision {
         if let Some(door) = &self.snapshot.api_keys {
             door.strip(headers, forward);
         }
+        self.add_identity(headers);
+    }
+
+    /// Whether the token cookie is what says who calls. One that was not looked at, beside another
+    /// credential, or that did not verify, must not speak to the origin: it would serve one caller
+    /// while another is counted.
+    fn is_known_by_cookie(&self, headers: &HeaderMap) -> bool {
+        let has_key = |door: &ApiKeyDoor| door.is_presented(headers);
+        matches!(self.principal, Principal::User(_))
+            && !headers.contains_key(http::header::AUTHORIZATION)
+            && !self.snapshot.api_keys.as_ref().is_some_and(has_key)
+    }
+
+    fn add_identity(&self, headers: &mut HeaderMap) {
+        let names = &self.snapshot.forward;
         let mut add = |name: &Option<HeaderName>, value: Option<&str>| {
             if let (Some(name), Some(value)) = (name, value)
                 && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
@@ -156,32 +191,16 @@ fn edge_headers(policy: &Policy) -> Result<Vec<HeaderName>, EngineError> {
     names.map(header_name).collect()
 }
 
-/// The edge's own, and the token's where the origin does not get `Authorization`.
+/// The edge's own.
 fn cookies(policy: &Policy) -> Vec<String> {
-    let token = policy.identity().token_cookie.as_ref();
-    let token = token.filter(|_| !policy.forwarding().forward_authorization);
     let edge = policy.edge();
     let before = edge.and_then(|edge| edge.before.as_ref()?.cookie.as_ref());
     let pass = edge.and_then(|edge| edge.pass.as_ref()?.cookie.as_ref());
-    [token, before, pass]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect()
+    [before, pass].into_iter().flatten().cloned().collect()
 }
 
 fn starts_with_own_prefix(name: &str) -> bool {
     name.len() > OWN_PREFIX.len()
         && name.as_bytes()[0] == b'x'
-        && same_field(OWN_PREFIX, &name[..OWN_PREFIX.len()])
-}
-
-/// Header names are lower case here; `_` counts as `-` (CVE-2025-64484: an origin that maps
-/// fields to variables cannot tell them apart).
-fn same_field(known: &str, name: &str) -> bool {
-    known.len() == name.len()
-        && known
-            .bytes()
-            .zip(name.bytes())
-            .all(|(a, b)| a == b || (a == b'-' && b == b'_'))
+        && is_spelling_of(OWN_PREFIX, &name[..OWN_PREFIX.len()])
 }

@@ -42,6 +42,9 @@ pub use tollgate_policy as policy;
 /// Read by [`Engine::client_certificate`].
 pub use tollgate_identity::ClientCertificate;
 
+/// Which names of fields an origin may take for one.
+pub use tollgate_identity::is_spelling_of;
+
 pub use answer::AnswerContext;
 pub use consulted::{Consulted, LimitState};
 pub use decision::{

@@ -62,6 +62,32 @@ pub(crate) struct PrincipalKeys {
     pub(crate) partition: Partition,
 }
 
+/// Whose limit it is: a limit of a plan never shares a bucket with one of the gateway's own, whatever
+/// their names.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner<'a> {
+    Plan(&'a str),
+    Gateway,
+}
+
+// === impl Owner ===
+
+impl<'a> Owner<'a> {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Plan(_) => "limit",
+            Self::Gateway => "gateway's limit",
+        }
+    }
+
+    fn plan(self) -> &'a str {
+        match self {
+            Self::Plan(name) => name,
+            Self::Gateway => "(none)",
+        }
+    }
+}
+
 // === impl LimitTable ===
 
 impl LimitTable {
@@ -95,7 +121,8 @@ impl LimitTable {
                     Some(list) => *list,
                     None => {
                         let list = u32::try_from(table.lists.len()).unwrap_or(u32::MAX);
-                        let compiled = RouteLimits::new(limits, &plan.name, hash, buckets)?;
+                        let compiled =
+                            RouteLimits::new(limits, Owner::Plan(&plan.name), hash, buckets)?;
                         table.lists.push(Arc::new(compiled));
                         seen.insert((limits.as_ptr() as usize, limits.len(), index), list);
                         list
@@ -125,11 +152,11 @@ impl LimitTable {
 impl RouteLimits {
     pub(crate) fn new(
         limits: &[Limit],
-        plan: &str,
+        owner: Owner<'_>,
         hash: &HashKey,
         buckets: &Table,
     ) -> Result<Self, EngineError> {
-        let compile = |limit: &Limit| CountedLimit::new(limit, plan, hash, buckets);
+        let compile = |limit: &Limit| CountedLimit::new(limit, owner, hash, buckets);
         let limits: Box<[_]> = limits.iter().map(compile).collect::<Result<_, _>>()?;
         let binding = |limit: &&CountedLimit| limit.enforcement == Enforcement::Binding;
         let items = limits.iter().filter(binding);
@@ -154,13 +181,13 @@ impl RouteLimits {
 impl CountedLimit {
     fn new(
         limit: &Limit,
-        plan: &str,
+        owner: Owner<'_>,
         hash: &HashKey,
         buckets: &Table,
     ) -> Result<Self, EngineError> {
         let counted = amount::counted(&limit.amount).map_err(|source| EngineError::Limit {
             limit: limit.name.to_string(),
-            plan: plan.to_owned(),
+            plan: owner.plan().to_owned(),
             source,
         })?;
         let told = amount::told(&limit.amount, &counted);
@@ -179,7 +206,7 @@ impl CountedLimit {
             quoted: format!("\"{}\"", limit.name).into(),
             per: limit.per,
             across: limit.across,
-            key: hash.name(&["limit", &limit.name, &scope]),
+            key: hash.name(&[owner.kind(), &limit.name, &scope]),
             carry: amount::carry(limit.on_change),
         })
     }

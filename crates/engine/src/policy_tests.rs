@@ -145,7 +145,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
         limits: Consulted::default(),
         lease: Lease::default(),
         path: PathRewrite::AsSent,
-        pass_due: false,
+        pass_due: None,
         preflight: false,
         now: Now {
             mono: Nanos::from(at),

@@ -180,6 +180,13 @@ impl Snapshot {
         self.networks.is_trusted(peer)
     }
 
+    /// Whether the key that bucket ids are made with is within its times, at a moment in seconds since
+    /// 1970.
+    #[must_use]
+    pub fn has_valid_bucket_key(&self, now_unix_s: u64) -> bool {
+        self.ring.is_valid(now_unix_s)
+    }
+
     /// The limit class of a plan, as bucket ids name it.
     pub(crate) fn class_of(&self, plan: PlanId) -> &LimitClass {
         &self.plan_classes[usize::from(plan.0)]

@@ -19,7 +19,8 @@
 //! from elsewhere into the file vouches that it is as random; a password is not.
 //!
 //! # Looking a key up
-//! Shape first, then what the network may still fail, then one hash. The digest is found by a hash
+//! Shape first, then one hash; only a key that is not known asks what its network may still fail, so
+//! that a good one never waits for its neighbours. The digest is found by a hash
 //! map under a random key of the process and compared in constant time, so that no timing tells how
 //! much of a stored digest a guess has right. The [`User`] values are made when the file is read: a
 //! look-up allocates nothing. A key takes about 250 bytes of memory beside its names.

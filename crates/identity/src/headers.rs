@@ -91,6 +91,14 @@ impl fmt::Display for CredentialError {
     }
 }
 
+/// Whether two names of fields, in lower case, are one to an origin that maps fields to variables
+/// and so cannot tell `_` from `-` (CVE-2025-64484).
+pub fn is_spelling_of(known: &str, name: &str) -> bool {
+    let folded = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    let mut pairs = known.bytes().zip(name.bytes());
+    known.len() == name.len() && pairs.all(|(a, b)| a == b || folded(a) == folded(b))
+}
+
 /// Reads the credential of a request; `token_cookie` is the name of the cookie that may hold a
 /// token. Browsers send a cookie with every request, so that a token in the field, which a page
 /// chose to send, comes before it.

@@ -166,6 +166,11 @@ impl KeyRing {
         self.find(kid).map(|key| key.root(issuer, subject, account))
     }
 
+    /// Whether the key that new ids are made with is accepted at a moment, in seconds since 1970.
+    pub fn is_valid(&self, now_unix_s: u64) -> bool {
+        self.accepts(self.current_kid(), now_unix_s)
+    }
+
     /// The second from which on the current key is no longer accepted, since 1970.
     pub fn current_expiry(&self) -> u64 {
         self.keys[self.current].not_after_s

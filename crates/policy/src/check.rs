@@ -7,6 +7,7 @@ mod amount;
 mod api_keys;
 mod certificates;
 mod edge;
+mod header_names;
 mod identity;
 mod keys;
 mod limits;

@@ -140,11 +140,17 @@ fn strip_nominated(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes from a request's trailers what an origin could mistake for part of the head.
-pub(crate) fn strip_request_trailers(trailers: &mut HeaderMap) {
+/// Removes from a request's trailers what an origin could mistake for part of the head; `is_ours`
+/// knows the names that the policy chose.
+pub(crate) fn strip_request_trailers(
+    trailers: &mut HeaderMap,
+    is_ours: impl Fn(&HeaderName) -> bool,
+) {
     let unfit: Vec<HeaderName> = trailers
         .keys()
-        .filter(|name| NO_TRAILERS.contains(name) || is_protected(name.as_str().as_bytes()))
+        .filter(|name| {
+            NO_TRAILERS.contains(name) || is_protected(name.as_str().as_bytes()) || is_ours(name)
+        })
         .cloned()
         .collect();
     for name in unfit {
@@ -228,9 +234,10 @@ mod tests {
             ("authorization", "x"),
             ("content-length", "5"),
             ("x_tollgate_plan", "gold"),
+            ("x-edge-id", "gold.k1.x"),
             ("x-checksum", "1"),
         ]);
-        strip_request_trailers(&mut map);
+        strip_request_trailers(&mut map, |name| name == "x-edge-id");
         assert_eq!(names(&map), ["x-checksum"]);
     }
 }

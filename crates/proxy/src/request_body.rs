@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use tollgate_engine::{Decision, Snapshot};
 
 use crate::hop;
 use crate::timer::LazyTimer;
@@ -27,6 +28,8 @@ pub(crate) enum RequestBody {
 #[derive(Debug)]
 pub(crate) struct Upload {
     incoming: Incoming,
+    /// Its policy says which fields are ours.
+    snapshot: Arc<Snapshot>,
     bytes_left: u64,
     /// Only for HTTP/2: on HTTP/1.1 the gate keeps this clock.
     idle: Option<Idle>,
@@ -89,6 +92,7 @@ impl RequestBody {
     /// frames where nobody else does.
     pub(crate) fn new(
         incoming: Incoming,
+        decision: &Decision,
         bytes_max: Option<u64>,
         idle: Option<Duration>,
     ) -> (RequestBody, Option<Arc<UploadProgress>>) {
@@ -98,6 +102,7 @@ impl RequestBody {
         let progress = Arc::new(UploadProgress::default());
         let upload = Upload {
             incoming,
+            snapshot: Arc::clone(&decision.snapshot),
             bytes_left: bytes_max.unwrap_or(u64::MAX),
             idle: idle.map(|limit| Idle {
                 limit,
@@ -129,7 +134,7 @@ impl Upload {
             self.bytes_left = left;
             self.progress.bytes.fetch_add(length, Relaxed);
         } else if let Some(trailers) = frame.trailers_mut() {
-            hop::strip_request_trailers(trailers);
+            hop::strip_request_trailers(trailers, |name| self.snapshot.is_ours(name));
         }
         Poll::Ready(Some(Ok(frame)))
     }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use http::header::{CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, TE, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
+use tollgate_engine::is_spelling_of;
 
 use crate::hop::{is_hop_by_hop, is_protected, nominations};
 use crate::host::canonical;
@@ -145,18 +146,10 @@ fn is_forwarding(name: &HeaderName) -> bool {
         return false;
     }
     let family = text.get(..FORWARDING_PREFIX.len());
-    family.is_some_and(|family| same_spelling(FORWARDING_PREFIX, family))
+    family.is_some_and(|family| is_spelling_of(FORWARDING_PREFIX, family))
         || FORWARDING
             .iter()
-            .any(|known| same_spelling(known.as_str(), text))
-}
-
-fn same_spelling(known: &str, name: &str) -> bool {
-    known.len() == name.len()
-        && known
-            .bytes()
-            .zip(name.bytes())
-            .all(|(a, b)| a == b || (a == b'-' && b == b'_'))
+            .any(|known| is_spelling_of(known.as_str(), text))
 }
 
 /// Removes every field that tells of a client or another target.

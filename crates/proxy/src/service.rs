@@ -141,7 +141,7 @@ async fn forward_request(
     } else {
         parts.extensions.clear();
         let idle = reply.http2.then_some(body_idle);
-        let (body, progress) = RequestBody::new(incoming, bytes_max, idle);
+        let (body, progress) = RequestBody::new(incoming, decision, bytes_max, idle);
         record.upload.clone_from(&progress);
         let request = Request::from_parts(parts, body);
         let mut timer = conn.take_timer();

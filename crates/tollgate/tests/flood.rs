@@ -13,6 +13,7 @@
     reason = "tests may panic and tell"
 )]
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,11 +40,11 @@ const COOLDOWN_S: u64 = 30;
 const GROWTH_BYTES_MAX: u64 = 10 * 1024 * 1024;
 const TOKENS_FILE: &str = "tokens.txt";
 
-fn policy(issuer: &Issuer, origin: &Peer, listen: std::net::SocketAddr) -> String {
+fn policy(issuer: &Issuer, origin: &Peer, listen: SocketAddr, admin: SocketAddr) -> String {
     format!(
         "tollgate: 1
 listen: {listen}
-admin: off
+admin: {admin}
 origin: {origin}
 identity:
   trusted_proxies: [127.0.0.0/8]
@@ -185,10 +186,10 @@ fn beside(gateway: &Peer, users: &str, neighbours: (&str, &str), seconds: u32) -
 fn a_minute_of_bad_tokens_costs_neither_memory_nor_fetches_nor_users() {
     let issuer = Issuer::with_keys(&[Algorithm::Rs256]).unwrap();
     let origin = nginx_json_origin().unwrap();
-    let listen = free_address().unwrap();
+    let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
     let gateway = Gateway {
         binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
-        policy: &policy(&issuer, &origin, listen),
+        policy: &policy(&issuer, &origin, listen, admin),
         files: &[],
         address: listen,
         workers: 2,
@@ -236,6 +237,10 @@ fn a_minute_of_bad_tokens_costs_neither_memory_nor_fetches_nor_users() {
         alone.p99_us
     );
     assert_eq!(sent, refused);
+    // The half from one network was hardly looked at.
+    let unseen = over_budget(admin);
+    println!("{unseen} of them without a look");
+    assert!(unseen > sent / 3, "{unseen} of {sent}");
     for seen in calm.iter().chain(&flood) {
         assert_eq!((seen.users.refused, seen.users.socket_errors), (0, 0));
     }
@@ -248,4 +253,17 @@ fn median_p99(rounds: &[Seen]) -> u64 {
     let mut values: Vec<u64> = rounds.iter().map(|seen| seen.users.p99_us).collect();
     values.sort_unstable();
     values[values.len() / 2]
+}
+
+/// Tokens that were refused without a look, by the gateway's own account.
+fn over_budget(admin: SocketAddr) -> u64 {
+    let client = reqwest::blocking::Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap();
+    let url = format!("http://{admin}/metrics");
+    let metrics = client.get(url).send().unwrap().text().unwrap();
+    let name = "tollgate_tokens_total{reason=\"over_budget\"} ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap().parse().unwrap()
 }

@@ -51,7 +51,7 @@ pub(super) fn answer(decision: &Decision, head: &RequestHead<'_>) -> Option<(Val
         .before
         .as_ref()
         .and_then(|before| before.cookie.as_ref());
-    if let Some(name) = cookie.filter(|_| is_asked(head.query, "cookie")) {
+    if let Some(name) = cookie.filter(|_| is_asked(head.query, "cookie") && !is_cross_site(head)) {
         let seconds = expires.map(|expires| expires.saturating_sub(now_s));
         set_cookie(&mut headers, name, &presented, seconds);
     }
@@ -61,4 +61,12 @@ pub(super) fn answer(decision: &Decision, head: &RequestHead<'_>) -> Option<(Val
         rules.write(&pass, now_s, &mut headers);
     }
     Some((body, headers))
+}
+
+/// Whether another site made a browser ask, say by a link: a cookie would be set against the user's
+/// will, and a root's be replaced by one route's.
+fn is_cross_site(head: &RequestHead<'_>) -> bool {
+    head.headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site.as_bytes() == b"cross-site")
 }

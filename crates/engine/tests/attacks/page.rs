@@ -12,8 +12,8 @@ const HEAD: &str = "# Attacks on identity
 
 What is tried to pass for somebody else, and what becomes of it. Every row is run: as a token, new and
 remembered, by `crates/identity/tests/attacks.rs`, and as a request by
-`crates/engine/tests/attacks`, which also writes this page. None of them moves a count or makes
-a bucket.
+`crates/engine/tests/attacks`, which also writes this page. None of them moves a count of anybody or
+makes a user a bucket; what they spend is what their own network may fail.
 
 - *status* is what the engine answers. Bytes that no header field can hold (reason —) never
   reach it: HTTP/1.1 answers 400 (or, for a whole CRLF, ends the field there), HTTP/2 resets the stream.

@@ -351,6 +351,9 @@ fn a_key_comes_before_a_token_that_only_a_cookie_holds() {
     let cookie = format!("session={}", keyed.bench.user("bob"));
     let both = with_key(&key).header("cookie", &cookie);
     assert_eq!(keyed.bench.allowed(&both, 9), 3);
+    let mut sent = both.headers();
+    keyed.bench.decide(&both).forward_headers(&mut sent);
+    assert!(!sent.contains_key("cookie"), "the origin sees one caller");
     let bob = get().header("cookie", &cookie);
     assert_eq!(keyed.bench.allowed(&bob, 1), 1, "his bucket is untouched");
 }

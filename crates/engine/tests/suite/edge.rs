@@ -245,6 +245,61 @@ fn before_a_wrong_id_is_403_and_touches_nobody() {
 }
 
 #[test]
+fn before_everything_that_is_shown_must_hold() {
+    let edge = Edge::new(BEFORE);
+    let alice = edge.alice();
+    let good = edge.id(&alice, "GET", "/orders");
+    let forged = good.replace(&good[good.len() - 22..], "AAAAAAAAAAAAAAAAAAAAAA");
+    let show = |field: &str, cookie: &str| {
+        let ask = Ask::new("GET", "/orders").bearer(&alice);
+        let ask = ask.header("x-ratelimit-user-id", field);
+        edge.bench
+            .decide(&ask.header("cookie", &format!("bucket_id={cookie}")))
+    };
+    assert!(passes(&show(&good, &good)));
+    assert!(is_mismatch(&show(&good, &forged)));
+    assert!(is_mismatch(&show(&forged, &good)));
+    assert!(passes(&show(&good, "")), "an empty cookie is none");
+    // Nobody shows an id: a limiter in front would count him under a name of his choice.
+    let nobody = Ask::new("GET", "/orders").header("x-ratelimit-user-id", &forged);
+    assert!(is_mismatch(&edge.bench.decide(&nobody)));
+    let nobody = Ask::new("GET", "/orders").header("cookie", "bucket_id=x");
+    assert!(is_mismatch(&edge.bench.decide(&nobody)));
+    // A cookie that does not hold is taken back; what she needs in order to pay is open.
+    let answer = show(&good, &forged).answer(&AnswerContext::default());
+    let cookie = answer.unwrap().headers()["set-cookie"].clone();
+    assert!(
+        cookie
+            .to_str()
+            .unwrap()
+            .starts_with("bucket_id=; Path=/; Max-Age=0;")
+    );
+    let billing = Ask::new("GET", "/billing").bearer(&alice);
+    let billing = billing.header("x-ratelimit-user-id", &forged);
+    assert!(passes(&edge.bench.decide(&billing)));
+}
+
+#[test]
+fn before_a_ring_without_a_valid_key_hands_out_nothing() {
+    let edge = Edge::new(BEFORE);
+    let id = edge.id(&edge.alice(), "GET", "/orders");
+    let ended = START_UNIX_S + 60;
+    edge.reload_with_ring(&format!("k1 {} 0 {ended} current\n", SECRETS[0]));
+    assert!(passes(&edge.decide("GET", "/orders", &edge.alice(), &id)));
+    edge.bench.advance(60_000);
+    let answer = edge.own("/ratelimit-user-id", &edge.alice());
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_mismatch(&edge.decide(
+        "GET",
+        "/orders",
+        &edge.alice(),
+        &id
+    )));
+    let snapshot = edge.bench.engine.snapshot();
+    assert!(snapshot.has_valid_bucket_key(ended - 1) && !snapshot.has_valid_bucket_key(ended));
+}
+
+#[test]
 fn before_without_an_id_is_403_or_the_plan_for_it() {
     let strict = Edge::new(BEFORE);
     let ask = Ask::new("GET", "/orders").bearer(&strict.alice());
@@ -310,6 +365,16 @@ fn a_cookie_carries_the_id_and_ends_with_its_key() {
         attributes,
         "Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax"
     );
+    // A link on another site sets nothing.
+    let link = Ask::new("GET", "/ratelimit-user-id?path=/orders&cookie=1").bearer(&alice);
+    let link = link.header("sec-fetch-site", "cross-site");
+    let decision = edge.bench.decide(&link);
+    let context = AnswerContext::default();
+    let answer = edge
+        .bench
+        .engine
+        .own_answer(&decision, &link.head(), &context);
+    assert!(!answer.unwrap().headers().contains_key("set-cookie"));
     let with_cookie = |method: &str, token: &str| {
         Ask::new(method, "/orders")
             .bearer(token)

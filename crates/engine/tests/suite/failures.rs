@@ -157,6 +157,17 @@ fn a_reload_keeps_what_was_spent_and_off_ends_it() {
 }
 
 #[test]
+fn a_limit_of_the_policy_with_the_same_name_is_another() {
+    let limit =
+        "{name: failed-verifications, rate: 6/min, burst: 3, per: network, across: all_routes}";
+    let rest = REST.replace("{name: burst, rate: 1/s, burst: 2, per: network}", limit);
+    assert_ne!(rest, REST);
+    let bench = Bench::with_identity(&rest, "  failed_verifications: {rate: 6/min, burst: 3}\n");
+    assert_eq!(bench.allowed(&Ask::new("GET", "/orders"), 9), 3);
+    spend(&bench);
+}
+
+#[test]
 fn anonymous_requests_neither_charge_nor_wait() {
     let bench = bench();
     let nobody = Ask::new("GET", "/orders");

@@ -101,3 +101,55 @@ fn a_token_in_the_cookie_identifies_and_leaves_with_authorization() {
     let ask = Ask::new("GET", "/orders").header("cookie", &crumbs(&usual.user("bob")));
     assert_eq!(usual.decide(&ask).plan_name(), Some("anonymous"));
 }
+
+#[test]
+fn a_token_cookie_beside_another_credential_is_left_aside_and_goes_no_further() {
+    let anonymous = "  token_cookie: session\n  invalid_token: anonymous\n";
+    let bench = Bench::with_identity(REST, anonymous);
+    let (alice, bob) = (bench.user("alice"), bench.user("bob"));
+    let cookie = format!("session={bob}; lang=de");
+    let with = |authorization: Option<&str>| {
+        let ask = Ask::new("GET", "/orders").header("cookie", &cookie);
+        authorization.map_or(ask.clone(), |value| ask.header("authorization", value))
+    };
+    let bearer = format!("Bearer {alice}");
+    for (authorization, who) in [
+        (Some("Basic eDp5"), None),
+        (Some("Bearer a.b.c"), None),
+        (Some(bearer.as_str()), Some("alice")),
+    ] {
+        let headers = forwarded(&bench, &with(authorization));
+        assert_eq!(headers["cookie"], "lang=de", "{authorization:?}");
+        let subject = headers.get("x-tollgate-subject");
+        assert_eq!(subject.map(|value| value.to_str().unwrap()), who);
+    }
+    assert_eq!(forwarded(&bench, &with(None))["cookie"], cookie);
+    let forged = Ask::new("GET", "/orders").header("cookie", "session=a.b.c; lang=de");
+    assert_eq!(forwarded(&bench, &forged)["cookie"], "lang=de");
+    let preflight = Ask::new("OPTIONS", "/orders")
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "GET")
+        .header("cookie", &cookie);
+    assert_eq!(forwarded(&bench, &preflight)["cookie"], "lang=de");
+}
+
+#[test]
+fn names_with_underscores_are_guarded_in_the_other_spelling_too() {
+    let names = "forward: {identity_headers: {subject: x_user, account: off, plan: off}}\n";
+    let bench = Bench::new(&format!("{REST}{names}"));
+    let ask = Ask::new("GET", "/orders").bearer(&bench.user("bob"));
+    let headers = forwarded(
+        &bench,
+        &ask.header("x-user", "root").header("x_user", "root"),
+    );
+    assert!(headers.get("x-user").is_none());
+    assert_eq!(
+        headers.get_all("x_user").iter().collect::<Vec<_>>(),
+        ["bob"]
+    );
+    // Behind the head too, where a trailer could bring it.
+    let snapshot = bench.engine.snapshot();
+    let is_ours = |name: &'static str| snapshot.is_ours(&http::HeaderName::from_static(name));
+    assert!(is_ours("x-user") && is_ours("x_user") && is_ours("x-tollgate-plan"));
+    assert!(!is_ours("x-checksum"));
+}

@@ -74,12 +74,27 @@ impl Check<'_, '_> {
         section: Option<Span>,
         listeners: &[Listener],
     ) {
-        let asks = |listener: &Listener| {
-            let tls = listener.tls.as_ref();
-            tls.is_some_and(|tls| tls.clients.is_some())
+        let authority = |listener: &Listener| {
+            let clients = listener.tls.as_ref()?.clients.as_ref()?;
+            Some(clients.ca.clone())
         };
+        let mut authorities: Vec<_> = listeners.iter().filter_map(authority).collect();
+        authorities.sort();
+        authorities.dedup();
         let Some(span) = section else { return };
-        if self.whole && !listeners.iter().any(asks) {
+        if authorities.len() > 1 {
+            // The authority is no part of a user's name: one could name the other's users.
+            self.error(
+                Finding::error(
+                    codes::CONFLICT,
+                    span,
+                    "client certificates of several authorities would be one identity",
+                )
+                .label("two listeners have another `client_ca` each")
+                .help("put the authorities that may name the same users into one file; others need a gateway of their own"),
+            );
+        }
+        if self.whole && authorities.is_empty() {
             self.error(
                 Finding::error(
                     codes::CONFLICT,

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::Check;
+use super::header_names::Families;
 use super::identity::budget;
 use crate::answers::{ForwardingConfig, ResponseConfig};
 use crate::codes;
@@ -72,12 +73,16 @@ impl Check<'_, '_> {
         .into_iter()
         .filter_map(Option::as_deref)
         .collect();
+        let api_keys = beside.identity.api_keys.as_ref();
+        taken.extend(api_keys.map(|keys| keys.header.as_str()));
+        self.free_header(&id_header, id_span, Families::Own, ID_HEADER);
         self.unique_header(&id_header, id_span, &taken);
         taken.push(&id_header);
         if let Some((span, header)) = pass.as_ref().and_then(|(span, pass)| {
             let header = pass.header.as_deref()?;
             Some((*span, header))
         }) {
+            self.free_header(header, span, Families::Own, PASS_HEADER);
             self.unique_header(header, span, &taken);
         }
         let cookies = [
@@ -156,19 +161,6 @@ impl Check<'_, '_> {
             lifetime: lifetime.unwrap_or(LIFETIME_DEFAULT),
         };
         (span, pass)
-    }
-
-    fn unique_header(&mut self, name: &str, span: Span, taken: &[&str]) {
-        if taken.contains(&name) {
-            self.error(
-                Finding::error(
-                    codes::DUPLICATE_NAME,
-                    span,
-                    format!("header field `{name}` is used twice"),
-                )
-                .help("give each its own name"),
-            );
-        }
     }
 }
 

@@ -96,6 +96,10 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0014", 5, 39, "write a duration above zero, for example `10s`"),
         ("TG0014", 5, 54, "write `min` for minutes"),
     ]),
+    ("client_authorities", &[
+        ("TG0042", 7, 24, "put the authorities that may name the same users into one file; others need a gateway of their own"),
+        ("TG0029", 8, 22, "choose another name, for example `x-api-key`"),
+    ]),
     ("edge", &[
         ("TG0004", 9, 3, "run `tollgate keys new bucket.keys`, and add `bucket_keys: bucket.keys` to `identity`"),
         ("TG0017", 9, 3, "give token, id and pass a cookie each"),
@@ -107,7 +111,7 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0014", 11, 45, "write one from `30s` to `1d`, for example `5min`"),
     ]),
     ("edge_no_carrier", &[
-        ("TG0029", 9, 14, "write 1 to 64 letters, digits or `-`, for example `x-plan`"),
+        ("TG0029", 9, 14, "choose another name, for example `x-ratelimit-user-id`"),
         ("TG0019", 10, 20, "write 1 to 64 letters, digits, `_` or `-`, for example `access_token`"),
         ("TG0004", 11, 9, "remove `header: off`, or add `cookie: tollgate_pass`"),
     ]),

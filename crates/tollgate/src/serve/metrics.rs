@@ -52,6 +52,7 @@ impl Collector for Sources {
         self.decisions(&mut encoder)?;
         self.table(&mut encoder)?;
         self.keys(&mut encoder)?;
+        self.bucket_keys(&mut encoder)?;
         self.tokens(&mut encoder)?;
         self.api_keys(&mut encoder)?;
         self.certificates(&mut encoder)?;
@@ -176,6 +177,16 @@ impl Sources {
             "tollgate_jwks_fetch_failures",
             "Fetches of the issuer's keys that gave none",
             status.iter().map(|(l, s)| (l.clone(), s.failures)),
+        )
+    }
+
+    fn bucket_keys(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let now_s = self.clock.now().unix_s();
+        gauge(
+            encoder,
+            "tollgate_bucket_keys_valid",
+            "Whether the current key of bucket ids is within its times: 1 or 0",
+            u64::from(self.engine().snapshot().has_valid_bucket_key(now_s)),
         )
     }
 

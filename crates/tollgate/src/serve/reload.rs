@@ -1,5 +1,7 @@
 //! Hot reload: a changed policy is put in force whole, a bad one changes nothing and says so.
 
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,9 +32,10 @@ pub(super) struct Reloader {
     seen: Vec<Stamp>,
 }
 
-/// What tells one state of a file from another without reading it.
-#[derive(PartialEq, Eq)]
-struct Stamp(Option<(SystemTime, u64)>);
+/// What tells one state of a file from another without reading it: when it was written, how long it
+/// is, which file it is, and when that or its mode was changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp(Option<(SystemTime, u64, u64, (i64, i64))>);
 
 // === impl Reloader ===
 
@@ -58,12 +61,18 @@ impl Reloader {
     }
 
     /// Loads the policy again and puts it in force; true when a new one is.
+    ///
+    /// Stamps are taken before their files are read: a change that comes in between is seen at the
+    /// next look, and a revocation never missed.
     pub(super) fn reload(&mut self) -> bool {
+        self.seen = stamps(&self.inputs);
         let before = self.shared.engine().snapshot();
         let result = Policy::load(&self.config)
             .map_err(|diagnostics| diagnostics.to_string())
             .and_then(|policy| {
                 let inputs = watched(&policy);
+                // Those that were watched before have older stamps, and keep them.
+                let seen = self.seen_of(&inputs);
                 self.shared
                     .follow_policy(&policy)
                     .map_err(|error| error.to_string())?;
@@ -71,12 +80,11 @@ impl Reloader {
                     .engine()
                     .reload(policy)
                     .map_err(|error| error.to_string())?;
-                Ok(inputs)
+                Ok((inputs, seen))
             });
         match result {
-            Ok(inputs) => {
-                self.inputs = inputs;
-                self.seen = stamps(&self.inputs);
+            Ok((inputs, seen)) => {
+                (self.inputs, self.seen) = (inputs, seen);
                 self.counts.succeeded.fetch_add(1, Ordering::Relaxed);
                 self.counts.stale.store(0, Ordering::Relaxed);
                 let now = self.shared.engine().snapshot();
@@ -97,6 +105,13 @@ impl Reloader {
                 false
             }
         }
+    }
+
+    /// The stamps of `inputs` as they were seen before the policy was read, or as they are now.
+    fn seen_of(&self, inputs: &[PathBuf]) -> Vec<Stamp> {
+        let before = |path: &PathBuf| self.inputs.iter().position(|known| known == path);
+        let seen = |path: &PathBuf| before(path).map_or_else(|| stamp(path), |at| self.seen[at]);
+        inputs.iter().map(seen).collect()
     }
 }
 
@@ -133,11 +148,16 @@ fn watched(policy: &Policy) -> Vec<PathBuf> {
 }
 
 fn stamps(inputs: &[PathBuf]) -> Vec<Stamp> {
-    let stamp = |path: &PathBuf| {
-        let metadata = std::fs::metadata(path).ok();
-        Stamp(metadata.and_then(|metadata| Some((metadata.modified().ok()?, metadata.len()))))
-    };
     inputs.iter().map(stamp).collect()
+}
+
+fn stamp(path: &PathBuf) -> Stamp {
+    let seen = |metadata: Metadata| {
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        let written = metadata.modified().ok()?;
+        Some((written, metadata.len(), metadata.ino(), changed))
+    };
+    Stamp(std::fs::metadata(path).ok().and_then(seen))
 }
 
 /// Parts of a policy that are bound to sockets and memory made at start.

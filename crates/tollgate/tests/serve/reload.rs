@@ -1,5 +1,7 @@
 //! Reload: whole or not at all, and without losing a count.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use rustix::process::Signal;
 
 use crate::support::{PLANS, Running};
@@ -55,5 +57,24 @@ fn sighup_reloads_at_once() {
         running
             .metrics()
             .contains("tollgate_policy_reloads_total{result=\"success\"} 1")
+    });
+}
+
+#[test]
+fn a_file_whose_mode_alone_is_mended_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("api-keys.txt");
+    let mode = |mode| std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(mode));
+    std::fs::write(&keys, "# none yet\n").unwrap();
+    mode(0o600).unwrap();
+    let rest = format!("  api_keys: {{file: {}}}\n{PLANS}", keys.display());
+    let running = Running::start(&rest);
+    mode(0o644).unwrap();
+    running.eventually("a file that anybody may read is refused", || {
+        running.metrics().contains("tollgate_policy_stale 1\n")
+    });
+    mode(0o600).unwrap();
+    running.eventually("it is read again", || {
+        running.metrics().contains("tollgate_policy_stale 0\n")
     });
 }

@@ -72,6 +72,9 @@ fn no_shared_cache_is_given_one() {
         ("private, max-age=5", true),
         ("no-store", true),
         ("No-Store", true),
+        ("max-age=5, Private", true),
+        ("private=\"x-foo\", max-age=60", false),
+        ("privateer, max-age=60", false),
         ("public, max-age=60", false),
         ("max-age=60", false),
         ("s-maxage=60", false),
@@ -106,4 +109,32 @@ fn ids_come_with_a_pass_where_both_are_wanted() {
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
     assert_eq!(body["pass"], pass_of(answer.headers()).unwrap());
     assert_eq!(body["pass_expires"], START_UNIX_S + 300);
+}
+
+#[test]
+fn a_field_for_one_cache_alone_keeps_the_pass_away() {
+    let edge = Edge::new(PASS);
+    let ask = Ask::new("GET", "/billing").bearer(&edge.alice());
+    for name in [
+        "cdn-cache-control",
+        "surrogate-control",
+        "cloudflare-cdn-cache-control",
+    ] {
+        let headers = given(&edge, &ask, &[(name, "max-age=60")]);
+        assert_eq!(pass_of(&headers), None, "{name}");
+        assert!(!headers.contains_key("set-cookie"), "{name}");
+    }
+}
+
+#[test]
+fn a_user_on_the_plan_for_no_id_has_a_pass_of_its_own_plan() {
+    let edge = Edge::new("before: {without_id: anonymous}, pass: {}");
+    let ask = Ask::new("GET", "/orders").bearer(&edge.alice());
+    assert_eq!(edge.bench.decide(&ask).plan_name(), Some("anonymous"));
+    let pass = pass_of(&given(&edge, &ask, &[])).unwrap();
+    let claims = BASE64URL_NOPAD.decode(pass.split('.').nth(1).unwrap().as_bytes());
+    let claims: Value = serde_json::from_slice(&claims.unwrap()).unwrap();
+    assert_eq!(claims["class"], "standard");
+    let again = ask.header("x-tollgate-pass", &pass);
+    assert_eq!(pass_of(&given(&edge, &again, &[])), None);
 }
