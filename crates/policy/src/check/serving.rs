@@ -1,6 +1,5 @@
 //! Listeners, the origin, responses, forwarding.
 
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -182,7 +181,7 @@ impl Check<'_, '_> {
             None => {}
             Some(OffOr::Off) => (config.subject, config.account, config.plan) = (None, None, None),
             Some(OffOr::Value(names)) => {
-                let mut taken = HashSet::new();
+                let mut taken: Vec<String> = Vec::new();
                 let slots = [
                     (&mut config.subject, names.subject),
                     (&mut config.account, names.account),
@@ -199,16 +198,9 @@ impl Check<'_, '_> {
                         }
                     }
                     let Some(name) = slot.clone() else { continue };
-                    if !taken.insert(name.clone()) {
-                        self.error(
-                            Finding::error(
-                                codes::DUPLICATE_NAME,
-                                span,
-                                format!("header field `{name}` is used twice"),
-                            )
-                            .help("give each its own name"),
-                        );
-                    }
+                    let others: Vec<&str> = taken.iter().map(String::as_str).collect();
+                    self.unique_header(&name, span, &others);
+                    taken.push(name);
                 }
             }
         }
