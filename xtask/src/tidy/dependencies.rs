@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -16,6 +16,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
         &["tollgate-limiter", "tollgate-policy", "tollgate-identity"],
     ),
     ("tollgate-proxy", &["tollgate-engine"]),
+    ("tollgate-aws", &["tollgate-policy", "tollgate-identity"]),
+    ("tollgate-edge", &["tollgate-aws", "tollgate-limiter"]),
     (
         "tollgate",
         &[
@@ -24,6 +26,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "tollgate-identity",
             "tollgate-engine",
             "tollgate-proxy",
+            "tollgate-aws",
+            "tollgate-edge",
             // The demo shows the gateway between them.
             "tollgate-testkit",
         ],
