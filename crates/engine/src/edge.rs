@@ -131,7 +131,8 @@ impl Snapshot {
         }
         // Everything that is shown must hold: a limiter in front may count by the field or by the
         // cookie, and a good one must not lend its name to a bad one.
-        let of_route = (self.class_of(plan), route.method.as_str(), &*route.template);
+        let class = self.class_on(plan, decision.route);
+        let of_route = (&class, route.method.as_str(), &*route.template);
         let holds = |text: &str| {
             let id = text.parse::<PresentedId>();
             id.is_ok_and(|id| id.is_of(user, of_route, &self.ring, now_s))

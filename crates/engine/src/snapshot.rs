@@ -187,30 +187,36 @@ impl Snapshot {
         self.ring.is_valid(now_unix_s)
     }
 
-    /// The limit class of a plan, as bucket ids name it.
+    /// The class of a plan, as passes name it.
     pub(crate) fn class_of(&self, plan: PlanId) -> &LimitClass {
         &self.plan_classes[usize::from(plan.0)]
     }
 
-    /// The unforgeable public name of a user's bucket on the decided route, for logs.
+    /// The limit class of a plan on a route, as bucket ids name it.
+    pub(crate) fn class_on(&self, plan: PlanId, route: RouteId) -> LimitClass {
+        let class = LimitClass::new(self.policy.limit_class(plan, route));
+        // The policy makes no other classes than these; the plan's is one too.
+        class.unwrap_or(*self.class_of(plan))
+    }
+
+    /// The unforgeable public name of the caller's bucket on the decided route: a user's, or that of
+    /// an anonymous caller's network.
     ///
-    /// `None` for callers without a verified identity. Costs two HMACs; not for the hot path.
+    /// `None` where nobody is known. Costs two HMACs; not for the hot path.
     #[must_use]
     pub fn bucket_id(&self, decision: &Decision) -> Option<BucketId> {
-        let Principal::User(user) = &decision.principal else {
-            return None;
+        let root = match &decision.principal {
+            Principal::User(user) => {
+                let account = user.account.as_deref();
+                self.ring.root(&user.issuer, &user.subject, account)
+            }
+            Principal::Anonymous(network) => self.ring.network_root(network),
+            Principal::Unknown => return None,
         };
-        let class = self.class_of(decision.plan?);
+        let class = self.class_on(decision.plan?, decision.route);
         let route = self.policy.routes().get(decision.route);
-        let root = self
-            .ring
-            .root(&user.issuer, &user.subject, user.account.as_deref());
-        Some(bucket_id(
-            &root,
-            class,
-            route.method.as_str(),
-            &route.template,
-        ))
+        let (method, template) = (route.method.as_str(), &route.template);
+        Some(bucket_id(&root, &class, method, template))
     }
 }
 

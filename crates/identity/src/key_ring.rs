@@ -20,7 +20,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::{
-    IdentityError, Redacted, Root,
+    ClientNetwork, IdentityError, Redacted, Root,
     bucket_id::{base64url, keyed, length_prefixed, short_name},
     private_file::{self, PrivateFileError},
 };
@@ -155,6 +155,14 @@ impl KeyRing {
         self.keys[self.current].root(issuer, subject, account)
     }
 
+    /// The root of an anonymous caller's network under the current key.
+    ///
+    /// As a user's, of `tollgate/network/1` and the network's length-prefixed name: an IPv4 network
+    /// as `192.0.2.1/32`, an IPv6 one with all of its eight groups, as `2001:db8:0:0:0:0:0:0/64`.
+    pub fn network_root(&self, network: &ClientNetwork) -> Root {
+        self.keys[self.current].network_root(network)
+    }
+
     /// The root of a user under another key of the ring.
     pub fn root_under(
         &self,
@@ -177,7 +185,7 @@ impl KeyRing {
     }
 
     /// The MAC of a message under the current key. Messages of other kinds begin otherwise, so
-    /// that none can pass for one of them: a root's with `tollgate/user/1`, a pass's with `ey`.
+    /// that none can pass for one of them: a root's with `tollgate/`, a pass's with `ey`.
     pub(crate) fn tag(&self, message: &[u8]) -> [u8; 32] {
         let mac = self.keys[self.current].mac.expose().clone();
         hmac::Mac::chain_update(mac, message)
@@ -254,9 +262,18 @@ impl RingKey {
     }
 
     fn root(&self, issuer: &str, subject: &str, account: Option<&str>) -> Root {
+        let parts = [issuer, subject, account.unwrap_or_default()];
+        self.root_of(b"tollgate/user/1", &parts)
+    }
+
+    fn network_root(&self, network: &ClientNetwork) -> Root {
+        self.root_of(b"tollgate/network/1", &[&network.name()])
+    }
+
+    fn root_of(&self, kind: &[u8], parts: &[&str]) -> Root {
         let mut mac = self.mac.expose().clone();
-        hmac::Mac::update(&mut mac, b"tollgate/user/1");
-        for part in [issuer, subject, account.unwrap_or_default()] {
+        hmac::Mac::update(&mut mac, kind);
+        for part in parts {
             length_prefixed(&mut mac, part);
         }
         Root::new(self.kid, base64url(mac))

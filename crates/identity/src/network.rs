@@ -90,6 +90,19 @@ impl ClientNetwork {
         }
     }
 
+    /// The network's one name in text, which a script can make as well: all eight groups of an
+    /// IPv6 address, none of them shortened to `::`.
+    pub(crate) fn name(&self) -> String {
+        let prefix = self.network.prefix_len();
+        match self.network.addr() {
+            IpAddr::V4(address) => format!("{address}/{prefix}"),
+            IpAddr::V6(address) => {
+                let groups = address.segments().map(|group| format!("{group:x}"));
+                format!("{}/{prefix}", groups.join(":"))
+            }
+        }
+    }
+
     /// The key under which the network is counted.
     pub fn key(&self, hash_key: &[u8; 16]) -> PrincipalKey {
         let prefix = [self.network.prefix_len()];

@@ -19,6 +19,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use crate::classes;
 use crate::codes;
 use crate::diagnostics::{Diagnostic, Diagnostics, Span};
 use crate::findings::{Finding, Findings};
@@ -113,6 +114,7 @@ pub(crate) fn check(
     let (Some(default_plan), Some(origin), false) = (default_plan, origin, failed) else {
         return (None, elsewhere);
     };
+    let classes = classes::assign(&plans.plans, &plans.limits, &routes.table);
     let policy = Policy {
         listeners,
         admin,
@@ -121,6 +123,7 @@ pub(crate) fn check(
         routes: routes.table,
         plans: plans.plans,
         limits: plans.limits,
+        classes,
         default_plan,
         responses,
         forwarding,

@@ -21,6 +21,7 @@
 
 mod answers;
 mod check;
+mod classes;
 pub mod codes;
 mod diagnostics;
 mod duration;
@@ -75,7 +76,7 @@ pub use paths::{
 pub use plan::{Plan, PlanId};
 pub use policy::{LIMITS_PER_ROUTE_MAX, PLANS_MAX, POLICY_BYTES_MAX, Policy};
 pub use route::{Route, RouteId, RouteMethod};
-pub use routes::{ROUTES_MAX, RouteTable};
+pub use routes::{ROUTES_MAX, RouteNode, RouteTable};
 pub use schema::json_schema;
 pub use template::{
     TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Template, TemplateError, TemplateNote,

@@ -11,7 +11,8 @@ pub struct PlanId(pub u16);
 pub struct Plan {
     /// Its name, as plan claims and assignments use it.
     pub name: Arc<str>,
-    /// Limit class in bucket ids: 1 to 8 of `a-z0-9`, one for each plan.
+    /// Limit class in bucket ids: 1 to 8 of `a-z0-9`, one for each plan. Routes with limits of
+    /// their own have another ([`crate::Policy::limit_class`]).
     pub class: Arc<str>,
     /// Where a customer can buy more, for the 429 answer.
     pub upgrade_url: Option<String>,

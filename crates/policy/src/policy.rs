@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::answers::{ForwardingConfig, ResponseConfig};
+use crate::classes::PlanClasses;
 use crate::diagnostics::Diagnostics;
 use crate::edge::EdgeConfig;
 use crate::expectation::PolicyTest;
@@ -36,6 +37,8 @@ pub struct Policy {
     pub(crate) plans: Vec<Plan>,
     /// Beside `plans`.
     pub(crate) limits: Vec<PlanLimits>,
+    /// Beside `plans`.
+    pub(crate) classes: Vec<PlanClasses>,
     pub(crate) default_plan: PlanId,
     pub(crate) responses: ResponseConfig,
     pub(crate) forwarding: ForwardingConfig,
@@ -119,16 +122,29 @@ impl Policy {
     /// add up; those that are off are left out. Allocates nothing.
     #[must_use]
     pub fn limits(&self, plan: PlanId, route: RouteId) -> &[Limit] {
-        // An id of another policy falls back to the default plan, so that it can never panic.
-        let index = if self.limits.len() > usize::from(plan.0) {
-            plan
-        } else {
-            self.default_plan
-        };
-        let limits = &self.limits[usize::from(index.0)];
+        let limits = &self.limits[usize::from(self.known(plan).0)];
         match limits.by_route.binary_search_by_key(&route, |(id, _)| *id) {
             Ok(index) => &limits.by_route[index].1,
             Err(_) => &limits.everywhere,
+        }
+    }
+
+    /// The limit class of a plan on a route, 1 to 8 of `a-z0-9`: the front of bucket ids. Two
+    /// routes have one class where all their limits are the same.
+    #[must_use]
+    pub fn limit_class(&self, plan: PlanId, route: RouteId) -> &str {
+        let index = usize::from(self.known(plan).0);
+        let never_block = self.routes.get(route).never_block;
+        let own = self.classes[index].of(route, never_block);
+        own.unwrap_or(&self.plans[index].class)
+    }
+
+    /// An id of another policy falls back to the default plan, so that it can never panic.
+    fn known(&self, plan: PlanId) -> PlanId {
+        if self.limits.len() > usize::from(plan.0) {
+            plan
+        } else {
+            self.default_plan
         }
     }
 

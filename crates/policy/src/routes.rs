@@ -5,6 +5,7 @@
 //! A template without the request's method is no candidate, so that a less specific one with it
 //! is. The outcome never depends on the order in which routes were written.
 
+mod node;
 mod trie;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use std::fmt;
 use crate::paths::{PATH_BYTES_MAX, PathRules, TrailingSlash, hex_value};
 use crate::route::{Route, RouteId, RouteMethod};
 use crate::template::Template;
+pub use node::RouteNode;
 use trie::{Lookup, Trie};
 
 /// The most routes of a table.

@@ -21,22 +21,24 @@ pub(super) fn answer(decision: &Decision, head: &RequestHead<'_>) -> Option<(Val
     let (Principal::User(user), Some(plan)) = (&decision.principal, decision.plan) else {
         return None;
     };
-    let class = snapshot.class_of(plan);
+    let plan_class = snapshot.class_of(plan);
     let ring = &snapshot.ring;
     let root = ring.root(&user.issuer, &user.subject, user.account.as_deref());
     let expires = Some(ring.current_expiry()).filter(|expires| *expires < u64::MAX);
     let mut body = json!({
         "root": root.expose(),
         "kid": root.kid().as_str(),
-        "class": class.as_str(),
+        "class": plan_class.as_str(),
         "expires": expires,
     });
     let mut headers = HeaderMap::new();
     let routes = snapshot.policy().routes();
     let asked = head.query.and_then(|query| asked_route(query, routes));
-    let presented = match asked.map(|route| routes.get(route)) {
-        Some(route) => {
-            let id = bucket_id(&root, class, route.method.as_str(), &route.template);
+    let presented = match asked.map(|id| (id, routes.get(id))) {
+        Some((id, route)) => {
+            let class = snapshot.class_on(plan, id);
+            let id = bucket_id(&root, &class, route.method.as_str(), &route.template);
+            body["class"] = class.as_str().into();
             body["route"] = route.to_string().into();
             body["id"] = id.as_str().into();
             if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -55,7 +57,7 @@ pub(super) fn answer(decision: &Decision, head: &RequestHead<'_>) -> Option<(Val
         let seconds = expires.map(|expires| expires.saturating_sub(now_s));
         set_cookie(&mut headers, name, &presented, seconds);
     }
-    if let Some((rules, pass)) = snapshot.new_pass(user, class, now_s) {
+    if let Some((rules, pass)) = snapshot.new_pass(user, plan_class, now_s) {
         body["pass"] = pass.token.as_str().into();
         body["pass_expires"] = pass.expires_unix_s.into();
         rules.write(&pass, now_s, &mut headers);

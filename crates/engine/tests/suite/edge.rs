@@ -139,8 +139,16 @@ fn after_the_origin_gets_the_id_and_never_the_client_s() {
     assert_eq!(of("/orders/8", &refreshed), id);
     assert_ne!(of("/orders", &edge.alice()), id);
     assert_ne!(of("/orders/7", &edge.bench.user("bob")), id);
-    // Nobody verified, no id.
-    assert!(!forwarded(&edge.bench, &forged).contains_key("x-ratelimit-user-id"));
+    // An anonymous caller has its network's, and cannot choose it.
+    let network = |ask: &Ask| {
+        let headers = forwarded(&edge.bench, ask);
+        headers["x-ratelimit-user-id"].to_str().unwrap().to_owned()
+    };
+    let anonymous = network(&forged);
+    assert!(anonymous.starts_with("anonymou.k1."), "{anonymous}");
+    assert_eq!(network(&Ask::new("GET", "/orders/9")), anonymous);
+    let elsewhere = Ask::new("GET", "/orders/9").from("198.51.100.77");
+    assert_ne!(network(&elsewhere), anonymous);
 }
 
 #[test]

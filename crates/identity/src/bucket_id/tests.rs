@@ -91,3 +91,34 @@ proptest! {
         prop_assert_eq!(&base64url(own)[..], &base64url(plain)[..]);
     }
 }
+
+#[test]
+fn a_network_has_a_root_under_a_name_that_scripts_can_make() {
+    let ring = KeyRing::parse(RING).unwrap();
+    let root = |peer: &str, rules: &crate::NetworkRules| {
+        let headers = http::HeaderMap::new();
+        let network = crate::client_network(peer.parse().unwrap(), &headers, rules);
+        ring.network_root(&network).expose().to_owned()
+    };
+    let by_hand = |name: &str| {
+        let mut mac = keyed(b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+        mac.update(format!("tollgate/network/1{}:{name}", name.len()).as_bytes());
+        BASE64URL_NOPAD.encode(&mac.finalize().into_bytes())
+    };
+    let rules = crate::NetworkRules::default();
+    assert_eq!(root("192.0.2.7", &rules), by_hand("192.0.2.7/32"));
+    assert_eq!(root("::ffff:192.0.2.7", &rules), by_hand("192.0.2.7/32"));
+    let prefix = "2001:db8:0:a:0:0:0:0/64";
+    assert_eq!(root("2001:db8:0:a::1", &rules), by_hand(prefix));
+    assert_eq!(root("2001:db8:0:a:ffff::1", &rules), by_hand(prefix));
+    let wide = crate::NetworkRules {
+        ipv4_prefix: 24,
+        ipv6_prefix: 56,
+        ..rules
+    };
+    assert_eq!(root("192.0.2.7", &wide), by_hand("192.0.2.0/24"));
+    assert_eq!(
+        root("2001:db8:0:1ff::1", &wide),
+        by_hand("2001:db8:0:100:0:0:0:0/56")
+    );
+}

@@ -17,22 +17,22 @@ pub(super) struct Trie {
 }
 
 #[derive(Clone, Default)]
-struct Node {
+pub(super) struct Node {
     /// Sorted once the trie is finished.
-    literals: Vec<(Vec<u8>, u32)>,
+    pub(super) literals: Vec<(Vec<u8>, u32)>,
     /// Most specific first, once the trie is finished.
-    patterns: Vec<(Pattern, u32)>,
-    param: Option<u32>,
+    pub(super) patterns: Vec<(Pattern, u32)>,
+    pub(super) param: Option<u32>,
     /// Templates that end here.
-    here: Methods,
+    pub(super) here: Methods,
     /// Templates that end here with a tail of one segment or more.
-    tail_some: Methods,
+    pub(super) tail_some: Methods,
     /// Templates that end here with a tail of none or more.
-    tail_any: Methods,
+    pub(super) tail_any: Methods,
 }
 
 #[derive(Clone, Default)]
-struct Methods(Vec<(RouteMethod, RouteId)>);
+pub(super) struct Methods(pub(super) Vec<(RouteMethod, RouteId)>);
 
 /// One lookup.
 pub(super) struct Lookup<'a> {
@@ -84,6 +84,10 @@ impl Trie {
         self.nodes.push(Node::default());
         self.children.insert((parent, segment.clone()), new);
         new
+    }
+
+    pub(super) fn node(&self, index: u32) -> &Node {
+        &self.nodes[index as usize]
     }
 
     /// Sorts what lookups search.

@@ -41,6 +41,11 @@ impl Pattern {
         rest.len() > last.len() && rest.ends_with(last)
     }
 
+    /// The literals, with a gap wherever two of them meet.
+    pub(crate) fn literals(&self) -> &[Vec<u8>] {
+        &self.literals
+    }
+
     pub(crate) fn fold_case(&mut self) {
         self.literals
             .iter_mut()
