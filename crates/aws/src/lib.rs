@@ -12,4 +12,7 @@
     )
 )]
 
+mod classes;
+pub mod function;
+pub mod target;
 pub mod waf;
