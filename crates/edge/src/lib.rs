@@ -1,4 +1,11 @@
 //! The local edge: compiled artefacts served on loopback, before anybody pays for them.
+//!
+//! [`function`] runs the compiled CloudFront Function in an embedded JavaScript engine.
+//!
+//! # The engine
+//! QuickJS-ng, through `rquickjs`: four packages, C that the compiler of aws-lc builds in seconds, and
+//! no code generator, because its bindings come ready for our targets. `boa_engine`, in pure Rust,
+//! would bring some 160 packages and has no bound on memory, which a stranger's function needs.
 
 #![cfg_attr(
     test,
@@ -9,3 +16,5 @@
         reason = "tests may panic"
     )
 )]
+
+pub mod function;
