@@ -1,6 +1,7 @@
 //! The local edge: compiled artefacts served on loopback, before anybody pays for them.
 //!
-//! [`function`] runs the compiled CloudFront Function in an embedded JavaScript engine.
+//! - [`function`]: the compiled CloudFront Function in an embedded JavaScript engine
+//! - [`event`]: requests and answers as a function sees and makes them
 //!
 //! # The engine
 //! QuickJS-ng, through `rquickjs`: four packages, C that the compiler of aws-lc builds in seconds, and
@@ -17,4 +18,5 @@
     )
 )]
 
+pub mod event;
 pub mod function;
