@@ -7,6 +7,7 @@
 //! - [`Policy`]: the checked policy and what it answers
 //! - [`RouteTable`], [`Template`], [`normalize`]: which route a request is for
 //! - [`PolicyTest`]: the policy's own tests, run by the engine
+//! - [`read_yaml`]: YAML that is no policy, as a plain tree
 //! - [`Diagnostics`]: findings, rendered as a compiler would
 
 #![cfg_attr(
@@ -66,6 +67,7 @@ pub use network::{
     ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol,
     Scheme, Tls,
 };
+pub use node::read_yaml;
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};
 pub use operation::{
     AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits, Timeouts,

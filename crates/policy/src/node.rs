@@ -5,6 +5,7 @@
 
 mod fields;
 mod read;
+mod tree;
 mod yaml;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -13,6 +14,7 @@ use serde_saphyr::{Location, Spanned};
 use crate::diagnostics::Span;
 pub(crate) use fields::Fields;
 pub(crate) use read::{At, FromNode, Given, Named, OneOrMany, Required, wrong_kind};
+pub use tree::read_yaml;
 pub(crate) use yaml::parse;
 
 /// A value and its place.
