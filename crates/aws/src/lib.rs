@@ -13,6 +13,10 @@
 )]
 
 mod classes;
+pub mod compile;
+pub mod fit;
 pub mod function;
+pub mod rules;
+pub mod store;
 pub mod target;
 pub mod waf;
