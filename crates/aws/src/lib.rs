@@ -19,4 +19,5 @@ pub mod function;
 pub mod rules;
 pub mod store;
 pub mod target;
+pub mod import;
 pub mod waf;
