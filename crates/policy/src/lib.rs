@@ -42,6 +42,7 @@ mod routes;
 mod schema;
 mod suggest;
 mod template;
+mod yaml_value;
 
 pub use answers::{ForwardedStyle, ForwardingConfig, HeaderStyle, ResetStyle, ResponseConfig};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
@@ -80,3 +81,4 @@ pub use schema::json_schema;
 pub use template::{
     TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Template, TemplateError, TemplateNote,
 };
+pub use yaml_value::{YAML_BYTES_MAX, YamlError, yaml_value};
