@@ -16,6 +16,7 @@ mod demo;
 mod environment;
 mod failure;
 mod fetch;
+mod import;
 mod keepers;
 mod keys;
 mod private_file;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Token(TokenCommand::Check(args)) => token::run(args),
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
+        Command::Import(command) => import::run(command),
         Command::Demo(args) => demo::run(args),
     };
     match result {
