@@ -7,7 +7,7 @@ use super::model::{Quota, Throttle};
 use super::policy_text::Written;
 
 /// What holds of every import.
-const ALWAYS: [(Fidelity, &str, &str); 11] = [
+const ALWAYS: [(Fidelity, &str, &str); 12] = [
     (
         Fidelity::Exact,
         "rate and burst",
@@ -42,6 +42,12 @@ const ALWAYS: [(Fidelity, &str, &str); 11] = [
         "paths",
         "routes are the paths of resources: if callers' paths have the stage or a base path before \
          them, take it off before the gateway, or write it into the routes",
+    ),
+    (
+        Fidelity::Changed,
+        "`HEAD` and preflights",
+        "`HEAD` is counted as `GET` unless the policy has a `HEAD` route; an `OPTIONS` preflight of a \
+         browser passes free of charge",
     ),
     (
         Fidelity::Assumed,

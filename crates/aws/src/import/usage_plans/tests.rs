@@ -5,6 +5,7 @@ use tollgate_policy::Policy;
 
 use super::*;
 
+mod any_input;
 mod fidelity_told;
 mod keys;
 mod round_trip;
