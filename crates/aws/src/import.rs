@@ -1,3 +1,4 @@
-//! What is configured in AWS, as a policy.
+//! What limits an API at AWS already, as a policy.
 
+pub mod usage_plans;
 pub mod waf;

@@ -7,8 +7,8 @@
 //! - [`Policy`]: the checked policy and what it answers
 //! - [`RouteTable`], [`Template`], [`normalize`]: which route a request is for
 //! - [`PolicyTest`]: the policy's own tests, run by the engine
-//! - [`read_yaml`]: YAML that is no policy, as a plain tree
 //! - [`Diagnostics`]: findings, rendered as a compiler would
+//! - [`yaml_value`]: any other YAML document as JSON, for imports
 
 #![cfg_attr(
     test,
@@ -44,6 +44,7 @@ mod routes;
 mod schema;
 mod suggest;
 mod template;
+mod yaml_value;
 
 pub use answers::{ForwardedStyle, ForwardingConfig, HeaderStyle, ResetStyle, ResponseConfig};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
@@ -67,7 +68,6 @@ pub use network::{
     ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol,
     Scheme, Tls,
 };
-pub use node::read_yaml;
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};
 pub use operation::{
     AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits, Timeouts,
@@ -83,3 +83,4 @@ pub use schema::json_schema;
 pub use template::{
     TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Template, TemplateError, TemplateNote,
 };
+pub use yaml_value::{YAML_BYTES_MAX, YamlError, yaml_value};

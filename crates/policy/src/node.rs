@@ -5,7 +5,6 @@
 
 mod fields;
 mod read;
-mod tree;
 mod yaml;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -14,7 +13,6 @@ use serde_saphyr::{Location, Spanned};
 use crate::diagnostics::Span;
 pub(crate) use fields::Fields;
 pub(crate) use read::{At, FromNode, Given, Named, OneOrMany, Required, wrong_kind};
-pub use tree::read_yaml;
 pub(crate) use yaml::parse;
 
 /// A value and its place.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use tollgate_aws::import::usage_plans::StageName;
 
 /// Identity-aware rate limiting at the edge.
 ///
@@ -17,7 +18,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a test, a scene or a path did not hold; \
-2 wrong use of the command line; 3 the policy has errors; 4 the system refused something \
+2 wrong use of the command line; 3 the policy, or what is to be imported, has errors; 4 the system refused something \
 (a file, a port, the network).";
 
 #[derive(Debug, Subcommand)]
@@ -38,7 +39,7 @@ pub(crate) enum Command {
     /// Make, list and revoke the API keys of callers without a token.
     #[command(subcommand)]
     ApiKeys(ApiKeysCommand),
-    /// Make a policy from what is configured elsewhere.
+    /// Make a policy of what limits your API elsewhere.
     #[command(subcommand)]
     Import(ImportCommand),
     /// Look at web ACLs of AWS WAF.
@@ -285,6 +286,16 @@ pub(crate) struct RevokeApiKeyArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
+    /// Usage plans and API keys of Amazon API Gateway.
+    ///
+    /// Writes `tollgate.yaml`, `api-keys.txt` (the keys' hashes, readable by you alone; callers go on
+    /// with the keys they have) and `REPORT.md`, which says what is exact, changed, assumed or lost.
+    ///
+    /// Files are told apart by what they hold: what `aws apigateway get-usage-plans`,
+    /// `get-usage-plan-keys`, `get-api-keys --include-values` and `get-usage` print, the CSV file of
+    /// keys, templates of CloudFormation and SAM, and Terraform (`.tf`, or what `terraform show -json`
+    /// prints). What `get-usage-plan-keys` prints does not name its plan: write `PLAN_ID=FILE`.
+    UsagePlans(UsagePlansArgs),
     /// Make a policy of the rate-based rules of a web ACL.
     ///
     /// Reads what `tollgate waf capacity` reads. What cannot be carried over (scope-down statements
@@ -324,6 +335,38 @@ pub(crate) struct CapacityArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UsagePlansArgs {
+    /// The folder to write into; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Replace files that are there already, with keys that were added to them since.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The URL behind the gateway.
+    #[arg(long, default_value = "http://127.0.0.1:9000", value_name = "URL")]
+    pub(crate) origin: String,
+    /// An OpenAPI document whose routes the policy is to have as well.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Option<PathBuf>,
+    /// Import only what holds on this stage.
+    #[arg(long, value_name = "API_ID/STAGE", value_parser = stage)]
+    pub(crate) stage: Option<StageName>,
+    /// Files to read, each optionally as `PLAN_ID=FILE`.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+fn stage(text: &str) -> Result<StageName, String> {
+    match text.split_once('/') {
+        Some((api, stage)) if !api.is_empty() && !stage.is_empty() => Ok(StageName {
+            api: api.to_owned(),
+            stage: stage.to_owned(),
+        }),
+        _ => Err("write the API's id and the stage: `a1b2c3d4e5/prod`".to_owned()),
+    }
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tollgate_aws::import::usage_plans::UsagePlansError;
 use tollgate_aws::waf::WafError;
 use tollgate_engine::EngineError;
 use tollgate_identity::IdentityError;
@@ -53,6 +54,12 @@ pub(crate) enum Failure {
         /// What is wrong with it.
         source: WafError,
     },
+    /// Usage plans cannot be imported.
+    #[error("{0}")]
+    UsagePlans(#[from] UsagePlansError),
+    /// A file would be replaced that nobody said may be.
+    #[error("{} is there already; nothing was written (`--force` replaces it)", .0.display())]
+    IsThere(PathBuf),
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -74,11 +81,12 @@ impl Failure {
         anstream::eprintln!("error: {self}");
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
-            Self::Policy(_) | Self::Engine(_) => 3,
+            Self::Policy(_) | Self::Engine(_) | Self::UsagePlans(_) => 3,
             Self::System { .. }
             | Self::Proxy(_)
             | Self::Fetch(_)
             | Self::Telemetry(_)
+            | Self::IsThere(_)
             | Self::Keys { .. }
             | Self::Waf { .. } => 4,
         })

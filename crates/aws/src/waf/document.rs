@@ -5,7 +5,7 @@ mod terraform;
 
 use data_encoding::BASE64;
 use serde_json::Value;
-use tollgate_policy::read_yaml;
+use tollgate_policy::yaml_value;
 
 use super::error::WafError;
 use super::model::{RuleSet, RuleSetKind};
@@ -41,7 +41,7 @@ pub fn read(name: &str, text: &str) -> Result<Vec<RuleSet>, WafError> {
     let tree: Value = if text.trim_start().starts_with(['{', '[']) {
         serde_json::from_str(text)?
     } else {
-        read_yaml(name, text).map_err(WafError::Yaml)?
+        yaml_value(text)?
     };
     if tree.get("Resources").is_some() {
         return found(cloudformation::rule_sets(&tree)?);

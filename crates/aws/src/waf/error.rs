@@ -1,6 +1,6 @@
 //! Why a file or a web ACL of it could not be used.
 
-use tollgate_policy::Diagnostics;
+use tollgate_policy::YamlError;
 
 /// What went wrong with a file or with a web ACL in it.
 ///
@@ -20,9 +20,9 @@ pub enum WafError {
         #[from]
         source: serde_json::Error,
     },
-    /// Not YAML; each finding has its place.
-    #[error("not valid YAML\n{0}")]
-    Yaml(Diagnostics),
+    /// Not YAML.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
     /// Not HCL.
     #[error("not valid Terraform: {reason}")]
     Hcl {

@@ -16,18 +16,7 @@ const ALIAS_EVENTS_MAX: usize = 100_000;
 
 /// Reads one document.
 pub(crate) fn parse(source: Source<'_>) -> Result<Node, Box<Finding>> {
-    let node: Node = serde_saphyr::from_str_with_options(source.text, options())
-        .map_err(|error| Box::new(finding(source, &error)))?;
-    if node.value == Value::Null {
-        let empty = Finding::error(codes::SYNTAX, node.span, "file is empty");
-        return Err(Box::new(empty.help("a policy begins with `tollgate: 1`")));
-    }
-    Ok(node)
-}
-
-/// The bounds of every document but OpenAPI's.
-pub(super) fn options() -> serde_saphyr::Options {
-    serde_saphyr::options! {
+    let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_nodes: NODES_MAX,
             max_depth: DEPTH_MAX,
@@ -39,10 +28,17 @@ pub(super) fn options() -> serde_saphyr::Options {
         },
         strict_booleans: true,
         with_snippet: false,
+    };
+    let node: Node = serde_saphyr::from_str_with_options(source.text, options)
+        .map_err(|error| Box::new(finding(source, &error)))?;
+    if node.value == Value::Null {
+        let empty = Finding::error(codes::SYNTAX, node.span, "file is empty");
+        return Err(Box::new(empty.help("a policy begins with `tollgate: 1`")));
     }
+    Ok(node)
 }
 
-pub(super) fn finding(source: Source<'_>, error: &Error) -> Finding {
+fn finding(source: Source<'_>, error: &Error) -> Finding {
     let span = error.location().map_or(Span::default(), |location| {
         let line = usize::try_from(location.line()).unwrap_or(usize::MAX);
         let column = usize::try_from(location.column()).unwrap_or(usize::MAX);

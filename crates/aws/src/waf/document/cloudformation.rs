@@ -50,7 +50,7 @@ fn function(entries: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (key, argument) = entries.iter().next().filter(|_| entries.len() == 1)?;
     let name = match key.as_str() {
         "Ref" => "Ref",
-        key => key.strip_prefix("Fn::").or_else(|| key.strip_prefix('!'))?,
+        key => key.strip_prefix("Fn::")?,
     };
     Some((name, argument))
 }
