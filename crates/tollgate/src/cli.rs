@@ -1,6 +1,8 @@
 //! The command line: what can be said to `tollgate`, and its help.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -17,7 +19,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a test, a scene or a path did not hold; \
-2 wrong use of the command line; 3 the policy has errors; 4 the system refused something \
+2 wrong use of the command line; 3 the policy or a compiled folder has errors; 4 the system refused something \
 (a file, a port, the network).";
 
 #[derive(Debug, Subcommand)]
@@ -40,6 +42,9 @@ pub(crate) enum Command {
     ApiKeys(ApiKeysCommand),
     /// Print the JSON Schema of the policy file, for your editor.
     Schema,
+    /// Try on this machine what was compiled to AWS.
+    #[command(subcommand)]
+    Edge(EdgeCommand),
     /// See it work: an issuer, an origin and the gateway on this machine, with real requests.
     Demo(DemoArgs),
 }
@@ -275,6 +280,44 @@ pub(crate) struct RevokeApiKeyArgs {
     /// The file of keys.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EdgeCommand {
+    /// Serve a compiled folder on loopback: CloudFront, its function, WAF and an origin.
+    ///
+    /// Standard output has a JSON line for each request: its status, and whether the function, WAF,
+    /// the lock or the origin decided it. Ctrl-C ends it with a summary on standard error: what each
+    /// rule counted and blocked, and the most requests of one user that passed in a window.
+    Run(EdgeRunArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EdgeRunArgs {
+    /// The compiled folder, with manifest.json, function.js, kvs.json and web-acl.json.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// CloudFront's address.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// The address of what stands behind CloudFront, to try the way around it; not used where WAF
+    /// stands in front.
+    #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS")]
+    pub(crate) origin_listen: SocketAddr,
+    /// The origin, over plain HTTP; one that answers with what it received if not given.
+    #[arg(long, value_name = "URL")]
+    pub(crate) origin: Option<String>,
+    /// How many times as fast as the clock time goes: with 60, a window of a minute passes in a
+    /// second. Tokens end as much earlier.
+    #[arg(long, default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(tollgate_edge::SPEED_MAX)))]
+    pub(crate) speed: u32,
+    /// How often WAF looks at its counts, by the clock that --speed makes.
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = tollgate_policy::parse_duration)]
+    pub(crate) evaluate_every: Duration,
+    /// How long after a look WAF begins to block, or ends, by the same clock.
+    #[arg(long, default_value = "20s", value_name = "TIME", value_parser = tollgate_policy::parse_duration)]
+    pub(crate) lag: Duration,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tollgate_edge::EdgeError;
 use tollgate_engine::EngineError;
 use tollgate_identity::IdentityError;
 use tollgate_policy::{Diagnostic, Diagnostics};
@@ -44,6 +45,9 @@ pub(crate) enum Failure {
         /// What is wrong with it.
         source: IdentityError,
     },
+    /// A compiled folder cannot be served.
+    #[error("{0}")]
+    Edge(#[from] EdgeError),
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -65,6 +69,7 @@ impl Failure {
         anstream::eprintln!("error: {self}");
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
+            Self::Edge(error) => edge_code(error),
             Self::Policy(_) | Self::Engine(_) => 3,
             Self::System { .. }
             | Self::Proxy(_)
@@ -72,6 +77,18 @@ impl Failure {
             | Self::Telemetry(_)
             | Self::Keys { .. } => 4,
         })
+    }
+}
+
+fn edge_code(error: &EdgeError) -> u8 {
+    match error {
+        EdgeError::NotLoopback { .. }
+        | EdgeError::Origin { .. }
+        | EdgeError::Speed { .. }
+        | EdgeError::Settings { .. } => 2,
+        EdgeError::File { .. } | EdgeError::Bind { .. } => 4,
+        // What is in the folder.
+        _ => 3,
     }
 }
 
