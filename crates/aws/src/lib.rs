@@ -12,4 +12,5 @@
     )
 )]
 
+pub mod import;
 pub mod waf;

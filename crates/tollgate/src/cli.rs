@@ -40,6 +40,12 @@ pub(crate) enum Command {
     /// Make, list and revoke the API keys of callers without a token.
     #[command(subcommand)]
     ApiKeys(ApiKeysCommand),
+    /// Make a policy from what is configured elsewhere.
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Look at web ACLs of AWS WAF.
+    #[command(subcommand)]
+    Waf(WafCommand),
     /// Print the JSON Schema of the policy file, for your editor.
     Schema,
     /// Try on this machine what was compiled to AWS.
@@ -318,6 +324,49 @@ pub(crate) struct EdgeRunArgs {
     /// How long after a look WAF begins to block, or ends, by the same clock.
     #[arg(long, default_value = "20s", value_name = "TIME", value_parser = tollgate_policy::parse_duration)]
     pub(crate) lag: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Make a policy of the rate-based rules of a web ACL.
+    ///
+    /// Reads what `tollgate waf capacity` reads. What cannot be carried over (scope-down statements
+    /// that are no route, labels, actions, answers) is told on standard error and in the comments at
+    /// the policy's head, rule by rule.
+    Waf(ImportWafArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportWafArgs {
+    /// The file with the web ACL.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Write the policy to this file, which must not be there, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WafCommand {
+    /// Say what web ACLs cost, in WCU, and what AWS would refuse of them.
+    ///
+    /// Reads a template of CloudFormation or SAM (YAML or JSON), a Terraform file (`.tf`), the answer
+    /// of `aws wafv2 get-web-acl` or `get-rule-group`, or a web ACL as JSON. Needs no AWS account.
+    /// Exit code 1 if AWS would refuse something.
+    Capacity(CapacityArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CapacityArgs {
+    /// The file with the web ACLs.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The region that it is deployed in, for example `us-east-1`; not checked if not given.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tollgate_aws::waf::WafError;
 use tollgate_edge::EdgeError;
 use tollgate_engine::EngineError;
 use tollgate_identity::IdentityError;
@@ -48,6 +49,14 @@ pub(crate) enum Failure {
     /// A compiled folder cannot be served.
     #[error("{0}")]
     Edge(#[from] EdgeError),
+    /// A file with web ACLs cannot be used.
+    #[error("{}: {source}", file.display())]
+    Waf {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: WafError,
+    },
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -75,7 +84,8 @@ impl Failure {
             | Self::Proxy(_)
             | Self::Fetch(_)
             | Self::Telemetry(_)
-            | Self::Keys { .. } => 4,
+            | Self::Keys { .. }
+            | Self::Waf { .. } => 4,
         })
     }
 }

@@ -17,6 +17,7 @@ mod edge;
 mod environment;
 mod failure;
 mod fetch;
+mod import;
 mod keepers;
 mod keys;
 mod private_file;
@@ -25,6 +26,7 @@ mod schema;
 mod serve;
 mod telemetry;
 mod token;
+mod waf;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
         Command::Edge(EdgeCommand::Run(args)) => edge::run(args),
+        Command::Import(command) => import::run(command),
+        Command::Waf(command) => waf::run(command),
         Command::Demo(args) => demo::run(args),
     };
     match result {

@@ -24,11 +24,10 @@ pub enum WafError {
     #[error("not valid YAML\n{0}")]
     Yaml(Diagnostics),
     /// Not HCL.
-    #[error("not valid Terraform: {source}")]
+    #[error("not valid Terraform: {reason}")]
     Hcl {
-        /// With an excerpt of the file.
-        #[from]
-        source: hcl::Error,
+        /// With the line and an excerpt of it, shortened.
+        reason: String,
     },
     /// The file reads well and has neither web ACL nor rule group.
     #[error(

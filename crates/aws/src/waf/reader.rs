@@ -85,9 +85,17 @@ impl<'a> At<'a> {
         known: &[&'static str],
     ) -> Result<(&'static str, At<'a>), WafError> {
         self.only(what, known)?;
-        let mut found = known
-            .iter()
-            .filter_map(|key| Some((*key, self.get(key).or_else(|| self.empty(key))?)));
+        // `null` is no key, unless it is the only one.
+        let set = |key: &&&'static str| self.get(key).is_some();
+        let empty = known.iter().filter(set).count() == 0;
+        let mut found = known.iter().filter_map(|key| {
+            let at = if empty {
+                self.empty(key)
+            } else {
+                self.get(key)
+            };
+            Some((*key, at?))
+        });
         match (found.next(), found.next()) {
             (Some(one), None) => Ok(one),
             (None, _) => Err(self.wrong("an object with one key")),

@@ -11,6 +11,9 @@ use crate::waf::reader::{later, rule_set};
 /// How deep brackets may lie in each other: the parser descends by recursion.
 const DEPTH_MAX: usize = 128;
 
+/// The longest reason, in characters: the parser shows the whole line, which may be long.
+const REASON_MAX: usize = 600;
+
 /// Blocks that may come several times: where, as what, and the name of the list.
 const LISTS: [(&str, &str); 10] = [
     ("rule", "Rules"),
@@ -36,7 +39,9 @@ pub(super) fn rule_sets(text: &str) -> Result<Vec<RuleSet>, WafError> {
             found: "deeper ones".to_owned(),
         });
     }
-    let body = hcl::parse(text)?;
+    let body = hcl::parse(text).map_err(|error| WafError::Hcl {
+        reason: error.to_string().chars().take(REASON_MAX).collect(),
+    })?;
     let known = known(&body);
     let mut sets = Vec::new();
     for block in body.blocks() {

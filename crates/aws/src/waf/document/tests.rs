@@ -1,3 +1,8 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+use tollgate_policy::Policy;
+
 use crate::waf::model::{RuleSetKind, Scope, Statement, Text};
 use crate::waf::{WafError, read};
 
@@ -281,5 +286,40 @@ fn hostile_and_foreign_files_are_refused() {
             matches!(read(name, text), Err(WafError::NoWebAcl)),
             "{name}"
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn a_damaged_file_is_refused_or_gives_a_good_policy(
+        which in 0_usize..3,
+        at in any::<prop::sample::Index>(),
+        length in 0_usize..40,
+        put in "[ -~\n]{0,8}",
+    ) {
+        let (name, text) = [
+            ("a.yaml", TEMPLATE),
+            ("a.tf", TERRAFORM),
+            ("a.json", r#"{"Rules": [{"Name": "r", "Priority": 0, "Action": {"Block": {}}, "Statement":
+                {"RateBasedStatement": {"Limit": 10, "AggregateKeyType": "IP"}}}]}"#),
+        ][which];
+        // Both files are ASCII: every index is a boundary.
+        let start = at.index(text.len());
+        let end = (start + length).min(text.len());
+        let damaged = format!("{}{put}{}", &text[..start], &text[end..]);
+        if let Ok(sets) = read(name, &damaged) {
+            for set in &sets {
+                let total = crate::waf::capacity::of(set, &sets).total;
+                prop_assert!(total.units <= total.at_most);
+            }
+            for found in crate::waf::check::check(&sets, None) {
+                prop_assert!(sets.iter().any(|set| found.path.starts_with(&set.place)));
+            }
+            let imported = crate::import::waf::policy(name, &sets).policy;
+            let policy = Policy::parse("p.yaml", &imported, Path::new("."));
+            prop_assert!(policy.is_ok(), "{imported}");
+        }
     }
 }

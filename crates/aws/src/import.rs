@@ -1,0 +1,3 @@
+//! What is configured in AWS, as a policy.
+
+pub mod waf;
