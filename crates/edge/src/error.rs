@@ -84,6 +84,12 @@ pub enum EdgeError {
         /// What is wrong.
         why: &'static str,
     },
+    /// Times of the model of WAF that make no model.
+    #[error("{reason}; --evaluate-every and --lag set them")]
+    Settings {
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// A speed at which time does not go on.
     #[error("time cannot run {speed} times as fast; --speed takes 1 to {max}")]
     Speed {

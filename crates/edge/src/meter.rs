@@ -24,7 +24,7 @@ struct RuleMeter {
     counted: u64,
     blocked: u64,
     most_admitted: u64,
-    admitted: HashMap<String, VecDeque<Nanos>>,
+    admitted: HashMap<Vec<u8>, VecDeque<Nanos>>,
 }
 
 /// What happened from start to end.
@@ -34,8 +34,7 @@ pub struct Summary {
     pub by: Vec<(By, u64)>,
     /// Each rate-based rule.
     pub rules: Vec<RuleSummary>,
-    /// Whether every admitted request is in `most_admitted`; not after a million of them in one
-    /// window.
+    /// Whether every admitted request is in `most_admitted`; not once a million are remembered.
     pub complete: bool,
 }
 
@@ -118,9 +117,9 @@ impl Meter {
 
 impl RuleMeter {
     /// Notes an admitted request; gives how many older ones of its key have left the window.
-    fn admit(&mut self, key: &str, now: Nanos) -> usize {
+    fn admit(&mut self, key: &[u8], now: Nanos) -> usize {
         let window = Nanos::from_secs(self.rule.window_s);
-        let stamps = self.admitted.entry(key.to_owned()).or_default();
+        let stamps = self.admitted.entry(key.to_vec()).or_default();
         stamps.push_back(now);
         let before = stamps.len();
         while let Some(first) = stamps.front()
@@ -177,7 +176,7 @@ mod tests {
     fn counted(key: &str) -> Verdict {
         Verdict {
             block: None,
-            counted: vec![(0, key.to_owned())],
+            counted: vec![(0, key.as_bytes().to_vec())],
         }
     }
 

@@ -1,10 +1,14 @@
 //! WAF as the local edge sees it: a request in, an action out, and which rates it was counted in.
 
+mod simulated;
+
 use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{Response, request};
 use tollgate_limiter::Nanos;
+
+pub use self::simulated::simulated;
 
 /// A request as WAF sees it.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +36,8 @@ pub struct Verdict {
     /// The answer, if the request is blocked.
     pub block: Option<Block>,
     /// In which rate-based rules the request was counted: the place in [`Waf::rate_rules`], and the
-    /// key.
-    pub counted: Vec<(usize, String)>,
+    /// key, of which only equality says anything.
+    pub counted: Vec<(usize, Vec<u8>)>,
 }
 
 /// A blocked request.

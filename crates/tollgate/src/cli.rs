@@ -1,9 +1,15 @@
 //! The command line: what can be said to `tollgate`, and its help.
 
+mod aws;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use tollgate_aws::import::usage_plans::StageName;
+
+pub(crate) use aws::{
+    CapacityArgs, EdgeCommand, EdgeRunArgs, ImportCommand, ImportWafArgs, UsagePlansArgs,
+    WafCommand,
+};
 
 /// Identity-aware rate limiting at the edge.
 ///
@@ -18,7 +24,8 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a test, a scene or a path did not hold; \
-2 wrong use of the command line; 3 the policy, or what is to be imported, has errors; 4 the system refused something \
+2 wrong use of the command line; 3 the policy, what is to be imported, or a compiled folder has \
+errors; 4 the system refused something \
 (a file, a port, the network).";
 
 #[derive(Debug, Subcommand)]
@@ -47,6 +54,9 @@ pub(crate) enum Command {
     Waf(WafCommand),
     /// Print the JSON Schema of the policy file, for your editor.
     Schema,
+    /// Try on this machine what was compiled to AWS.
+    #[command(subcommand)]
+    Edge(EdgeCommand),
     /// See it work: an issuer, an origin and the gateway on this machine, with real requests.
     Demo(DemoArgs),
 }
@@ -282,91 +292,6 @@ pub(crate) struct RevokeApiKeyArgs {
     /// The file of keys.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ImportCommand {
-    /// Usage plans and API keys of Amazon API Gateway.
-    ///
-    /// Writes `tollgate.yaml`, `api-keys.txt` (the keys' hashes, readable by you alone; callers go on
-    /// with the keys they have) and `REPORT.md`, which says what is exact, changed, assumed or lost.
-    ///
-    /// Files are told apart by what they hold: what `aws apigateway get-usage-plans`,
-    /// `get-usage-plan-keys`, `get-api-keys --include-values` and `get-usage` print, the CSV file of
-    /// keys, templates of CloudFormation and SAM, and Terraform (`.tf`, or what `terraform show -json`
-    /// prints). What `get-usage-plan-keys` prints does not name its plan: write `PLAN_ID=FILE`.
-    UsagePlans(UsagePlansArgs),
-    /// Make a policy of the rate-based rules of a web ACL.
-    ///
-    /// Reads what `tollgate waf capacity` reads. What cannot be carried over (scope-down statements
-    /// that are no route, labels, actions, answers) is told on standard error and in the comments at
-    /// the policy's head, rule by rule.
-    Waf(ImportWafArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ImportWafArgs {
-    /// The file with the web ACL.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Write the policy to this file, which must not be there, instead of standard output.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum WafCommand {
-    /// Say what web ACLs cost, in WCU, and what AWS would refuse of them.
-    ///
-    /// Reads a template of CloudFormation or SAM (YAML or JSON), a Terraform file (`.tf`), the answer
-    /// of `aws wafv2 get-web-acl` or `get-rule-group`, or a web ACL as JSON. Needs no AWS account.
-    /// Exit code 1 if AWS would refuse something.
-    Capacity(CapacityArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct CapacityArgs {
-    /// The file with the web ACLs.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// The region that it is deployed in, for example `us-east-1`; not checked if not given.
-    #[arg(long, value_name = "REGION")]
-    pub(crate) region: Option<String>,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct UsagePlansArgs {
-    /// The folder to write into; made if it is not there.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    /// Replace files that are there already, with keys that were added to them since.
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// The URL behind the gateway.
-    #[arg(long, default_value = "http://127.0.0.1:9000", value_name = "URL")]
-    pub(crate) origin: String,
-    /// An OpenAPI document whose routes the policy is to have as well.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) openapi: Option<PathBuf>,
-    /// Import only what holds on this stage.
-    #[arg(long, value_name = "API_ID/STAGE", value_parser = stage)]
-    pub(crate) stage: Option<StageName>,
-    /// Files to read, each optionally as `PLAN_ID=FILE`.
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
-}
-
-fn stage(text: &str) -> Result<StageName, String> {
-    match text.split_once('/') {
-        Some((api, stage)) if !api.is_empty() && !stage.is_empty() => Ok(StageName {
-            api: api.to_owned(),
-            stage: stage.to_owned(),
-        }),
-        _ => Err("write the API's id and the stage: `a1b2c3d4e5/prod`".to_owned()),
-    }
 }
 
 #[derive(Args, Debug)]

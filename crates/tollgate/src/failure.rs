@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use tollgate_aws::import::usage_plans::UsagePlansError;
 use tollgate_aws::waf::WafError;
+use tollgate_edge::EdgeError;
 use tollgate_engine::EngineError;
 use tollgate_identity::IdentityError;
 use tollgate_policy::{Diagnostic, Diagnostics};
@@ -46,6 +47,9 @@ pub(crate) enum Failure {
         /// What is wrong with it.
         source: IdentityError,
     },
+    /// A compiled folder cannot be served.
+    #[error("{0}")]
+    Edge(#[from] EdgeError),
     /// A file with web ACLs cannot be used.
     #[error("{}: {source}", file.display())]
     Waf {
@@ -81,6 +85,7 @@ impl Failure {
         anstream::eprintln!("error: {self}");
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
+            Self::Edge(error) => edge_code(error),
             Self::Policy(_) | Self::Engine(_) | Self::UsagePlans(_) => 3,
             Self::System { .. }
             | Self::Proxy(_)
@@ -90,6 +95,18 @@ impl Failure {
             | Self::Keys { .. }
             | Self::Waf { .. } => 4,
         })
+    }
+}
+
+fn edge_code(error: &EdgeError) -> u8 {
+    match error {
+        EdgeError::NotLoopback { .. }
+        | EdgeError::Origin { .. }
+        | EdgeError::Speed { .. }
+        | EdgeError::Settings { .. } => 2,
+        EdgeError::File { .. } | EdgeError::Bind { .. } => 4,
+        // What is in the folder.
+        _ => 3,
     }
 }
 

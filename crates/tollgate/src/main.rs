@@ -13,6 +13,7 @@ mod api_keys;
 mod check;
 mod cli;
 mod demo;
+mod edge;
 mod environment;
 mod failure;
 mod fetch;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, TokenCommand};
+use crate::cli::{Cli, Command, EdgeCommand, TokenCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Token(TokenCommand::Check(args)) => token::run(args),
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
+        Command::Edge(EdgeCommand::Run(args)) => edge::run(args),
         Command::Import(command) => import::run(command),
         Command::Waf(command) => waf::run(command),
         Command::Demo(args) => demo::run(args),

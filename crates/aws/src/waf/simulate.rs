@@ -159,10 +159,22 @@ impl Simulator {
     /// What becomes of a request at a time, in milliseconds from any beginning. A time before that
     /// of the last request is taken for the last one's.
     pub fn decide(&mut self, request: &WafRequest<'_>, now_ms: u64) -> Outcome {
+        self.decide_watched(request, now_ms, &mut |_, _| ())
+    }
+
+    /// As [`Simulator::decide`]; `watch` is told of every rate-based rule that the request falls
+    /// under, in their order, with the name and the bytes of the instance, of which only equality
+    /// says anything.
+    pub fn decide_watched(
+        &mut self,
+        request: &WafRequest<'_>,
+        now_ms: u64,
+        watch: &mut dyn FnMut(&Arc<str>, &[u8]),
+    ) -> Outcome {
         self.now_ms = self.now_ms.max(now_ms);
         let mut counted = Vec::new();
         let mut labels: Vec<Arc<str>> = Vec::new();
-        let verdict = self.verdict(request, &mut counted, &mut labels);
+        let verdict = self.verdict(request, &mut counted, &mut labels, watch);
         Outcome {
             verdict,
             counted,
@@ -195,11 +207,16 @@ impl Simulator {
         request: &WafRequest<'_>,
         counted: &mut Vec<Arc<str>>,
         labels: &mut Vec<Arc<str>>,
+        watch: &mut dyn FnMut(&Arc<str>, &[u8]),
     ) -> Verdict {
         for rule in &mut self.rules {
+            let name = &rule.name;
             let matched = match &mut rule.kind {
                 Kind::Match(condition) => condition.holds(request, labels),
-                Kind::Rate(rate) => rate.over(request, labels, self.now_ms, self.settings),
+                Kind::Rate(rate) => {
+                    let watch = &mut |instance: &[u8]| watch(name, instance);
+                    rate.over(request, labels, self.now_ms, self.settings, watch)
+                }
             };
             if !matched {
                 continue;

@@ -8,5 +8,6 @@
 
 mod client;
 mod folders;
+mod limits;
 mod stage;
 mod variants;

@@ -74,7 +74,7 @@ impl Waf for Exact {
             } else {
                 None
             },
-            counted: vec![(0, id)],
+            counted: vec![(0, id.into_bytes())],
         }
     }
 }

@@ -300,6 +300,7 @@ impl Rate {
         labels: &[Arc<str>],
         now_ms: u64,
         settings: Settings,
+        watch: &mut dyn FnMut(&[u8]),
     ) -> bool {
         let in_scope = |scope: &Condition| scope.holds(request, labels);
         if !self.scope_down.as_ref().is_none_or(in_scope) {
@@ -318,6 +319,7 @@ impl Rate {
                 Part::MatchAnyway => return true,
             }
         }
+        watch(&instance);
         let counted = settings.blocked_requests_count;
         self.instances.over(instance, now_ms, counted)
     }

@@ -117,6 +117,24 @@ fn an_empty_value_is_an_instance_where_the_settings_say_so() {
 }
 
 #[test]
+fn a_watcher_is_told_of_the_instances_that_a_request_falls_under() {
+    let mut simulator = Simulator::new(&acl(&json!([by_id()])), Settings::default()).unwrap();
+    let mut seen = |headers: &[(&str, &str)]| {
+        let mut found = Vec::new();
+        let watch = &mut |rule: &std::sync::Arc<str>, instance: &[u8]| {
+            found.push((rule.to_string(), instance.to_vec()));
+        };
+        simulator.decide_watched(&request("/", headers), 0, watch);
+        found
+    };
+    let a = seen(&[("x-id", "a")]);
+    assert_eq!(a.len(), 1);
+    assert_eq!(a, seen(&[("x-id", "a")]));
+    assert_ne!(a, seen(&[("x-id", "b")]));
+    assert!(seen(&[]).is_empty());
+}
+
+#[test]
 fn only_what_is_in_scope_is_counted_and_limited() {
     let mut rule = by_id();
     rule["Statement"]["RateBasedStatement"]["ScopeDownStatement"] = starts_with("/api");
