@@ -17,6 +17,8 @@ pub mod compile;
 pub mod fit;
 pub mod function;
 pub mod import;
+pub mod prices;
+pub mod report;
 pub mod rules;
 pub mod store;
 pub mod target;

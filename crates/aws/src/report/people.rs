@@ -1,0 +1,132 @@
+//! Who is protected from whom, and who is not.
+
+use tollgate_policy::{InvalidToken, KeySource};
+
+use super::line;
+use crate::compile::Deployment;
+use crate::function::CLIENT_HEADER;
+use crate::rules::LOCK_HEADER;
+use crate::target::{Trust, Variant};
+
+pub(super) fn write(deployment: &Deployment<'_>, out: &mut String) {
+    line!(out);
+    line!(out, "## Who is believed");
+    line!(out);
+    trust(deployment, out);
+    line!(out);
+    line!(out, "## What has to stay true");
+    line!(out);
+    duties(deployment, out);
+    line!(out);
+    line!(
+        out,
+        "Not at the edge, whatever the policy says: the budget of failed verifications, API \
+        keys, client certificates, quotas, concurrency, and plans that are assigned outside a \
+        token."
+    );
+}
+
+fn trust(deployment: &Deployment<'_>, out: &mut String) {
+    let identity = deployment.policy.identity();
+    match deployment.target.trust {
+        Trust::Hs256 => {
+            line!(
+                out,
+                "Every token is verified at the edge: its HMAC, `exp`, `nbf`, `iss`, `aud` and what \
+                 else the policy asks. Nobody has a bucket without a token that the issuer signed."
+            );
+            line!(out);
+            let secrets = identity.issuers.iter();
+            let count = secrets
+                .filter(|issuer| matches!(issuer.keys, KeySource::SecretFile(_)))
+                .count();
+            line!(
+                out,
+                "The secrets of {count} issuer(s) are in the key-value store: who may read it \
+                 (`cloudfront-keyvaluestore:GetKey`) can sign tokens of any user."
+            );
+        }
+        Trust::Pass => {
+            line!(
+                out,
+                "The function cannot verify signatures of public keys. It believes the edge pass, \
+                 which the gateway or the authorizer gives a user whose token it has verified. A \
+                 caller without a pass is nobody in particular: it counts by its network until it \
+                 has one."
+            );
+            line!(out);
+            line!(
+                out,
+                "A pass is good for its lifetime, also after the token is revoked; to end all of \
+                 them, retire their key."
+            );
+        }
+        Trust::Unverified => {
+            line!(
+                out,
+                "**Claims are believed as they are sent (`--accept-unverified`).** Anybody can \
+                 write anybody's `sub` into a token of their own: spend a victim's limit until the \
+                 victim is blocked, or take a new `sub` for a fresh limit, as often as they like. \
+                 What is behind has to verify every token, and this edge protects it from nobody \
+                 who means harm."
+            );
+        }
+    }
+    if identity.invalid_token == InvalidToken::Anonymous {
+        line!(out);
+        line!(
+            out,
+            "A caller with an invalid token counts as one without a token."
+        );
+    }
+}
+
+fn duties(deployment: &Deployment<'_>, out: &mut String) {
+    let id = &deployment.id_header;
+    match deployment.target.variant {
+        Variant::After | Variant::Chained => {
+            line!(
+                out,
+                "- Nobody reaches what is behind but through the function: the field `{id}` would be \
+                 anybody's. The web ACL blocks what does not carry the lock's secret in \
+                 `{LOCK_HEADER}`, which CloudFront adds; keep the secret, and keep the rule first."
+            );
+            line!(
+                out,
+                "- CloudFront forwards `{id}` and `{CLIENT_HEADER}` only where a policy names them: \
+                 the templates have one that does. A client's own fields of these names are deleted \
+                 first."
+            );
+            line!(
+                out,
+                "- Answers from CloudFront's cache are not counted. The templates cache nothing."
+            );
+            if deployment.target.variant == Variant::Chained {
+                line!(
+                    out,
+                    "- AWS does not recommend one distribution in front of another, allows a chain of \
+                     two, and answers 403 beyond: nothing behind may be a third (an edge-optimized \
+                     REST API may be one; use a regional one). Every request is paid twice."
+                );
+            }
+        }
+        Variant::Before => {
+            line!(
+                out,
+                "- WAF counts what the client presents, before anybody verified it. A caller with \
+                 made-up ids is not limited by WAF; the function refuses each with 403, which costs \
+                 a request, a look of WAF and a run of the function."
+            );
+            line!(
+                out,
+                "- A root or an id is private to its user: who has it and no token of the user is \
+                 refused, and can still make WAF count against it. It ends with its key."
+            );
+            line!(
+                out,
+                "- Clients fetch their ids once: the path for it has a limit by address, or shares \
+                 that of requests without an id (see the rules)."
+            );
+        }
+    }
+}
