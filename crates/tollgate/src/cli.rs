@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use aws::{
-    CapacityArgs, EdgeCommand, EdgeRunArgs, ImportCommand, ImportWafArgs, UsagePlansArgs,
-    WafCommand,
+    CapacityArgs, CompileAwsArgs, CompileCommand, EdgeCommand, EdgeRunArgs, ImportCommand,
+    ImportWafArgs, UsagePlansArgs, WafCommand,
 };
 
 /// Identity-aware rate limiting at the edge.
@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Make, list and revoke the API keys of callers without a token.
     #[command(subcommand)]
     ApiKeys(ApiKeysCommand),
+    /// Make something of the policy that runs without Tollgate.
+    #[command(subcommand)]
+    Compile(CompileCommand),
     /// Make a policy of what limits your API elsewhere.
     #[command(subcommand)]
     Import(ImportCommand),

@@ -10,22 +10,33 @@ use crate::failure::Failure;
 /// The text of a key ring, for policies with `bucket_keys: environment`.
 pub(crate) const BUCKET_KEYS: &str = "TOLLGATE_BUCKET_KEYS";
 
-/// The ring of [`BUCKET_KEYS`], if it is set.
-pub(crate) fn bucket_keys() -> Result<Option<Arc<KeyRing>>, Failure> {
+/// The text of [`BUCKET_KEYS`], if it is set.
+pub(crate) fn bucket_keys_text() -> Result<Option<Zeroizing<String>>, Failure> {
     let Some(text) = std::env::var_os(BUCKET_KEYS) else {
         return Ok(None);
     };
-    let text = Zeroizing::new(text.into_encoded_bytes());
-    let parsed = str::from_utf8(&text)
-        .map_err(|_| IdentityError::KeyRing {
-            reason: "it is no UTF-8 text",
-        })
-        .and_then(KeyRing::parse);
-    match parsed {
-        Ok(ring) => Ok(Some(Arc::new(ring))),
-        Err(source) => Err(Failure::Keys {
-            file: BUCKET_KEYS.into(),
-            source,
-        }),
+    match String::from_utf8(text.into_encoded_bytes()) {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        Err(error) => {
+            // Dropped with its bytes zeroed.
+            drop(Zeroizing::new(error.into_bytes()));
+            Err(unusable(IdentityError::KeyRing {
+                reason: "it is no UTF-8 text",
+            }))
+        }
+    }
+}
+
+/// The ring of [`BUCKET_KEYS`], if it is set.
+pub(crate) fn bucket_keys() -> Result<Option<Arc<KeyRing>>, Failure> {
+    let text = bucket_keys_text()?;
+    let ring = text.map(|text| KeyRing::parse(&text).map(Arc::new));
+    ring.transpose().map_err(unusable)
+}
+
+fn unusable(source: IdentityError) -> Failure {
+    Failure::Keys {
+        file: BUCKET_KEYS.into(),
+        source,
     }
 }

@@ -4,7 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tollgate_aws::compile::CompileError;
 use tollgate_aws::import::usage_plans::UsagePlansError;
+use tollgate_aws::store::StoreError;
 use tollgate_aws::waf::WafError;
 use tollgate_edge::EdgeError;
 use tollgate_engine::EngineError;
@@ -47,6 +49,12 @@ pub(crate) enum Failure {
         /// What is wrong with it.
         source: IdentityError,
     },
+    /// The policy does not become what was asked for.
+    #[error("the policy cannot be compiled so: {0}")]
+    Compile(Box<CompileError>),
+    /// A folder has something else in it.
+    #[error("{} has files of others in it; nothing was written (name a new folder)", .0.display())]
+    NotEmpty(PathBuf),
     /// A compiled folder cannot be served.
     #[error("{0}")]
     Edge(#[from] EdgeError),
@@ -69,6 +77,18 @@ pub(crate) enum Failure {
     Telemetry(String),
 }
 
+impl From<CompileError> for Failure {
+    fn from(error: CompileError) -> Self {
+        Self::Compile(Box::new(error))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::from(CompileError::Store(error))
+    }
+}
+
 // === impl Failure ===
 
 impl Failure {
@@ -86,12 +106,13 @@ impl Failure {
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
             Self::Edge(error) => edge_code(error),
-            Self::Policy(_) | Self::Engine(_) | Self::UsagePlans(_) => 3,
+            Self::Policy(_) | Self::Engine(_) | Self::UsagePlans(_) | Self::Compile(_) => 3,
             Self::System { .. }
             | Self::Proxy(_)
             | Self::Fetch(_)
             | Self::Telemetry(_)
             | Self::IsThere(_)
+            | Self::NotEmpty(_)
             | Self::Keys { .. }
             | Self::Waf { .. } => 4,
         })

@@ -12,6 +12,7 @@
 mod api_keys;
 mod check;
 mod cli;
+mod compile;
 mod demo;
 mod edge;
 mod environment;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
         Command::Edge(EdgeCommand::Run(args)) => edge::run(args),
+        Command::Compile(command) => compile::run(command),
         Command::Import(command) => import::run(command),
         Command::Waf(command) => waf::run(command),
         Command::Demo(args) => demo::run(args),

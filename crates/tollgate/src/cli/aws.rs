@@ -6,6 +6,113 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use tollgate_aws::import::usage_plans::StageName;
+use tollgate_aws::target::{Trust, Variant};
+
+use super::PolicyFile;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CompileCommand {
+    /// A CloudFront Function and a web ACL of AWS WAF, with templates that deploy them.
+    ///
+    /// Writes a folder with the function, the data of its key-value store (secrets: readable by you
+    /// alone), the web ACL, and REPORT.md, which says for each limit what WAF does in its place and
+    /// by how much that differs. Nothing is sent anywhere.
+    Aws(CompileAwsArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompileAwsArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyFile,
+    /// Where WAF stands: behind the function at the origin, before it at the distribution, or at a
+    /// second distribution. docs/aws.md says which is for whom.
+    #[arg(long)]
+    pub(crate) variant: AwsVariant,
+    /// The folder to write; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// What the function believes: the issuers' HS256 tokens, the edge pass, or claims that nobody
+    /// verified. HS256 where all issuers sign so, else the pass.
+    #[arg(long)]
+    pub(crate) trust: Option<AwsTrust>,
+    /// Accept that anybody can spend anybody's limit (--trust unverified).
+    #[arg(long)]
+    pub(crate) accept_unverified: bool,
+    /// Accept that WAF does not watch some limits; the report lists them.
+    #[arg(long)]
+    pub(crate) accept_gaps: bool,
+    /// When the key-value store cannot be read, let requests through without an id, instead of 503.
+    #[arg(long)]
+    pub(crate) fail_open: bool,
+    /// Write a line for each request that joins its bucket to its request id.
+    #[arg(long)]
+    pub(crate) log_requests: bool,
+    /// Only count: no rule blocks.
+    #[arg(long)]
+    pub(crate) shadow: bool,
+    /// Requests in five minutes of a network that shows no id or no pass.
+    #[arg(long, value_name = "COUNT", default_value_t = tollgate_aws::target::PER_NETWORK_DEFAULT,
+        value_parser = clap::value_parser!(u64).range(10..=2_000_000_000))]
+    pub(crate) per_network: u64,
+    /// What the names of resources begin with.
+    #[arg(long, value_name = "NAME", default_value = "tollgate", value_parser = resource_name)]
+    pub(crate) name: String,
+    /// A JSON file with prices of your own, for the report.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+}
+
+/// The variants of the architecture.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum AwsVariant {
+    /// The function sets the id; WAF counts it at the origin.
+    After,
+    /// The client presents its id; WAF counts it at the distribution.
+    Before,
+    /// A first distribution sets the id; WAF counts it at a second.
+    Chained,
+}
+
+/// What the function believes.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum AwsTrust {
+    /// Tokens signed with HS256.
+    Hs256,
+    /// The edge pass.
+    Pass,
+    /// Anything.
+    Unverified,
+}
+
+impl From<AwsVariant> for Variant {
+    fn from(variant: AwsVariant) -> Variant {
+        match variant {
+            AwsVariant::After => Variant::After,
+            AwsVariant::Before => Variant::Before,
+            AwsVariant::Chained => Variant::Chained,
+        }
+    }
+}
+
+impl From<AwsTrust> for Trust {
+    fn from(trust: AwsTrust) -> Trust {
+        match trust {
+            AwsTrust::Hs256 => Trust::Hs256,
+            AwsTrust::Pass => Trust::Pass,
+            AwsTrust::Unverified => Trust::Unverified,
+        }
+    }
+}
+
+/// Names of functions and rules are letters, digits, `-` and `_`, at most 64 and 128 of them, and
+/// have a class or a digest behind.
+fn resource_name(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if (1..=32).contains(&text.len()) && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("write 1 to 32 letters, digits, `-` and `_`".to_owned())
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EdgeCommand {
