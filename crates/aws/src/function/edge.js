@@ -413,7 +413,7 @@ function object(part) {
 
 // Whether JSON text has no name twice, no half of a surrogate pair, and is in bounds.
 function once(text) {
-    const escapes = text.replace(/\\\\/g, '').replace(/\\u[dD][89abAB]..\\u[dD][c-fC-F]../g, '');
+    const escapes = text.replace(/\\\\/g, '-').replace(/\\u[dD][89abAB]..\\u[dD][c-fC-F]../g, '');
     if (/\\u[dD][89a-fA-F]/.test(escapes)) {
         return false;
     }
@@ -441,7 +441,8 @@ function once(text) {
                 names[key] = 1;
             } else {
                 values++;
-                if (token[0] != '"' && /\d/.test(token) && !isFinite(Number(token))) {
+                // The runtime's own reader takes 01, 1. and .5 as well.
+                if (token[0] != '"' && (/^-?(?:0\d|\.)|\.(?!\d)/.test(token) || (/\d/.test(token) && !isFinite(token)))) {
                     return false;
                 }
             }
@@ -555,9 +556,11 @@ async function verified(token, now) {
 }
 //#endif
 
-const PLAIN = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*\/?$/;
+// Its `$` also stands before a last line end.
+const PLAIN = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*\/?$(?!\n)/;
 
-// The canonical form of a path, or nothing for what two servers may read differently.
+// The canonical form of a path, or nothing for what two servers may read differently. Nor is there
+// one of `OPTIONS *`: it asks a server about itself, and that is CloudFront here, not the origin.
 function canonical(uri) {
     const bytes = Buffer.from(uri);
     if (uri[0] != '/' || bytes.length > 8192 || uri.split('/').length > 257) {
