@@ -116,6 +116,15 @@ async function decide(event, request, headers) {
 //#else
         const document = minted(caller, ring, request.querystring);
 //#endif
+//#if idcookie
+        const asked = request.querystring.cookie;
+        const site = headers['sec-fetch-site'];
+        if (asked && asked.value != '0' && !(site && site.value == 'cross-site')) {
+            const ends = ring.k[kid][2];
+            const shown = JSON.parse(document.body).id || kid + '.' + rootOf(caller, ring, kid);
+            document.cookies = kept(shown, ends ? '; Max-Age=' + (ends - now) : '');
+        }
+//#endif
         return document;
     }
     const shown = presented(headers, request.cookies);
@@ -166,8 +175,23 @@ function refuse(status, title, more) {
         headers['retry-after'] = {value:'5'};
     }
     const problem = {type:status == 403 ? 'urn:problem-type:tollgate:bucket-id-' + more : 'about:blank', title:title, status:status};
-    return {statusCode:status, statusDescription:title, headers:headers, body:JSON.stringify(problem)};
+    const answer = {statusCode:status, statusDescription:title, headers:headers, body:JSON.stringify(problem)};
+//#if idcookie
+    // Takes back one that does not hold, or its browser would be refused for good.
+    if (more == 'mismatch') {
+        answer.cookies = kept('', '; Max-Age=0');
+    }
+//#endif
+    return answer;
 }
+
+//#if idcookie
+function kept(value, life) {
+    const cookies = {};
+    cookies[$IDCOOKIE] = {value:value, attributes:'Path=/' + life + '; Secure; HttpOnly; SameSite=Lax'};
+    return cookies;
+}
+//#endif
 
 function own(object, key) {
     return Object.prototype.hasOwnProperty.call(object, key);
