@@ -40,6 +40,13 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 /// What any package's tests may use besides.
 const TESTS_MAY_USE: &[&str] = &["tollgate-testkit"];
 
+/// What the tests of one package may use besides: the emitted function, which `tollgate-edge` runs,
+/// is held against the engine.
+const TESTS_OF_MAY_USE: [(&str, &[&str]); 1] = [(
+    "tollgate-edge",
+    &["tollgate-engine", "tollgate-policy", "tollgate-identity"],
+)];
+
 /// Breaches of the table, from what `cargo metadata --no-deps` prints.
 pub(crate) fn check(metadata: &Value) -> Vec<Breach> {
     let packages = metadata["packages"].as_array();
@@ -58,13 +65,19 @@ pub(crate) fn check(metadata: &Value) -> Vec<Breach> {
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let used = name(dependency);
             let for_tests = dependency["kind"] == "dev";
-            let fine = allowed.contains(&used) || (for_tests && TESTS_MAY_USE.contains(&used));
+            let in_tests = TESTS_MAY_USE.contains(&used) || tests_of_may_use(user, used);
+            let fine = allowed.contains(&used) || (for_tests && in_tests);
             if ours.contains(&used) && !fine {
                 breaches.push(breach(user, &format!("may not depend on {used}")));
             }
         }
     }
     breaches
+}
+
+fn tests_of_may_use(user: &str, used: &str) -> bool {
+    let of_user = TESTS_OF_MAY_USE.iter().find(|(listed, _)| *listed == user);
+    of_user.is_some_and(|(_, allowed)| allowed.contains(&used))
 }
 
 fn name(value: &Value) -> &str {
@@ -116,6 +129,15 @@ mod tests {
             ["tollgate-proxy: may not depend on tollgate-testkit"]
         );
         assert!(rules("tollgate", "tollgate-testkit", None).is_empty());
+    }
+
+    #[test]
+    fn the_engine_is_for_tests_of_the_edge() {
+        assert!(rules("tollgate-edge", "tollgate-engine", Some("dev")).is_empty());
+        assert_eq!(
+            rules("tollgate-edge", "tollgate-engine", None),
+            ["tollgate-edge: may not depend on tollgate-engine"]
+        );
     }
 
     #[test]

@@ -116,6 +116,15 @@ async function decide(event, request, headers) {
 //#else
         const document = minted(caller, ring, request.querystring);
 //#endif
+//#if idcookie
+        const asked = request.querystring.cookie;
+        const site = headers['sec-fetch-site'];
+        if (asked && asked.value != '0' && !(site && site.value == 'cross-site')) {
+            const ends = ring.k[kid][2];
+            const shown = JSON.parse(document.body).id || kid + '.' + rootOf(caller, ring, kid);
+            document.cookies = kept(shown, ends ? '; Max-Age=' + (ends - now) : '');
+        }
+//#endif
         return document;
     }
     const shown = presented(headers, request.cookies);
@@ -166,8 +175,23 @@ function refuse(status, title, more) {
         headers['retry-after'] = {value:'5'};
     }
     const problem = {type:status == 403 ? 'urn:problem-type:tollgate:bucket-id-' + more : 'about:blank', title:title, status:status};
-    return {statusCode:status, statusDescription:title, headers:headers, body:JSON.stringify(problem)};
+    const answer = {statusCode:status, statusDescription:title, headers:headers, body:JSON.stringify(problem)};
+//#if idcookie
+    // Takes back one that does not hold, or its browser would be refused for good.
+    if (more == 'mismatch') {
+        answer.cookies = kept('', '; Max-Age=0');
+    }
+//#endif
+    return answer;
 }
+
+//#if idcookie
+function kept(value, life) {
+    const cookies = {};
+    cookies[$IDCOOKIE] = {value:value, attributes:'Path=/' + life + '; Secure; HttpOnly; SameSite=Lax'};
+    return cookies;
+}
+//#endif
 
 function own(object, key) {
     return Object.prototype.hasOwnProperty.call(object, key);
@@ -413,7 +437,7 @@ function object(part) {
 
 // Whether JSON text has no name twice, no half of a surrogate pair, and is in bounds.
 function once(text) {
-    const escapes = text.replace(/\\\\/g, '').replace(/\\u[dD][89abAB]..\\u[dD][c-fC-F]../g, '');
+    const escapes = text.replace(/\\\\/g, '-').replace(/\\u[dD][89abAB]..\\u[dD][c-fC-F]../g, '');
     if (/\\u[dD][89a-fA-F]/.test(escapes)) {
         return false;
     }
@@ -441,7 +465,8 @@ function once(text) {
                 names[key] = 1;
             } else {
                 values++;
-                if (token[0] != '"' && /\d/.test(token) && !isFinite(Number(token))) {
+                // The runtime's own reader takes 01, 1. and .5 as well.
+                if (token[0] != '"' && (/^-?(?:0\d|\.)|\.(?!\d)/.test(token) || (/\d/.test(token) && !isFinite(token)))) {
                     return false;
                 }
             }
@@ -555,9 +580,11 @@ async function verified(token, now) {
 }
 //#endif
 
-const PLAIN = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*\/?$/;
+// Its `$` also stands before a last line end.
+const PLAIN = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*\/?$(?!\n)/;
 
-// The canonical form of a path, or nothing for what two servers may read differently.
+// The canonical form of a path, or nothing for what two servers may read differently. Nor is there
+// one of `OPTIONS *`: it asks a server about itself, and that is CloudFront here, not the origin.
 function canonical(uri) {
     const bytes = Buffer.from(uri);
     if (uri[0] != '/' || bytes.length > 8192 || uri.split('/').length > 257) {

@@ -1,0 +1,353 @@
+//! Requests of all kinds for one configuration.
+
+use data_encoding::BASE64URL_NOPAD;
+use tollgate_aws::target::Trust;
+use tollgate_identity::{KeyId, LimitClass, PrincipalKey, User, bucket_id};
+use tollgate_policy::normalize;
+
+use crate::paths;
+use crate::random::Random;
+use crate::request::Request;
+use crate::setup::{NOW_S, Setup};
+use crate::tokens::{self, Person, spoiled};
+
+pub(crate) fn request(setup: &Setup, random: &mut Random) -> Request {
+    let mut request = Request::get(&paths::path(&setup.policy, random));
+    request.method = (*random.pick(METHODS)).to_owned();
+    request.ip = random.pick(ADDRESSES).parse().unwrap();
+    preflight(&mut request, random);
+    let before = setup.policy.edge().and_then(|edge| edge.before.as_ref());
+    if let Some(before) = before
+        && random.one_in(8)
+    {
+        request.method = (*random.pick(&["GET", "GET", "GET", "HEAD", "POST"])).to_owned();
+        request.path = before.path.clone() + random.text(&["", "", "", "", "/"]);
+        request.query = query(setup, random);
+        if random.one_in(3) {
+            request.add("sec-fetch-site", random.text(&["cross-site", "same-origin", "none"]));
+        }
+    }
+    let person = person(setup, random);
+    credential(setup, person.as_ref(), &mut request, random);
+    if setup.target.trust == Trust::Pass {
+        passes(setup, person.as_ref(), &mut request, random);
+    }
+    if setup.is_before() || random.one_in(10) {
+        ids(setup, person.as_ref(), &mut request, random);
+    }
+    request
+}
+
+const METHODS: &[&str] = &[
+    "GET", "GET", "GET", "GET", "POST", "POST", "PUT", "DELETE", "PATCH", "HEAD", "HEAD", "OPTIONS",
+    "OPTIONS", "PURGE", "get", "ANY", "__proto__", "constructor", "x",
+];
+
+/// Ordinary ones. The gateway takes the IPv4 address out of NAT64 and 6to4, which the function does
+/// not: CloudFront's viewers have addresses of their own.
+const ADDRESSES: &[&str] = &[
+    "192.0.2.7", "198.51.100.255", "0.0.0.0", "255.255.255.255", "10.1.2.3", "203.0.113.129", "2001:db8::1",
+    "2001:db8:0:a:b:c:d:e", "2001:db8:1234:5678:9abc:def0:1234:5678", "::1", "::", "fe80::1",
+    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:0:0:1::", "::ffff:192.0.2.7", "2a00::",
+    "2001:db8:0:1::2:3", "1:2:3:4:5:6:7::",
+];
+
+fn preflight(request: &mut Request, random: &mut Random) {
+    if request.method == "OPTIONS" || random.one_in(20) {
+        for name in ["origin", "access-control-request-method"] {
+            if !random.one_in(4) {
+                request.add(name, random.pick(&["https://app.example.com", "POST", "x"]));
+            }
+        }
+    }
+}
+
+fn query(setup: &Setup, random: &mut Random) -> String {
+    let path = paths::path(&setup.policy, random);
+    // What cannot stand in a query is sent encoded.
+    let safe = |char: char| char.is_ascii_alphanumeric() || "/.%_~-;:!*'()".contains(char);
+    let mut path: String = path.chars().filter(|char| safe(*char)).take(300).collect();
+    if random.one_in(2) {
+        path = path.replace('/', random.text(&["%2F", "%2f"]));
+    }
+    let method = *random.pick(METHODS);
+    match random.below(6) {
+        0 => String::new(),
+        1 => format!("path={path}"),
+        2 => format!("method={method}&path={path}&cookie={}", random.below(2)),
+        3 => format!("path={path}&method={method}&x=1"),
+        4 => format!("path={path}&path=/other&method={method}&method=GET"),
+        _ => random.text(&["cookie=1", "cookie=0", "cookie=x&method=GET"]).to_owned(),
+    }
+}
+
+/// One of the policy's users.
+fn person(setup: &Setup, random: &mut Random) -> Option<Person> {
+    if setup.issuers.is_empty() {
+        return None;
+    }
+    let issuer = random.below(setup.issuers.len());
+    let config = &setup.issuers[issuer].config;
+    let plans = setup.policy.plans();
+    let plan = match config.claims.plan {
+        Some(_) => &plans[random.below(plans.len())],
+        None => &plans[usize::from(setup.policy.default_plan().0)],
+    };
+    let mut subject = *random.pick(&["alice", "bob", "\u{4e2d}\u{1f600}", "a\"b\\c", "__proto__", "x y"]);
+    if config.claims.client.is_some() && random.one_in(4) {
+        subject = "client:app";
+    }
+    let account = match config.claims.account {
+        Some(_) => *random.pick(&["", "acme", "caf\u{e9}", "__proto__"]),
+        None => "",
+    };
+    Some(Person {
+        issuer,
+        subject: subject.to_owned(),
+        account: account.to_owned(),
+        plan: plan.name.to_string(),
+    })
+}
+
+/// A token that the function has to believe.
+fn good_token(setup: &Setup, person: &Person) -> String {
+    let issuer = &setup.issuers[person.issuer];
+    let header = tokens::header_of(issuer, issuer.config.algorithms[0].as_str());
+    let claims = tokens::claims_of(issuer, person);
+    let [header, claims] = [header, claims].map(|part| tokens::written(&part, ""));
+    tokens::signed(header.as_bytes(), claims.as_bytes(), &issuer.secret)
+}
+
+fn credential(setup: &Setup, person: Option<&Person>, request: &mut Request, random: &mut Random) {
+    let token = match person {
+        Some(person) if random.one_in(3) => good_token(setup, person),
+        Some(person) => spoiled::token(setup, person, random),
+        None => "x.y.z".to_owned(),
+    };
+    let good = person.map_or_else(|| "x.y.z".to_owned(), |person| good_token(setup, person));
+    match random.below(12) {
+        0..2 => {}
+        2 => odd_field(&good, request, random),
+        _ => request.add("authorization", format!("Bearer {token}")),
+    }
+    if let Some(name) = &setup.policy.identity().token_cookie
+        && random.one_in(2)
+    {
+        if random.one_in(2) {
+            request.remove("authorization");
+        }
+        let other = random.pick(&["", "x", "a b", "x,y", "\u{e9}", "\"x\""]);
+        let cookies = match random.below(8) {
+            0 => format!("a=b; {name}={token}; c=d"),
+            1 => format!("{name}={good}; {name}={token}"),
+            2 => format!("{name}="),
+            3 => format!("{name}={other}"),
+            4 => format!("{name}=; {name}={good}"),
+            5 => format!("x{name}={good}"),
+            _ => format!("{name}={good}"),
+        };
+        request.add("cookie", cookies);
+    }
+}
+
+/// `Authorization` as it should not be.
+fn odd_field(token: &str, request: &mut Request, random: &mut Random) {
+    let fields: [&[u8]; 30] = [
+        b"Bearer TOKEN", b"bearer TOKEN", b"BEARER TOKEN", b"bEaReR TOKEN", b"Bearer", b"Bearer ", b"",
+        b"Bearer  TOKEN", b"Bearer\tTOKEN", b"Bearer TOKEN ", b"Bearer TOKEN x", b"Bearer TOKEN,",
+        b"Bearer TOKEN, Bearer TOKEN", b"Bearer TOKEN,Basic YTpi", b"Bearer,TOKEN", b" Bearer TOKEN",
+        b",Bearer TOKEN", b"Basic YTpi", b"Basic YTpi, Bearer TOKEN", b"Basic YTpi,bearer\tTOKEN",
+        b"Digest a=\"b\", bearer=c", b"Digest a=b,Bearer", b"BearerTOKEN", b"TOKEN", b"Bearer \xff",
+        b"\xff", b"Bearer \t", b"\t", b"Basic x,\t bearer x", b"B\xc3\xa9arer TOKEN",
+    ];
+    let field = random.pick(&fields);
+    let at = field.windows(5).position(|part| part == b"TOKEN");
+    let filled = at.map_or_else(|| field.to_vec(), |at| {
+        [&field[..at], token.as_bytes(), &field[at + 5..]].concat()
+    });
+    request.add("authorization", filled);
+    if random.one_in(4) {
+        request.add("authorization", random.pick(&["", "Basic YTpi", "Bearer x.y.z"]));
+    }
+}
+
+fn user(setup: &Setup, person: &Person) -> User {
+    User {
+        issuer: setup.issuers[person.issuer].config.issuer.as_str().into(),
+        subject: person.subject.as_str().into(),
+        account: (!person.account.is_empty()).then(|| person.account.as_str().into()),
+        plan: Some(person.plan.as_str().into()),
+        expires_unix_s: NOW_S + 3_600,
+        key: PrincipalKey(0),
+        account_key: PrincipalKey(0),
+    }
+}
+
+fn passes(setup: &Setup, person: Option<&Person>, request: &mut Request, random: &mut Random) {
+    let rules = setup.policy.edge().unwrap().pass.as_ref().unwrap();
+    let Some(person) = person else {
+        return;
+    };
+    if let Some(header) = &rules.header
+        && !random.one_in(4)
+    {
+        let name = if random.one_in(12) { header.replace('-', "_") } else { header.clone() };
+        request.add(&name, pass(setup, person, random));
+        if random.one_in(12) {
+            request.add(&name, pass(setup, person, random));
+        }
+    }
+    if let Some(cookie) = &rules.cookie
+        && random.one_in(2)
+    {
+        let first = pass(setup, person, random);
+        let mut cookies = format!("{cookie}={first}; x=y");
+        if random.one_in(8) {
+            cookies += &format!("; {cookie}={}", pass(setup, person, random));
+        }
+        request.add("cookie", cookies);
+    }
+}
+
+fn pass(setup: &Setup, person: &Person, random: &mut Random) -> String {
+    let plan = setup.policy.plan_named(&person.plan).unwrap();
+    let class = LimitClass::new(&setup.policy.plans()[usize::from(plan.0)].class).unwrap();
+    let user = user(setup, person);
+    let minted = |at: u64, lifetime: u64| {
+        let pass = setup.ring.mint_pass(&user, &class, at, lifetime);
+        pass.map_or_else(|| "a.b.c".to_owned(), |pass| pass.token)
+    };
+    let own = || minted(NOW_S - random_age(person), 300);
+    match random.below(12) {
+        0..5 => own(),
+        5 => minted(NOW_S - 300, *[299, 300, 301].get(person.subject.len() % 3).unwrap()),
+        6 => by_hand(setup, person, &class, random),
+        7 => {
+            let other = LimitClass::new("zzz").unwrap();
+            let pass = setup.ring.mint_pass(&user, &other, NOW_S, 300);
+            pass.map_or_else(String::new, |pass| pass.token)
+        }
+        8 => {
+            let pass = own();
+            let at = random.below(pass.len());
+            let letter = *random.pick(&["A", "B", "-", ".", "=", "+"]);
+            format!("{}{letter}{}", &pass[..at], &pass[at + 1..])
+        }
+        9 => own() + random.text(&["=", ".", "A", " ", ".x"]),
+        10 => own().rsplit_once('.').unwrap().0.to_owned(),
+        _ => (*random.pick(&["", "x", "..", "a.b.c", "\u{e9}.\u{e9}.\u{e9}"])).to_owned(),
+    }
+}
+
+fn random_age(person: &Person) -> u64 {
+    u64::try_from(person.account.len()).unwrap() * 20
+}
+
+/// A pass under any key of the ring, or of none, with its header in other words.
+fn by_hand(setup: &Setup, person: &Person, class: &LimitClass, random: &mut Random) -> String {
+    let keys: serde_json::Value = serde_json::from_str(&setup.store[0].1).unwrap();
+    let keys = keys["k"].as_object().unwrap();
+    let kids: Vec<&String> = keys.keys().collect();
+    let kid = *random.pick(&kids);
+    let secret = keys[kid][0].as_str().unwrap();
+    let named = if random.one_in(6) { "gone" } else { kid };
+    // The gateway reads any spelling of a header; it writes one, and the function takes only that.
+    let header = match random.below(8) {
+        0 => format!(r#"{{"alg":"HS256","kid":"{named}","typ":"JWT"}}"#),
+        1 => format!(r#"{{"alg":"none","kid":"{named}","typ":"tollgate-pass+jwt"}}"#),
+        _ => format!(r#"{{"alg":"HS256","kid":"{named}","typ":"tollgate-pass+jwt"}}"#),
+    };
+    let mut claims = serde_json::json!({
+        "iss": setup.issuers[person.issuer].config.issuer,
+        "sub": person.subject,
+        "class": class.as_str(),
+        "iat": NOW_S,
+        "exp": NOW_S + random.next() % 3 - 1,
+    });
+    if !person.account.is_empty() {
+        claims["account"] = person.account.as_str().into();
+    }
+    let secret = if random.one_in(6) { "wrong" } else { secret };
+    tokens::signed(header.as_bytes(), claims.to_string().as_bytes(), secret.as_bytes())
+}
+
+fn ids(setup: &Setup, person: Option<&Person>, request: &mut Request, random: &mut Random) {
+    let before = setup.policy.edge().unwrap().before.as_ref();
+    let Some(person) = person else {
+        if random.one_in(4) {
+            request.add(setup.id_header(), "a.k1.AAAAAAAAAAAAAAAAAAAAAA");
+        }
+        return;
+    };
+    let shown = id(setup, person, request, random);
+    if !random.one_in(4) {
+        request.add(setup.id_header(), &shown);
+        if random.one_in(16) {
+            request.add(setup.id_header(), &shown);
+        }
+    }
+    if let Some(name) = before.and_then(|before| before.cookie.as_ref())
+        && random.one_in(3)
+    {
+        let second = id(setup, person, request, random);
+        let cookies = match random.below(6) {
+            0 => format!("{name}={second}; {name}={shown}"),
+            1 => format!("{name}="),
+            2 => format!("a=b; {name}={second}"),
+            _ => format!("{name}={shown}"),
+        };
+        request.add("cookie", cookies);
+    }
+}
+
+fn id(setup: &Setup, person: &Person, request: &Request, random: &mut Random) -> String {
+    let mut person = person.clone();
+    let routes = setup.policy.routes();
+    let mut route = normalize(&request.path)
+        .map_or(tollgate_policy::RouteId::UNMATCHED, |path| routes.classify(&request.method, &path));
+    let kids: Vec<KeyId> = setup.ring.kids().collect();
+    let mut kid = setup.ring.current_kid();
+    let kind = random.below(16);
+    match kind {
+        0 => {
+            let all: Vec<_> = routes.iter().map(|(id, _)| id).collect();
+            route = *random.pick(&all);
+        }
+        1 => person.subject += "x",
+        2 => person.account += "x",
+        3 => person.plan = random.pick(setup.policy.plans()).name.to_string(),
+        4..6 => kid = *random.pick(&kids),
+        _ => {}
+    }
+    let issuer = &setup.issuers[person.issuer].config.issuer;
+    let account = Some(person.account.as_str()).filter(|account| !account.is_empty());
+    let root = setup.ring.root_under(kid, issuer, &person.subject, account).unwrap();
+    if matches!(kind, 6..8) || (kind == 4 && random.one_in(2)) {
+        return root.presentable();
+    }
+    let plan = setup.policy.plan_named(&person.plan).unwrap();
+    let class = LimitClass::new(setup.policy.limit_class(plan, route)).unwrap();
+    let route = routes.get(route);
+    let id = bucket_id(&root, &class, route.method.as_str(), &route.template).to_string();
+    match kind {
+        8 => {
+            let odd = [
+                "", "x", "..", ".", "a.b", "a.b.c.d", "std.k1.x", "\u{e9}", "__proto__.x", "a.__proto__.b",
+                "a.constructor.b", "k1.", "k1", ".k1.",
+            ];
+            (*random.pick(&odd)).to_owned()
+        }
+        9 => {
+            let at = random.below(id.len());
+            let letter = *random.pick(&["A", "B", ".", "=", " "]);
+            format!("{}{letter}{}", &id[..at], &id[at + 1..])
+        }
+        10 => id + random.text(&["A", "=", ".", " ", ".x"]),
+        11 => root.presentable() + random.text(&["A", "=", ".", " "]),
+        12 => {
+            let text = BASE64URL_NOPAD.encode(&[1; 32]);
+            format!("{kid}.{text}")
+        }
+        _ => id,
+    }
+}
