@@ -13,8 +13,8 @@ pub(crate) struct Classes {
     pub(crate) never_block: Vec<bool>,
     /// By route.
     groups: Vec<usize>,
-    /// Of callers without a pass, where passes are what is believed.
-    pub(crate) without_pass: String,
+    /// Of callers for whom nobody vouches: preflights, and who shows no pass.
+    pub(crate) nobody: String,
 }
 
 impl Classes {
@@ -25,7 +25,7 @@ impl Classes {
             by_plan: vec![Vec::new(); policy.plans().len()],
             never_block: Vec::new(),
             groups: Vec::new(),
-            without_pass: String::new(),
+            nobody: String::new(),
         };
         for (id, route) in policy.routes().iter() {
             let column: Vec<&str> = plans().map(|plan| policy.limit_class(plan, id)).collect();
@@ -41,10 +41,10 @@ impl Classes {
             }
             classes.groups.push(group);
         }
-        let mut names = std::iter::once("nopass".to_owned())
-            .chain((0..u16::MAX).map(|number| format!("np{number}")));
+        let mut names = std::iter::once("nobody".to_owned())
+            .chain((0..u16::MAX).map(|number| format!("no{number}")));
         let is_free = |name: &String| !classes.by_plan.iter().flatten().any(|class| class == name);
-        classes.without_pass = names.find(is_free).unwrap_or_default();
+        classes.nobody = names.find(is_free).unwrap_or_default();
         classes
     }
 

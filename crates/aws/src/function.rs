@@ -147,7 +147,7 @@ fn conditions(policy: &Policy, target: &Target, filling: &mut Filling) {
     filling.when("open", target.on_failure == FailMode::Open);
     filling.when("log", target.log);
     filling.when("anonymous", anonymous);
-    filling.when("networks", !is_before && (anonymous || is_pass));
+    filling.when("networks", !is_before);
     filling.when("lenient", identity.invalid_token == InvalidToken::Anonymous);
     filling.when("ring", is_before || is_pass);
     filling.when("one", !is_pass || is_before || pass_header || pass_cookie);
@@ -197,7 +197,7 @@ fn values(policy: &Policy, target: &Target, classes: &Classes, filling: &mut Fil
         ("ISSUERS", issuers(policy).to_string()),
         ("ID", quoted(&id_header)),
         ("CLIENT", quoted(CLIENT_HEADER)),
-        ("NOPASS", quoted(&classes.without_pass)),
+        ("NOBODY", quoted(&classes.nobody)),
         (
             "ANONYMOUS",
             anonymous

@@ -52,11 +52,21 @@ async function decide(event, request, headers) {
 //#else
     const route = classify(method, path);
 //#endif
-    if (method == 'OPTIONS' && headers.origin && headers['access-control-request-method']) {
+    const isPreflight = method == 'OPTIONS' && headers.origin && headers['access-control-request-method'];
+//#if before
+    if (isPreflight) {
         return request;
     }
+//#endif
     const ring = await store.get('keys', {format:'json'});
     const now = Math.floor(Date.now() / 1000);
+//#if behind
+    // No browser puts a credential on it, so that it counts by its network; WAF must see some id.
+    if (isPreflight) {
+        headers[$ID] = {value:name(rootOf({network:network(event.viewer.ip)}, ring, ring.c), ring.c, $NOBODY, {m:'ANY', t:'*'})};
+        return request;
+    }
+//#endif
     let limitClass;
     let caller;
 //#if pass
@@ -72,10 +82,10 @@ async function decide(event, request, headers) {
         if (bare(headers, request.cookies)) {
             caller.plan = $ANONYMOUS;
         } else {
-            limitClass = $NOPASS;
+            limitClass = $NOBODY;
         }
 //#else
-        limitClass = $NOPASS;
+        limitClass = $NOBODY;
 //#endif
     }
 //#endif

@@ -197,7 +197,7 @@ impl Rules {
         };
         if target.variant.sets_id() {
             // Preflights, and who shows no pass: the id is the network's.
-            let class = Classes::of(policy).without_pass;
+            let class = Classes::of(policy).nobody;
             self.classes.push(class.clone());
             let scope = RuleScope::Classes(vec![class]);
             self.rules.push(own("unverified", RuleKey::Id, scope));

@@ -27,7 +27,10 @@ pub(crate) fn generated(setup: &Setup, seed: u64, count: usize) -> Vec<String> {
     let differing = differing(setup, &requests);
     let shown = differing.iter().take(3).map(|(index, runtime)| {
         let small = shrunk(setup, &requests[*index], *runtime);
-        let mut text = format!("{}, seed {seed}, request {index}, {runtime:?}:\n", setup.name);
+        let mut text = format!(
+            "{}, seed {seed}, request {index}, {runtime:?}:\n",
+            setup.name
+        );
         writeln!(text, "  expected {:?}", oracle::expected(setup, &small)).unwrap();
         writeln!(text, "  but got  {:?}", got(setup, &small, *runtime)).unwrap();
         let path: String = small.path.chars().take(300).collect();
@@ -46,7 +49,12 @@ pub(crate) fn generated(setup: &Setup, seed: u64, count: usize) -> Vec<String> {
 
 fn differing(setup: &Setup, requests: &[Request]) -> Vec<(usize, Runtime)> {
     let events: Vec<Value> = requests.iter().map(Request::event).collect();
-    let in_njs = njs::run(setup.folder.path(), &setup.compiled.source, Some(&setup.store), &events);
+    let in_njs = njs::run(
+        setup.folder.path(),
+        &setup.compiled.source,
+        Some(&setup.store),
+        &events,
+    );
     let mut embedded = setup.embedded();
     let mut found = Vec::new();
     for (index, request) in requests.iter().enumerate() {
@@ -55,7 +63,9 @@ fn differing(setup: &Setup, requests: &[Request]) -> Vec<(usize, Runtime)> {
         if expected != outcome(setup, request, &in_njs[index]) {
             found.push((index, Runtime::Njs));
         }
-        let returned = embedded.call(&events[index]).map_err(|error| error.to_string());
+        let returned = embedded
+            .call(&events[index])
+            .map_err(|error| error.to_string());
         if expected != outcome(setup, request, &returned) {
             found.push((index, Runtime::Embedded));
         }
@@ -79,7 +89,10 @@ fn got(setup: &Setup, request: &Request, runtime: Runtime) -> Outcome {
             let (folder, source) = (setup.folder.path(), &setup.compiled.source);
             njs::run(folder, source, Some(&setup.store), &[event]).remove(0)
         }
-        Runtime::Embedded => setup.embedded().call(&event).map_err(|error| error.to_string()),
+        Runtime::Embedded => setup
+            .embedded()
+            .call(&event)
+            .map_err(|error| error.to_string()),
     };
     outcome(setup, request, &returned)
 }
@@ -87,9 +100,8 @@ fn got(setup: &Setup, request: &Request, runtime: Runtime) -> Outcome {
 /// The same difference with less of everything.
 fn shrunk(setup: &Setup, request: &Request, runtime: Runtime) -> Request {
     let mut small = request.clone();
-    let differs = |request: &Request| {
-        oracle::expected(setup, request) != got(setup, request, runtime)
-    };
+    let differs =
+        |request: &Request| oracle::expected(setup, request) != got(setup, request, runtime);
     loop {
         let mut candidates: Vec<Request> = Vec::new();
         for at in 0..small.headers.len() {
@@ -99,11 +111,17 @@ fn shrunk(setup: &Setup, request: &Request, runtime: Runtime) -> Request {
         }
         for path in ["/".to_owned(), shorter(&small.path)] {
             if path.len() < small.path.len() {
-                candidates.push(Request { path, ..small.clone() });
+                candidates.push(Request {
+                    path,
+                    ..small.clone()
+                });
             }
         }
         if !small.query.is_empty() {
-            candidates.push(Request { query: String::new(), ..small.clone() });
+            candidates.push(Request {
+                query: String::new(),
+                ..small.clone()
+            });
         }
         match candidates.into_iter().find(differs) {
             Some(candidate) => small = candidate,
@@ -113,17 +131,26 @@ fn shrunk(setup: &Setup, request: &Request, runtime: Runtime) -> Request {
 }
 
 fn shorter(path: &str) -> String {
-    path.rsplit_once('/').map_or(String::new(), |(head, _)| head.to_owned())
+    path.rsplit_once('/')
+        .map_or(String::new(), |(head, _)| head.to_owned())
 }
 
 /// A field's value, with the parts of a token decoded beside it.
 fn readable(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
     let mut out = text.chars().take(400).collect::<String>();
-    for part in text.split(['.', ' ', '=']).filter(|part| part.starts_with("ey")) {
+    for part in text
+        .split(['.', ' ', '='])
+        .filter(|part| part.starts_with("ey"))
+    {
         if let Ok(bytes) = data_encoding::BASE64URL_NOPAD.decode(part.as_bytes()) {
             let text = String::from_utf8_lossy(&bytes);
-            write!(out, "\n        {:?}", text.chars().take(400).collect::<String>()).unwrap();
+            write!(
+                out,
+                "\n        {:?}",
+                text.chars().take(400).collect::<String>()
+            )
+            .unwrap();
         }
     }
     out

@@ -10,9 +10,7 @@ use tollgate_engine::{
     AnswerContext, Decision, Forbidden, Outcome as Decided, OwnAnswer, RequestHead,
     Unauthenticated, Verdict,
 };
-use tollgate_identity::{
-    HeldPass, LimitClass, NetworkRules, bucket_id, client_network, cookie,
-};
+use tollgate_identity::{HeldPass, LimitClass, NetworkRules, bucket_id, client_network, cookie};
 use tollgate_policy::{EdgeBefore, RouteId, normalize};
 
 use crate::outcome::{INVALID, MISMATCH, MISSING, Minted, Outcome};
@@ -20,8 +18,8 @@ use crate::request::Request;
 use crate::setup::{NOW_S, Setup};
 use crate::tokens::{self, Person};
 
-/// The class of callers without a pass, of whom nobody knows whether they have a token.
-const NO_PASS: &str = "nopass";
+/// The class of callers for whom nobody vouches: preflights, and who shows no pass.
+const NOBODY: &str = "nobody";
 
 pub(crate) fn expected(setup: &Setup, request: &Request) -> Outcome {
     // `OPTIONS *` asks a server about itself. The gateway lets the origin answer; at the edge the
@@ -29,11 +27,25 @@ pub(crate) fn expected(setup: &Setup, request: &Request) -> Outcome {
     if request.path == "*" {
         return Outcome::refused(400, "");
     }
-    match setup.target.trust {
+    let outcome = match setup.target.trust {
         Trust::Hs256 => by_engine(setup, request),
         Trust::Unverified => by_engine(setup, &tokens::with_true_signatures(setup, request)),
         Trust::Pass => by_pass(setup, request),
+    };
+    match outcome {
+        // The gateway lets a preflight through uncounted; a WAF behind needs an id for it.
+        Outcome::Passed { id: None } if is_preflight(request) && !setup.is_before() => {
+            Outcome::Passed {
+                id: Some(network_id(setup, request)),
+            }
+        }
+        outcome => outcome,
     }
+}
+
+fn is_preflight(request: &Request) -> bool {
+    let has = |name: &&str| request.headers.iter().any(|(known, _)| known == name);
+    request.method == "OPTIONS" && ["origin", "access-control-request-method"].iter().all(has)
 }
 
 fn by_engine(setup: &Setup, request: &Request) -> Outcome {
@@ -84,17 +96,27 @@ fn forwarded_id(setup: &Setup, decision: &Decision) -> Option<String> {
 }
 
 fn minted(setup: &Setup, decision: &Decision, head: &RequestHead<'_>) -> Outcome {
-    let answer = setup.engine.own_answer(decision, head, &AnswerContext::default());
+    let answer = setup
+        .engine
+        .own_answer(decision, head, &AnswerContext::default());
     let answer = answer.unwrap();
     let body = serde_json::from_slice(answer.body()).unwrap();
-    Outcome::Minted(Box::new(Minted::of(&body, id_cookie(setup, answer.headers()))))
+    Outcome::Minted(Box::new(Minted::of(
+        &body,
+        id_cookie(setup, answer.headers()),
+    )))
 }
 
 /// What an answer of the gateway does to the id's cookie.
 fn id_cookie(setup: &Setup, headers: &http::HeaderMap) -> Option<String> {
     let prefix = format!("{}=", before(setup)?.cookie.as_ref()?);
-    let mut cookies = headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-    cookies.find(|cookie| cookie.starts_with(&prefix)).map(str::to_owned)
+    let mut cookies = headers
+        .get_all("set-cookie")
+        .iter()
+        .map(|value| value.to_str().unwrap());
+    cookies
+        .find(|cookie| cookie.starts_with(&prefix))
+        .map(str::to_owned)
 }
 
 fn before(setup: &Setup) -> Option<&EdgeBefore> {
@@ -117,11 +139,7 @@ fn by_pass(setup: &Setup, request: &Request) -> Outcome {
         }
         return outcome;
     }
-    let is_preflight = request.method == "OPTIONS"
-        && ["origin", "access-control-request-method"]
-            .iter()
-            .all(|name| request.headers.iter().any(|(known, _)| known == name));
-    if is_preflight {
+    if is_preflight(request) {
         return Outcome::Passed { id: None };
     }
     if setup.is_before() {
@@ -141,7 +159,12 @@ fn by_pass(setup: &Setup, request: &Request) -> Outcome {
 
 /// Takes all credentials off; whether there were none.
 fn without_credentials(setup: &Setup, request: &mut Request) -> bool {
-    let had = |request: &Request| request.headers.iter().any(|(name, _)| name == "authorization");
+    let had = |request: &Request| {
+        request
+            .headers
+            .iter()
+            .any(|(name, _)| name == "authorization")
+    };
     let mut any = had(request);
     request.remove("authorization");
     if let Some(name) = &setup.policy.identity().token_cookie {
@@ -176,9 +199,15 @@ fn holder(setup: &Setup, request: &Request) -> Option<(HeldPass, Person)> {
 
 fn held(setup: &Setup, pass: &str) -> Option<(HeldPass, Person)> {
     let held = setup.ring.read_pass(pass, NOW_S)?;
-    let plan = setup.policy.plans().iter().find(|plan| *plan.class == *held.class.as_str())?;
+    let plan = setup
+        .policy
+        .plans()
+        .iter()
+        .find(|plan| *plan.class == *held.class.as_str())?;
     let issuers = setup.issuers.iter();
-    let issuer = issuers.clone().position(|issuer| issuer.config.issuer == held.issuer);
+    let issuer = issuers
+        .clone()
+        .position(|issuer| issuer.config.issuer == held.issuer);
     let person = Person {
         issuer: issuer?,
         subject: held.subject.clone(),
@@ -194,7 +223,9 @@ fn id_of(setup: &Setup, held: &HeldPass, person: &Person, method: &str, path: &s
     let route = routes.classify(method, path);
     let plan = setup.policy.plan_named(&person.plan).unwrap();
     let class = setup.policy.limit_class(plan, route);
-    let root = setup.ring.root(&held.issuer, &held.subject, held.account.as_deref());
+    let root = setup
+        .ring
+        .root(&held.issuer, &held.subject, held.account.as_deref());
     let route = routes.get(route);
     let class = LimitClass::new(class).unwrap();
     bucket_id(&root, &class, route.method.as_str(), &route.template).to_string()
@@ -209,9 +240,15 @@ fn network_id(setup: &Setup, request: &Request) -> String {
     };
     let network = client_network(request.ip, &http::HeaderMap::new(), &rules);
     let root = setup.ring.network_root(&network);
-    let class = LimitClass::new(NO_PASS).unwrap();
+    let class = LimitClass::new(NOBODY).unwrap();
     let unmatched = setup.policy.routes().get(RouteId::UNMATCHED);
-    bucket_id(&root, &class, unmatched.method.as_str(), &unmatched.template).to_string()
+    bucket_id(
+        &root,
+        &class,
+        unmatched.method.as_str(),
+        &unmatched.template,
+    )
+    .to_string()
 }
 
 fn shows_an_id(setup: &Setup, request: &Request) -> bool {

@@ -38,9 +38,15 @@ pub(crate) fn of_files() -> Vec<Setup> {
     let cases = FILES.map(|name| Case {
         name,
         text: read(name),
-        files: beside.iter().map(|file| ((*file).to_owned(), read(file))).collect(),
+        files: beside
+            .iter()
+            .map(|file| ((*file).to_owned(), read(file)))
+            .collect(),
     });
-    cases.iter().flat_map(|case| setups(case, &Variant::ALL)).collect()
+    cases
+        .iter()
+        .flat_map(|case| setups(case, &Variant::ALL))
+        .collect()
 }
 
 /// The variations, after and before: a chained function is the one after.
@@ -55,7 +61,10 @@ pub(crate) fn variations() -> Vec<Setup> {
         case("classes", CLASSES, &one_key()),
     ];
     let variants = [Variant::After, Variant::Before];
-    cases.iter().flat_map(|case| setups(case, &variants)).collect()
+    cases
+        .iter()
+        .flat_map(|case| setups(case, &variants))
+        .collect()
 }
 
 pub(crate) fn case(name: &'static str, text: &str, ring: &str) -> Case {
@@ -67,7 +76,9 @@ pub(crate) fn case(name: &'static str, text: &str, ring: &str) -> Case {
     Case {
         name,
         text: format!("tollgate: 1\norigin: https://origin.example.com\n{text}"),
-        files: files.map(|(file, text)| (file.to_owned(), text.to_owned())).into(),
+        files: files
+            .map(|(file, text)| (file.to_owned(), text.to_owned()))
+            .into(),
     }
 }
 
@@ -154,7 +165,7 @@ identity:
       secret_file: staff.key
       leeway: 0s
       typ: JWT
-  anonymous: {plan: nobody, ipv4_prefix: 20, ipv6_prefix: 52}
+  anonymous: {plan: unnamed, ipv4_prefix: 20, ipv6_prefix: 52}
   token_cookie: session
   invalid_token: anonymous
   failed_verifications: off
@@ -163,7 +174,7 @@ routes:
   case_sensitive: false
   list: ["GET /Orders/{id}", "ANY /Files/{path+}", "GET /v{n}/Status", GET /billing]
 plans:
-  nobody: {class: nb, limits: [{name: burst, window: 60/min}]}
+  unnamed: {class: nb, limits: [{name: burst, window: 60/min}]}
   somebody: {limits: [{name: burst, window: 600/min}]}
   gold: {class: gold, limits: [{name: burst, window: 6000/min}]}
 default_plan: somebody
@@ -171,7 +182,7 @@ never_block: [GET /billing]
 edge:
   id_header: x-bucket
   after: true
-  before: {cookie: bucket, path: /ids, without_id: nobody}
+  before: {cookie: bucket, path: /ids, without_id: unnamed}
   pass: {header: x-pass, cookie: pass}
 "#;
 
@@ -180,7 +191,7 @@ const TEMPLATES: &str = r#"
 identity:
   issuers:
     - {issuer: one, audience: api, algorithms: [HS256], secret_file: hs256.key}
-  anonymous: {plan: nobody}
+  anonymous: {plan: unnamed}
   failed_verifications: off
   bucket_keys: buckets.keys
 routes:
@@ -221,7 +232,7 @@ routes:
     - "GET /m/x/z/{c}/{tail+}"
     - "GET /hasOwnProperty/{n}"
 plans:
-  nobody: {limits: [{name: burst, window: 60/min}]}
+  unnamed: {limits: [{name: burst, window: 60/min}]}
   somebody: {limits: [{name: burst, window: 600/min}]}
 default_plan: somebody
 edge:
@@ -255,13 +266,13 @@ const CLASSES: &str = r#"
 identity:
   issuers:
     - {issuer: one, audience: api, algorithms: [HS256], secret_file: hs256.key, claims: {plan: plan}}
-  anonymous: {plan: nobody}
+  anonymous: {plan: unnamed}
   failed_verifications: off
   bucket_keys: buckets.keys
 routes:
   list: [GET /orders, "GET /orders/{id}", POST /orders, POST /reports, GET /billing]
 plans:
-  nobody:
+  unnamed:
     limits: [{name: burst, window: 6/min}]
     routes: {POST /reports: [{name: burst, window: 1/10min}]}
   a: {limits: [{name: burst, window: 60/min}]}
@@ -295,13 +306,13 @@ fn many_routes() -> String {
 identity:
   issuers:
     - {{issuer: one, audience: api, algorithms: [HS256], secret_file: hs256.key}}
-  anonymous: {{plan: nobody}}
+  anonymous: {{plan: unnamed}}
   failed_verifications: off
   bucket_keys: buckets.keys
 routes:
   list: [{list}]
 plans:
-  nobody: {{limits: [{{name: burst, window: 60/min}}]}}
+  unnamed: {{limits: [{{name: burst, window: 60/min}}]}}
   somebody: {{limits: [{{name: burst, window: 600/min}}]}}
 default_plan: somebody
 edge:
