@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod compiled;
 mod folders;
 mod limits;
 mod stage;
