@@ -48,32 +48,43 @@ pub(crate) fn generated(setup: &Setup, seed: u64, count: usize) -> Vec<String> {
 }
 
 fn differing(setup: &Setup, requests: &[Request]) -> Vec<(usize, Runtime)> {
-    let events: Vec<Value> = requests.iter().map(Request::event).collect();
-    let in_njs = njs::run(
-        setup.folder.path(),
-        &setup.compiled.source,
-        Some(&setup.store),
-        &events,
-    );
-    let mut embedded = setup.embedded();
+    let [in_njs, embedded] = in_both(setup, requests);
     let mut found = Vec::new();
     for (index, request) in requests.iter().enumerate() {
         let expected = oracle::expected(setup, request);
-        *KINDS.lock().unwrap().entry(kind(&expected)).or_default() += 1;
-        if expected != outcome(setup, request, &in_njs[index]) {
+        if expected != in_njs[index] {
             found.push((index, Runtime::Njs));
         }
-        let returned = embedded
-            .call(&events[index])
-            .map_err(|error| error.to_string());
-        if expected != outcome(setup, request, &returned) {
+        if expected != embedded[index] {
             found.push((index, Runtime::Embedded));
         }
     }
     found
 }
 
-fn outcome(setup: &Setup, request: &Request, returned: &Result<Value, String>) -> Outcome {
+/// What the function makes of the requests in njs, then in the embedded engine.
+pub(crate) fn in_both(setup: &Setup, requests: &[Request]) -> [Vec<Outcome>; 2] {
+    let events: Vec<Value> = requests.iter().map(Request::event).collect();
+    let (folder, source) = (setup.folder.path(), &setup.compiled.source);
+    let in_njs = njs::run(folder, source, Some(&setup.store), &events);
+    let mut embedded = setup.embedded();
+    let embedded = events
+        .iter()
+        .map(|event| embedded.call(event).map_err(|error| error.to_string()));
+    let embedded: Vec<_> = embedded.collect();
+    [in_njs, embedded].map(|returned| {
+        let pairs = requests.iter().zip(&returned);
+        pairs
+            .map(|(request, returned)| outcome(setup, request, returned))
+            .collect()
+    })
+}
+
+pub(crate) fn outcome(
+    setup: &Setup,
+    request: &Request,
+    returned: &Result<Value, String>,
+) -> Outcome {
     let ip = request.ip.to_string();
     let ip = Some(ip.as_str()).filter(|_| !setup.is_before());
     match returned {
@@ -154,21 +165,4 @@ fn readable(value: &[u8]) -> String {
         }
     }
     out
-}
-
-static KINDS: std::sync::Mutex<std::collections::BTreeMap<String, usize>> =
-    std::sync::Mutex::new(std::collections::BTreeMap::new());
-
-fn kind(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Passed { id: Some(_) } => "passed with an id".to_owned(),
-        Outcome::Passed { id: None } => "passed".to_owned(),
-        Outcome::Minted(_) => "minted".to_owned(),
-        Outcome::Refused { status, kind, .. } => format!("{status} {kind}"),
-        Outcome::Failed(_) => "failed".to_owned(),
-    }
-}
-
-pub(crate) fn kinds() -> String {
-    format!("{:?}", KINDS.lock().unwrap())
 }

@@ -10,6 +10,7 @@
 )]
 
 mod compare;
+mod failing;
 mod njs;
 mod oracle;
 mod outcome;
@@ -19,7 +20,9 @@ mod random;
 mod request;
 mod requests;
 mod setup;
+mod speed;
 mod tokens;
+mod vectors;
 
 use setup::Setup;
 
@@ -39,7 +42,6 @@ fn compare(setups: &[Setup]) {
         );
         differences.extend(found);
     }
-    println!("{}", compare::kinds());
     assert!(differences.is_empty(), "\n{}", differences.join("\n"));
 }
 

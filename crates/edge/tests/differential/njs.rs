@@ -42,11 +42,7 @@ pub(crate) fn run(
     store: Option<&[(String, String)]>,
     events: &[Value],
 ) -> Vec<Result<Value, String>> {
-    let data = store.map(|store| {
-        let values = store.iter().map(|(key, value)| (key.clone(), json!(value)));
-        Value::Object(values.collect())
-    });
-    let store = STORE.replace("$DATA", &json!(data).to_string());
+    let store = store_text(store);
     let now = (NOW_S * 1000).to_string();
     let script = format!("{source}{}", RUNNER.replace("$NOW", &now));
     let lines: Vec<String> = events.iter().map(Value::to_string).collect();
@@ -68,6 +64,15 @@ pub(crate) fn run(
     let results: Vec<_> = results.collect();
     assert_eq!(results.len(), events.len(), "njs said:\n{}", tail(&output));
     results
+}
+
+/// The module `cloudfront`; nothing in place of a store does not answer.
+pub(crate) fn store_text(store: Option<&[(String, String)]>) -> String {
+    let data = store.map(|store| {
+        let values = store.iter().map(|(key, value)| (key.clone(), json!(value)));
+        Value::Object(values.collect())
+    });
+    STORE.replace("$DATA", &json!(data).to_string())
 }
 
 /// What njs prints for `function.js` beside these files.

@@ -30,7 +30,7 @@ pub(crate) type Members = Vec<(String, String)>;
 /// A token that holds, as the engine takes it.
 pub(crate) fn token_of(setup: &Setup, person: &Person) -> String {
     let issuer = &setup.issuers[person.issuer];
-    let header = written(&header_of(issuer, "HS256"), " ");
+    let header = written(&header_of(issuer, "HS256"), "");
     let claims = written(&claims_of(issuer, person), "");
     signed(header.as_bytes(), claims.as_bytes(), &issuer.engine_secret)
 }
