@@ -15,8 +15,6 @@ mod cli;
 mod demo;
 mod environment;
 mod failure;
-mod fetch;
-mod keepers;
 mod keys;
 mod private_file;
 mod routes;

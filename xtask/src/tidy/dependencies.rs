@@ -7,13 +7,17 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
     (
         "tollgate-engine",
         &["tollgate-limiter", "tollgate-policy", "tollgate-identity"],
+    ),
+    (
+        "tollgate-fetch",
+        &["tollgate-policy", "tollgate-identity", "tollgate-engine"],
     ),
     ("tollgate-proxy", &["tollgate-engine"]),
     ("tollgate-aws", &["tollgate-policy", "tollgate-identity"]),
@@ -25,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "tollgate-policy",
             "tollgate-identity",
             "tollgate-engine",
+            "tollgate-fetch",
             "tollgate-proxy",
             "tollgate-aws",
             "tollgate-edge",
