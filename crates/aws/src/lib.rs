@@ -12,4 +12,5 @@
     )
 )]
 
+pub mod authorizer;
 pub mod waf;
