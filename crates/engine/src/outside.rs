@@ -3,6 +3,15 @@
 use tollgate_identity::{Alias, AliasOf, KeyId, Pass};
 
 use crate::decision::{Decision, Principal};
+use crate::snapshot::Snapshot;
+
+impl Snapshot {
+    /// Whether the ring has a key of this name.
+    #[must_use]
+    pub fn knows_bucket_key(&self, kid: KeyId) -> bool {
+        self.ring.kids().any(|other| other == kid)
+    }
+}
 
 impl Decision {
     /// The second, since 1970, from which on the user's credential is no longer accepted, leeway

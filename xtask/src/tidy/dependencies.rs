@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -20,6 +20,17 @@ const MAY_USE: [(&str, &[&str]); 12] = [
         &["tollgate-policy", "tollgate-identity", "tollgate-engine"],
     ),
     ("tollgate-proxy", &["tollgate-engine"]),
+    (
+        "tollgate-lambda",
+        &[
+            "tollgate-policy",
+            "tollgate-identity",
+            "tollgate-engine",
+            "tollgate-fetch",
+            // How API Gateway keeps an answer, and by what.
+            "tollgate-aws",
+        ],
+    ),
     ("tollgate-aws", &["tollgate-policy", "tollgate-identity"]),
     ("tollgate-edge", &["tollgate-aws", "tollgate-limiter"]),
     (
