@@ -13,4 +13,12 @@
 )]
 
 pub mod authorizer;
+mod classes;
+pub mod compile;
+pub mod fit;
+pub mod function;
+pub mod import;
+pub mod rules;
+pub mod store;
+pub mod target;
 pub mod waf;

@@ -159,6 +159,13 @@ impl fmt::Debug for ApiKeys {
     }
 }
 
+/// Whether a request can present these bytes as its key: 20 to 255 visible ASCII characters without
+/// a comma, by which proxies join fields.
+#[must_use]
+pub fn is_presentable(key: &[u8]) -> bool {
+    has_shape(key) && !key.contains(&b',')
+}
+
 /// 20 to 255 visible ASCII bytes.
 fn has_shape(key: &[u8]) -> bool {
     (API_KEY_BYTES_MIN..=API_KEY_BYTES_MAX).contains(&key.len())

@@ -60,7 +60,7 @@ pub use algorithm::Algorithm;
 pub use alias::{ALIAS_CHARS, Alias, AliasOf};
 pub use api_keys::{
     API_KEY_ISSUER, ApiKeyError, ApiKeyNote, ApiKeyStats, ApiKeyVerdict, ApiKeys, ApiKeysText,
-    NewApiKey, RESERVED_ISSUERS, api_key,
+    NewApiKey, RESERVED_ISSUERS, api_key, is_presentable,
 };
 pub use bucket_id::{BucketId, LimitClass, PresentedId, Root, bucket_id};
 pub use budget::{FailureBudget, Unbounded};

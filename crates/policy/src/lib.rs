@@ -8,6 +8,7 @@
 //! - [`RouteTable`], [`Template`], [`normalize`]: which route a request is for
 //! - [`PolicyTest`]: the policy's own tests, run by the engine
 //! - [`Diagnostics`]: findings, rendered as a compiler would
+//! - [`yaml_value`]: any other YAML document as JSON, for imports
 
 #![cfg_attr(
     test,
@@ -43,6 +44,7 @@ mod routes;
 mod schema;
 mod suggest;
 mod template;
+mod yaml_value;
 
 pub use answers::{ForwardedStyle, ForwardingConfig, HeaderStyle, ResetStyle, ResponseConfig};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
@@ -81,3 +83,4 @@ pub use schema::json_schema;
 pub use template::{
     TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Template, TemplateError, TemplateNote,
 };
+pub use yaml_value::{YAML_BYTES_MAX, YamlError, yaml_value};

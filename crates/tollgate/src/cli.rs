@@ -1,8 +1,15 @@
 //! The command line: what can be said to `tollgate`, and its help.
 
+mod aws;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use aws::{
+    CapacityArgs, EdgeCommand, EdgeRunArgs, ImportCommand, ImportWafArgs, UsagePlansArgs,
+    WafCommand,
+};
 
 /// Identity-aware rate limiting at the edge.
 ///
@@ -17,7 +24,8 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a test, a scene or a path did not hold; \
-2 wrong use of the command line; 3 the policy has errors; 4 the system refused something \
+2 wrong use of the command line; 3 the policy, what is to be imported, or a compiled folder has \
+errors; 4 the system refused something \
 (a file, a port, the network).";
 
 #[derive(Debug, Subcommand)]
@@ -38,8 +46,17 @@ pub(crate) enum Command {
     /// Make, list and revoke the API keys of callers without a token.
     #[command(subcommand)]
     ApiKeys(ApiKeysCommand),
+    /// Make a policy of what limits your API elsewhere.
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Look at web ACLs of AWS WAF.
+    #[command(subcommand)]
+    Waf(WafCommand),
     /// Print the JSON Schema of the policy file, for your editor.
     Schema,
+    /// Try on this machine what was compiled to AWS.
+    #[command(subcommand)]
+    Edge(EdgeCommand),
     /// See it work: an issuer, an origin and the gateway on this machine, with real requests.
     Demo(DemoArgs),
 }

@@ -4,6 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tollgate_aws::import::usage_plans::UsagePlansError;
+use tollgate_aws::waf::WafError;
+use tollgate_edge::EdgeError;
 use tollgate_engine::EngineError;
 use tollgate_identity::IdentityError;
 use tollgate_policy::{Diagnostic, Diagnostics};
@@ -44,6 +47,23 @@ pub(crate) enum Failure {
         /// What is wrong with it.
         source: IdentityError,
     },
+    /// A compiled folder cannot be served.
+    #[error("{0}")]
+    Edge(#[from] EdgeError),
+    /// A file with web ACLs cannot be used.
+    #[error("{}: {source}", file.display())]
+    Waf {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: WafError,
+    },
+    /// Usage plans cannot be imported.
+    #[error("{0}")]
+    UsagePlans(#[from] UsagePlansError),
+    /// A file would be replaced that nobody said may be.
+    #[error("{} is there already; nothing was written (`--force` replaces it)", .0.display())]
+    IsThere(PathBuf),
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -65,13 +85,28 @@ impl Failure {
         anstream::eprintln!("error: {self}");
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
-            Self::Policy(_) | Self::Engine(_) => 3,
+            Self::Edge(error) => edge_code(error),
+            Self::Policy(_) | Self::Engine(_) | Self::UsagePlans(_) => 3,
             Self::System { .. }
             | Self::Proxy(_)
             | Self::Fetch(_)
             | Self::Telemetry(_)
-            | Self::Keys { .. } => 4,
+            | Self::IsThere(_)
+            | Self::Keys { .. }
+            | Self::Waf { .. } => 4,
         })
+    }
+}
+
+fn edge_code(error: &EdgeError) -> u8 {
+    match error {
+        EdgeError::NotLoopback { .. }
+        | EdgeError::Origin { .. }
+        | EdgeError::Speed { .. }
+        | EdgeError::Settings { .. } => 2,
+        EdgeError::File { .. } | EdgeError::Bind { .. } => 4,
+        // What is in the folder.
+        _ => 3,
     }
 }
 

@@ -13,8 +13,10 @@ mod api_keys;
 mod check;
 mod cli;
 mod demo;
+mod edge;
 mod environment;
 mod failure;
+mod import;
 mod keys;
 mod private_file;
 mod routes;
@@ -22,12 +24,13 @@ mod schema;
 mod serve;
 mod telemetry;
 mod token;
+mod waf;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, TokenCommand};
+use crate::cli::{Cli, Command, EdgeCommand, TokenCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -39,6 +42,9 @@ fn main() -> ExitCode {
         Command::Token(TokenCommand::Check(args)) => token::run(args),
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
+        Command::Edge(EdgeCommand::Run(args)) => edge::run(args),
+        Command::Import(command) => import::run(command),
+        Command::Waf(command) => waf::run(command),
         Command::Demo(args) => demo::run(args),
     };
     match result {

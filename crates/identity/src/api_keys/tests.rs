@@ -355,3 +355,69 @@ proptest! {
         prop_assert!(matches!(verdict, ApiKeyVerdict::Invalid(_)));
     }
 }
+
+#[test]
+fn keys_from_elsewhere_are_hashed_once_and_read_back_as_they_were_given() {
+    let disabled = NewApiKey {
+        subject: "nightly",
+        account: None,
+        plan: None,
+        not_after_s: Some(0),
+    };
+    let gold = NewApiKey {
+        subject: "job",
+        plan: Some("gold"),
+        not_after_s: None,
+        ..disabled
+    };
+    let mut asked = 0;
+    let keys = [(KEY, gold), (OTHER, disabled)];
+    let text = ApiKeysText::of_known(keys.into_iter().inspect(|_| asked += 1)).unwrap();
+    assert_eq!(asked, 2, "one pass");
+    let written = std::str::from_utf8(text.as_bytes()).unwrap();
+    assert!(written.contains(HEX) && !written.contains(KEY) && !written.contains(OTHER));
+
+    let keys = parsed(written);
+    let user = verify(&keys, KEY, 1_000).unwrap();
+    assert_eq!(
+        (&*user.subject, user.plan.as_deref()),
+        ("job", Some("gold"))
+    );
+    assert_eq!(
+        verify(&keys, OTHER, 1_000).err(),
+        Some(ApiKeyError::Expired)
+    );
+
+    // Alphanumeric keys of 20 and of 128 characters are what API Gateway hands out.
+    for length in [20, 128] {
+        let key = "a1".repeat(length / 2);
+        let text = ApiKeysText::of_known([(key.as_str(), gold)]).unwrap();
+        let keys = parsed(std::str::from_utf8(text.as_bytes()).unwrap());
+        assert!(verify(&keys, &key, 1_000).is_ok());
+    }
+}
+
+#[test]
+fn keys_from_elsewhere_that_could_not_be_told_apart_or_presented_are_refused() {
+    let new = NewApiKey {
+        subject: "job",
+        account: None,
+        plan: None,
+        not_after_s: None,
+    };
+    let twice = ApiKeysText::of_known([(KEY, new), (KEY, new)]);
+    assert!(matches!(twice, Err(ApiKeysError::Twice { .. })));
+    for key in [
+        "short",
+        "with a blank in the middle of it",
+        "aaaaaaaaaa,aaaaaaaaaa",
+    ] {
+        let refused = ApiKeysText::of_known([(key, new)]).unwrap_err();
+        assert!(!refused.to_string().contains(key), "{refused}");
+    }
+    let misnamed = NewApiKey {
+        subject: "two words",
+        ..new
+    };
+    assert!(ApiKeysText::of_known([(KEY, misnamed)]).is_err());
+}

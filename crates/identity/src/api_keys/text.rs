@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
 use super::{
-    API_KEYS_BYTES_MAX, ApiKeys,
+    API_KEYS_BYTES_MAX, ApiKeys, is_presentable,
     line::{Digest, Line, is_blank},
     lines, read,
 };
@@ -62,6 +62,28 @@ impl ApiKeysText {
         Self(Zeroizing::new(HEADING.to_owned()))
     }
 
+    /// A file of keys that callers have already, from elsewhere: it keeps their hashes alone.
+    ///
+    /// Takes one pass, so that a large stock of keys is moved in one go. Whoever calls vouches that
+    /// the keys are as random as ours; see the module's text on plain SHA-256.
+    ///
+    /// # Errors
+    /// A key that no request can present, one that stands twice, a name that cannot stand in the
+    /// file, or more keys than a file takes.
+    pub fn of_known<'a>(
+        keys: impl IntoIterator<Item = (&'a str, NewApiKey<'a>)>,
+    ) -> Result<Self, ApiKeysError> {
+        let mut text = Zeroizing::new(HEADING.to_owned());
+        for (key, new) in keys {
+            if !is_presentable(key.as_bytes()) {
+                let reason = "a key is 20 to 255 visible ASCII characters without a comma";
+                return Err(ApiKeysError::Change { reason });
+            }
+            text.push_str(&new.line(key)?);
+        }
+        Self::checked(text)
+    }
+
     /// Reads a file that only its owner may read and write.
     ///
     /// # Errors
@@ -98,22 +120,7 @@ impl ApiKeysText {
         let mut key = Zeroizing::new(String::with_capacity(64));
         key.push_str(PREFIX);
         BASE64URL_NOPAD.encode_append(&bytes[..], &mut key);
-        let line = Line {
-            digest: Digest::of(key.as_bytes()),
-            subject: new.subject,
-            account: new.account,
-            plan: new.plan,
-            not_after_s: new.not_after_s,
-        };
-        let line = line.write();
-        // A name with a blank would move the fields behind it: what is written has to read back.
-        let reads_back = Line::parse(line.trim_end()).is_ok_and(|read| {
-            (read.subject, read.account, read.plan) == (new.subject, new.account, new.plan)
-        });
-        if !reads_back {
-            let reason = "subject, account and plan are 1 to 255 bytes without blanks, and not `-`";
-            return Err(ApiKeysError::Change { reason });
-        }
+        let line = new.line(&key)?;
         let mut text = Zeroizing::new(self.0.to_string());
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
@@ -196,6 +203,31 @@ impl fmt::Debug for ApiKeysText {
         f.debug_struct("ApiKeysText")
             .field("keys", &self.keys().count())
             .finish_non_exhaustive()
+    }
+}
+
+// === impl NewApiKey ===
+
+impl NewApiKey<'_> {
+    /// The line of a key, which reads back as it is written.
+    fn line(&self, key: &str) -> Result<String, ApiKeysError> {
+        let line = Line {
+            digest: Digest::of(key.as_bytes()),
+            subject: self.subject,
+            account: self.account,
+            plan: self.plan,
+            not_after_s: self.not_after_s,
+        };
+        let line = line.write();
+        // A name with a blank would move the fields behind it.
+        let reads_back = Line::parse(line.trim_end()).is_ok_and(|read| {
+            (read.subject, read.account, read.plan) == (self.subject, self.account, self.plan)
+        });
+        if !reads_back {
+            let reason = "subject, account and plan are 1 to 255 bytes without blanks, and not `-`";
+            return Err(ApiKeysError::Change { reason });
+        }
+        Ok(line)
     }
 }
 

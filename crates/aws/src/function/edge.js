@@ -1,0 +1,727 @@
+// The policy as a CloudFront Function (runtime cloudfront-js-2.0), at the viewer request.
+//
+// A template: `//#if` lines choose what a policy needs, `$NAME` stands for a value of the policy,
+// and comments and long names do not reach AWS. Two conventions make that possible: a property has
+// no blank before its colon (`value:`), a condition has one (`a ? b : c`); and an `await` is a
+// statement of its own, since the runtime refuses it among arguments.
+//
+// What it computes is what `crates/identity`, `crates/policy` and `crates/engine` compute: change
+// both, or the differential test says so.
+
+import crypto from 'crypto';
+import cf from 'cloudfront';
+
+const store = cf.kvs();
+const ROUTES = $ROUTES;
+const UNMATCHED = $UNMATCHED;
+const CLASSES = $CLASSES;
+const NAMES = $NAMES;
+//#if token
+const ISSUERS = $ISSUERS;
+//#endif
+
+async function handler(event) {
+    const request = event.request;
+    const headers = request.headers;
+//#if behind
+    delete headers[$ID];
+    headers[$CLIENT] = {value:event.viewer.ip};
+//#endif
+    let answer;
+    try {
+        answer = await decide(event, request, headers);
+    } catch (error) {
+        console.log('tollgate: ' + error);
+//#if open
+        answer = request;
+//#else
+        answer = refuse(503, 'Service Unavailable');
+//#endif
+    }
+    return answer;
+}
+
+async function decide(event, request, headers) {
+    const method = request.method;
+    const path = canonical(request.uri);
+    if (!path) {
+        return refuse(400, 'Bad Request');
+    }
+//#if spill
+    const route = await classify(method, path);
+//#else
+    const route = classify(method, path);
+//#endif
+    if (method == 'OPTIONS' && headers.origin && headers['access-control-request-method']) {
+        return request;
+    }
+    const ring = await store.get('keys', {format:'json'});
+    const now = Math.floor(Date.now() / 1000);
+    let limitClass;
+    let caller;
+//#if pass
+    caller = holder(headers, request.cookies, ring, now);
+//#if before
+    if (!caller) {
+        return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
+    }
+//#else
+    if (!caller) {
+        caller = {network:network(event.viewer.ip)};
+//#if anonymous
+        if (bare(headers, request.cookies)) {
+            caller.plan = $ANONYMOUS;
+        } else {
+            limitClass = $NOPASS;
+        }
+//#else
+        limitClass = $NOPASS;
+//#endif
+    }
+//#endif
+//#else
+    const token = credential(headers, request.cookies);
+    if (token === 400) {
+        return refuse(400, 'Bad Request');
+    }
+    if (token && token !== 401) {
+        caller = await verified(token, now);
+    }
+    if (!caller) {
+//#if lenient
+//#else
+        if (token) {
+            return refuse(401, 'Unauthorized', ', error="invalid_token"');
+        }
+//#endif
+//#if anonymous
+        caller = {network:network(event.viewer.ip), plan:$ANONYMOUS};
+//#else
+        return refuse(401, 'Unauthorized', token ? ', error="invalid_token"' : '');
+//#endif
+    }
+//#endif
+    const kid = ring.c;
+//#if before
+    const inTime = accepts(ring, kid, now);
+    if ((method == 'GET' || method == 'HEAD') && path == $MINT) {
+        if (caller.network) {
+            return refuse(401, 'Unauthorized', '');
+        }
+        if (!inTime) {
+            return refuse(503, 'Service Unavailable');
+        }
+//#if spill
+        const document = await minted(caller, ring, request.querystring);
+//#else
+        const document = minted(caller, ring, request.querystring);
+//#endif
+        return document;
+    }
+    const shown = presented(headers, request.cookies);
+    if (caller.network) {
+        return shown.length ? refuse(403, 'Forbidden', 'mismatch') : request;
+    }
+    if ($FREE[route.k]) {
+        return request;
+    }
+    if (!shown.length || !inTime) {
+//#if without
+        return request;
+//#else
+        return refuse(403, 'Forbidden', shown.length ? 'mismatch' : 'missing');
+//#endif
+    }
+    limitClass = CLASSES[caller.plan][route.k];
+    for (let i = 0; i < shown.length; i++) {
+        if (!holds(shown[i], caller, ring, now, limitClass, route)) {
+            return refuse(403, 'Forbidden', 'mismatch');
+        }
+    }
+//#if log
+    console.log(JSON.stringify({rid:event.context.requestId, b:shown[0].slice(0, 40), r:route.m + ' ' + route.t}));
+//#endif
+//#else
+    const unverified = limitClass ? {m:'ANY', t:'*'} : route;
+    limitClass = limitClass || CLASSES[caller.plan][route.k];
+    const bucket = name(rootOf(caller, ring, kid), kid, limitClass, unverified);
+    headers[$ID] = {value:bucket};
+//#if log
+    console.log(JSON.stringify({rid:event.context.requestId, b:bucket, r:route.m + ' ' + route.t}));
+//#endif
+//#endif
+    return request;
+}
+
+// A problem document (RFC 9457); `more` is the rest of a challenge, or the kind of a 403.
+function refuse(status, title, more) {
+    const headers = {
+        'cache-control':{value:'no-store'},
+        'content-type':{value:'application/problem+json'}
+    };
+    if (status == 401) {
+        headers['www-authenticate'] = {value:'Bearer realm="' + $REALM + '"' + more};
+    }
+    if (status == 503) {
+        headers['retry-after'] = {value:'5'};
+    }
+    const problem = {type:status == 403 ? 'urn:problem-type:tollgate:bucket-id-' + more : 'about:blank', title:title, status:status};
+    return {statusCode:status, statusDescription:title, headers:headers, body:JSON.stringify(problem)};
+}
+
+function own(object, key) {
+    return Object.prototype.hasOwnProperty.call(object, key);
+}
+
+function mac(key, message) {
+    return crypto.createHmac('sha256', key).update(message).digest('base64url');
+}
+
+// A text with its length in bytes before it, so that no two lists of texts collide.
+function lp(text) {
+    return Buffer.from(text).length + ':' + text;
+}
+
+// Takes the same time wherever the two differ.
+function same(a, b) {
+    let differ = a.length ^ b.length;
+    for (let i = 0; i < a.length; i++) {
+        differ |= a.charCodeAt(i) ^ b.charCodeAt(i);
+    }
+    return differ == 0;
+}
+
+function rootOf(caller, ring, kid) {
+    const secret = ring.k[kid][0];
+//#if before
+//#else
+    if (caller.network) {
+        return mac(secret, 'tollgate/network/1' + lp(caller.network));
+    }
+//#endif
+    return mac(secret, 'tollgate/user/1' + lp(caller.iss) + lp(caller.sub) + lp(caller.account));
+}
+
+function name(root, kid, limitClass, route) {
+    const message = 'tollgate/route/1' + lp(limitClass) + lp(route.m) + lp(route.t);
+    return limitClass + '.' + kid + '.' + mac(root, message).slice(0, 22);
+}
+
+//#if ring
+function accepts(ring, kid, now) {
+    const key = own(ring.k, kid) && ring.k[kid];
+    return key && key[1] <= now && (key[2] === null || now < key[2]);
+}
+//#endif
+
+// One field or cookie: its value, undefined if it is not there, null if it stands twice.
+//#if one
+function one(field) {
+    return field && (field.multiValue && field.multiValue.length > 1 ? null : field.value);
+}
+//#endif
+
+//#if before
+// Everything that the client shows as its id; a field that stands twice is no id of anybody.
+function presented(headers, cookies) {
+    const shown = [];
+    const field = one(headers[$ID]);
+    if (field !== undefined) {
+        shown.push(field === null ? '' : field);
+    }
+//#if idcookie
+    const cookie = one(cookies[$IDCOOKIE]);
+    if (cookie || cookie === null) {
+        shown.push(cookie || '');
+    }
+//#endif
+    return shown;
+}
+
+// An id `class.kid.tag`, or `kid.root`, which is good for all routes.
+function holds(text, caller, ring, now, limitClass, route) {
+    const parts = text.split('.');
+    const kid = parts[parts.length - 2];
+    if (parts.length < 2 || parts.length > 3 || !accepts(ring, kid, now)) {
+        return false;
+    }
+    const root = rootOf(caller, ring, kid);
+    return parts.length == 3 ? same(text, name(root, kid, limitClass, route)) : same(parts[1], root);
+}
+
+//#if spill
+async function minted(caller, ring, query) {
+//#else
+function minted(caller, ring, query) {
+//#endif
+    const kid = ring.c;
+    const root = rootOf(caller, ring, kid);
+    const headers = {'cache-control':{value:'no-store'}, 'content-type':{value:'application/json'}};
+    const body = {root:root, kid:kid, class:$PLANCLASSES[caller.plan], expires:ring.k[kid][2]};
+    const asked = query.path && canonical(query.path.value.replace(/%2f/gi, '/'));
+    if (asked) {
+        const method = query.method ? query.method.value : 'GET';
+//#if spill
+        const route = await classify(method, asked);
+//#else
+        const route = classify(method, asked);
+//#endif
+        body.class = CLASSES[caller.plan][route.k];
+        body.id = name(root, kid, body.class, route);
+        body.route = route.t == '*' ? '*' : route.m + ' ' + route.t;
+        headers[$ID] = {value:body.id};
+    }
+    return {statusCode:200, statusDescription:'OK', headers:headers, body:JSON.stringify(body)};
+}
+//#endif
+
+//#if behind
+// The network that an anonymous caller counts by, as the gateway names it.
+//#if networks
+function network(ip) {
+    const mapped = /^::ffff:([\d.]+)$/i.exec(ip);
+    ip = mapped ? mapped[1] : ip;
+    const isIpv6 = ip.indexOf(':') >= 0;
+    let groups = ip.split('.');
+    if (isIpv6) {
+        const halves = ip.split('::');
+        const head = halves[0] ? halves[0].split(':') : [];
+        const tail = halves[1] ? halves[1].split(':') : [];
+        while (head.length + tail.length < 8) {
+            head.push('0');
+        }
+        groups = head.concat(tail);
+    }
+    const width = isIpv6 ? 16 : 8;
+    const prefix = isIpv6 ? $IPV6 : $IPV4;
+    groups = groups.map((group, i) => {
+        const bits = Math.max(0, Math.min(width, prefix - i * width));
+        const kept = parseInt(group, isIpv6 ? 16 : 10) >> (width - bits) << (width - bits);
+        return kept.toString(isIpv6 ? 16 : 10);
+    });
+    return groups.join(isIpv6 ? ':' : '.') + '/' + prefix;
+}
+//#endif
+//#else
+//#if anonymous
+function network(ip) {
+    return ip;
+}
+//#endif
+//#endif
+
+//#if pass
+// The verified user whom an edge pass names.
+function holder(headers, cookies, ring, now) {
+    let caller;
+//#if passheader
+    const field = one(headers[$PASSHEADER]);
+    caller = field && passed(field, ring, now);
+//#endif
+//#if passcookie
+    const cookie = !caller && one(cookies[$PASSCOOKIE]);
+    caller = caller || (cookie && passed(cookie, ring, now));
+//#endif
+    return caller;
+}
+
+function passed(pass, ring, now) {
+    const parts = pass.split('.');
+    if (parts.length != 3) {
+        return;
+    }
+    const signed = parts[0] + '.' + parts[1];
+    for (let kid in ring.k) {
+        const header = '{"alg":"HS256","kid":"' + kid + '","typ":"tollgate-pass+jwt"}';
+        if (Buffer.from(header).toString('base64url') != parts[0] || !accepts(ring, kid, now)) {
+            continue;
+        }
+        if (!same(parts[2], mac(ring.k[kid][0], signed))) {
+            return;
+        }
+        // Ours from here on: only who has the key can have made it.
+        const claims = JSON.parse(Buffer.from(parts[1], 'base64url').toString());
+        if (claims.exp > now && own($PLANOFCLASS, claims.class)) {
+            return {iss:claims.iss, sub:claims.sub, account:claims.account || '', plan:$PLANOFCLASS[claims.class]};
+        }
+    }
+}
+
+//#if behind
+//#if anonymous
+// Whether nothing in the request is a credential.
+function bare(headers, cookies) {
+    return !headers.authorization && !cookies[$TOKENCOOKIE] && !headers[$KEYHEADER];
+}
+//#endif
+//#endif
+//#endif
+
+//#if token
+// A bearer token, undefined without a credential, 400 or 401 for one that cannot be read.
+function credential(headers, cookies) {
+    if (!headers.authorization) {
+//#if tokencookie
+        const cookie = one(cookies[$TOKENCOOKIE]);
+        return cookie === null ? 400 : !cookie ? undefined : /^[!-+--~]+$/.test(cookie) ? cookie : 401;
+//#else
+        return;
+//#endif
+    }
+    const value = one(headers.authorization);
+    if (value === null) {
+        return 400;
+    }
+    const bearer = /^bearer ([!-+--~]+)$/i.exec(value);
+    if (bearer) {
+        return bearer[1];
+    }
+    if (/^(bearer)?[ \t]*$/i.test(value)) {
+        return 401;
+    }
+    if (/^(bearer)?([ \t,]|$)|,[ \t]*bearer[ \t]/i.test(value)) {
+        return 400;
+    }
+}
+
+// The bytes of the only spelling of them.
+function decoded(part) {
+    const bytes = Buffer.from(part, 'base64url');
+    return bytes.toString('base64url') == part && bytes;
+}
+
+// A JSON object in which no name stands twice, within the bounds of the gateway.
+function object(part) {
+    const bytes = decoded(part);
+    const text = bytes && bytes.toString();
+    if (!text || !Buffer.from(text).equals(bytes)) {
+        return;
+    }
+    let value;
+    try {
+        value = JSON.parse(text);
+    } catch (error) {
+        return;
+    }
+    if (!value || typeof value != 'object' || Array.isArray(value)) {
+        return;
+    }
+    // What is written again as it was has nothing twice; what is short has not many values.
+    const plain = text.length < 1024 && text.indexOf('\\') < 0 && text.split(/[{[]/).length < 18;
+    return (plain && JSON.stringify(value) == text) || once(text) ? value : undefined;
+}
+
+// Whether JSON text has no name twice, no half of a surrogate pair, and is in bounds.
+function once(text) {
+    const escapes = text.replace(/\\\\/g, '').replace(/\\u[dD][89abAB]..\\u[dD][c-fC-F]../g, '');
+    if (/\\u[dD][89a-fA-F]/.test(escapes)) {
+        return false;
+    }
+    const tokens = text.match(/"(?:[^"\\]+|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g);
+    const open = [];
+    let values = 0;
+    let names = 0;
+    for (let i = 0; i < tokens.length; i++) {
+        const token = tokens[i];
+        if (token == '{' || token == '[') {
+            values++;
+            names = token == '{' ? {} : 0;
+            if (open.push(names) > 16) {
+                return false;
+            }
+        } else if (token == '}' || token == ']') {
+            open.pop();
+            names = open[open.length - 1];
+        } else if (token != ',' && token != ':') {
+            if (names && tokens[i + 1] == ':') {
+                const key = '/' + JSON.parse(token);
+                if (own(names, key)) {
+                    return false;
+                }
+                names[key] = 1;
+            } else {
+                values++;
+                if (token[0] != '"' && /\d/.test(token) && !isFinite(Number(token))) {
+                    return false;
+                }
+            }
+        }
+    }
+    return values <= 512;
+}
+
+// The claim at a path; null counts as absent.
+function claim(claims, path) {
+    let value = claims;
+    for (let i = 0; i < path.length; i++) {
+        if (!value || typeof value != 'object' || Array.isArray(value) || !own(value, path[i])) {
+            return;
+        }
+        value = value[path[i]];
+    }
+    return value === null ? undefined : value;
+}
+
+// Whether a claim can name somebody.
+function isName(value) {
+    return typeof value == 'string' && Buffer.from(value).length < 256 && !/[\x00-\x1f\x7f-\x9f]/.test(value);
+}
+
+// An optional name: empty if absent, null if it cannot be one.
+function optional(claims, path) {
+    const value = path ? claim(claims, path) : undefined;
+    return value === undefined ? '' : isName(value) ? value : null;
+}
+
+// Whole seconds; undefined if absent, NaN if it is no time.
+function seconds(claims, key) {
+    if (own(claims, key)) {
+        const value = claims[key];
+        return typeof value == 'number' && value >= 0 && value <= 9007199254740992 ? Math.floor(value) : NaN;
+    }
+}
+
+// Of a media type what counts (RFC 7515 section 4.1.9).
+//#if typ
+function mediaType(typ) {
+    return String(typ).toLowerCase().replace(/^application\/([^/]*)$/, '$1');
+}
+//#endif
+
+async function verified(token, now) {
+    const parts = token.split('.');
+    if (token.length > 16384 || parts.length != 3 || !parts[0] || !parts[1] || !parts[2] || parts[0].length > 4096 || parts[2].length > 1366) {
+        return;
+    }
+    const header = object(parts[0]);
+    const claims = object(parts[1]);
+    if (!header || !claims || !decoded(parts[2])) {
+        return;
+    }
+    if (['crit', 'jku', 'x5u', 'jwk', 'b64', 'zip', 'enc'].some((key) => own(header, key))) {
+        return;
+    }
+    if (['kid', 'typ'].some((key) => own(header, key) && (typeof header[key] != 'string' || Buffer.from(header[key]).length > 255))) {
+        return;
+    }
+    let index = ISSUERS.length;
+    while (index-- && !(own(claims, 'iss') && ISSUERS[index].iss === claims.iss)) {}
+    const issuer = ISSUERS[index];
+    if (!issuer || !own(header, 'alg') || issuer.alg.indexOf(header.alg) < 0) {
+        return;
+    }
+//#if typ
+    if (issuer.typ && (!own(header, 'typ') || mediaType(header.typ) != mediaType(issuer.typ))) {
+        return;
+    }
+//#endif
+    const audience = own(claims, 'aud') ? [].concat(claims.aud) : [];
+    if (!audience.some((one) => issuer.aud.indexOf(one) >= 0)) {
+        return;
+    }
+    const expires = seconds(claims, 'exp');
+    const notBefore = seconds(claims, 'nbf');
+    const issued = seconds(claims, 'iat');
+    const horizon = now + issuer.leeway;
+    const isTimely = expires + issuer.leeway > now && expires <= horizon + issuer.max
+        && (notBefore === undefined || notBefore <= horizon)
+        && (issued === undefined || (issued <= horizon && expires - issued <= issuer.max));
+    if (!isTimely || issuer.required.some((path) => claim(claims, path) === undefined)) {
+        return;
+    }
+    let subject = claim(claims, issuer.sub);
+    if (subject === undefined) {
+        const client = issuer.client ? claim(claims, issuer.client) : undefined;
+        if (!isName(client) || !client) {
+            return;
+        }
+        subject = 'client:' + client;
+    } else if (issuer.client && String(subject).indexOf('client:') == 0) {
+        return;
+    }
+    const account = optional(claims, issuer.account);
+    const plan = optional(claims, issuer.plan);
+    if (!isName(subject) || !subject || account === null || plan === null) {
+        return;
+    }
+//#if hs256
+    const secrets = await store.get('secret' + index, {format:'json'});
+    const signed = parts[0] + '.' + parts[1];
+    if (!secrets.some((secret) => same(parts[2], mac(Buffer.from(secret, 'base64url'), signed)))) {
+        return;
+    }
+//#endif
+    return {iss:issuer.iss, sub:subject, account:account, plan:own(NAMES, plan) ? NAMES[plan] : $DEFAULT};
+}
+//#endif
+
+const PLAIN = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*\/?$/;
+
+// The canonical form of a path, or nothing for what two servers may read differently.
+function canonical(uri) {
+    const bytes = Buffer.from(uri);
+    if (uri[0] != '/' || bytes.length > 8192 || uri.split('/').length > 257) {
+        return;
+    }
+    if (PLAIN.test(uri)) {
+        return uri;
+    }
+    if (/\/\.\.?(?:;|%3b)/i.test(uri)) {
+        return;
+    }
+    const segments = [];
+    let segment = '';
+    let isFolder = false;
+    let escape = 0;
+    let at = 1;
+    while (at <= bytes.length) {
+        if (at == bytes.length || bytes[at] == 47) {
+            isFolder = segment == '' || segment == '.' || segment == '..';
+            if (segment == '..' && !segments.length) {
+                return;
+            }
+            if (segment == '..') {
+                segments.pop();
+            } else if (!isFolder) {
+                segments.push(segment);
+            }
+            segment = '';
+            escape = 0;
+            at++;
+            continue;
+        }
+        const isEncoded = bytes[at] == 37;
+        const lead = isEncoded ? octet(bytes, at) : bytes[at];
+        if (lead < 32 || lead == 127 || lead == 92 || (isEncoded && (lead == 46 || lead == 47))) {
+            return;
+        }
+        const size = lead < 128 ? 1 : lead < 194 || lead > 244 ? 0 : lead < 224 ? 2 : lead < 240 ? 3 : 4;
+        if (!size) {
+            return;
+        }
+        const unit = [];
+        for (let i = 0; i < size; i++) {
+            const byte = isEncoded ? octet(bytes, at + 3 * i) : bytes[at + i];
+            if (byte < 0) {
+                return;
+            }
+            unit.push(byte);
+            const char = String.fromCharCode(byte);
+            const isKept = byte < 128 && (isEncoded ? /[\w.~-]/ : /[\w.~!$&'()*+,;=:@-]/).test(char);
+            segment += isKept ? char : '%' + (byte < 16 ? '0' : '') + byte.toString(16).toUpperCase();
+        }
+        if (size > 1 && !Buffer.from(Buffer.from(unit).toString()).equals(Buffer.from(unit))) {
+            return;
+        }
+        const isHex = size == 1 && /[\da-fA-F]/.test(String.fromCharCode(lead));
+        if (escape == 2 && isHex) {
+            return;
+        }
+        escape = lead == 37 ? 1 : escape && isHex ? escape + 1 : 0;
+        at += isEncoded ? 3 * size : size;
+    }
+    const path = (segments.length ? '/' : '') + segments.join('/') + (isFolder ? '/' : '');
+    return path.length > 8192 ? undefined : path;
+}
+
+// The byte of a percent-encoding, -1 if there is none.
+function octet(bytes, at) {
+    const digits = bytes[at] == 37 && at + 2 < bytes.length ? String.fromCharCode(bytes[at + 1], bytes[at + 2]) : '';
+    return /^[\da-fA-F]{2}$/.test(digits) ? parseInt(digits, 16) : -1;
+}
+
+//#if spill
+async function classify(method, path) {
+//#else
+function classify(method, path) {
+//#endif
+//#if slash
+    if (path.length > 1 && path[path.length - 1] == '/') {
+        path = path.slice(0, -1);
+    }
+//#endif
+    path = path.replace(/%(..)/g, (all, digits) => String.fromCharCode(parseInt(digits, 16)));
+//#if fold
+    path = path.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+//#endif
+    const parts = path == '/' ? [] : path.slice(1).split('/');
+//#if spill
+    const found = await walk(ROUTES, parts, 0, method, '');
+//#else
+    const found = walk(ROUTES, parts, 0, method, '');
+//#endif
+    return found || {m:'ANY', t:'*', k:UNMATCHED};
+}
+
+// The most specific route below a node: `/text` a child for that text, `x` for patterns, `p` for a
+// parameter named `n`; `h` routes that end here, `s` and `a` those with a tail of some or any.
+//#if spill
+async function walk(start, parts, at, method, text) {
+    let node = start;
+    if (typeof node == 'number') {
+        node = await store.get('r' + node, {format:'json'});
+    }
+//#else
+function walk(node, parts, at, method, text) {
+//#endif
+    if (at == parts.length) {
+        return pick(node.h, method, text || '/') || pick(node.a, method, '');
+    }
+    const part = parts[at];
+    let found;
+    if (own(node, '/' + part)) {
+//#if spill
+        found = await walk(node['/' + part], parts, at + 1, method, text + '/' + part);
+//#else
+        found = walk(node['/' + part], parts, at + 1, method, text + '/' + part);
+//#endif
+    }
+//#if patterns
+    for (let i = 0; !found && node.x && i < node.x.length; i++) {
+        const pattern = node.x[i];
+        if (fits(pattern[0], part)) {
+//#if spill
+            found = await walk(pattern[1], parts, at + 1, method, text + '/' + pattern[2]);
+//#else
+            found = walk(pattern[1], parts, at + 1, method, text + '/' + pattern[2]);
+//#endif
+        }
+    }
+//#endif
+    if (!found && part && own(node, 'p')) {
+//#if spill
+        found = await walk(node.p, parts, at + 1, method, text + '/{' + node.n + '}');
+//#else
+        found = walk(node.p, parts, at + 1, method, text + '/{' + node.n + '}');
+//#endif
+    }
+    return found || ((part || at + 1 < parts.length) && pick(node.s, method, '')) || pick(node.a, method, '');
+}
+
+// The method itself, GET for HEAD, then any. A template is written where a path does not tell it.
+function pick(routes, method, text) {
+    const known = !routes || own(routes, method) ? method : method == 'HEAD' && own(routes, 'GET') ? 'GET' : 'ANY';
+    if (routes && own(routes, known)) {
+        const route = routes[known];
+        return typeof route == 'number' ? {m:known, t:text, k:route} : {m:known, t:route[1], k:route[0]};
+    }
+}
+
+//#if patterns
+// Whether a segment is these literals with at least one byte between them.
+function fits(literals, part) {
+    const last = literals[literals.length - 1];
+    if (part.slice(0, literals[0].length) != literals[0]) {
+        return false;
+    }
+    let rest = part.slice(literals[0].length);
+    for (let i = 1; i < literals.length - 1; i++) {
+        const found = rest.indexOf(literals[i], 1);
+        if (found < 0) {
+            return false;
+        }
+        rest = rest.slice(found + literals[i].length);
+    }
+    return rest.length > last.length && rest.slice(rest.length - last.length) == last;
+}
+//#endif

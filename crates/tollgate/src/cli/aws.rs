@@ -1,0 +1,131 @@
+//! What can be said about AWS: import, web ACLs, the compiled edge.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use tollgate_aws::import::usage_plans::StageName;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EdgeCommand {
+    /// Serve a compiled folder on loopback: CloudFront, its function, WAF and an origin.
+    ///
+    /// Standard output has a JSON line for each request: its status, and whether the function, WAF,
+    /// the lock or the origin decided it. Ctrl-C ends it with a summary on standard error: what each
+    /// rule counted and blocked, and the most requests of one user that passed in a window.
+    Run(EdgeRunArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EdgeRunArgs {
+    /// The compiled folder, with manifest.json, function.js, kvs.json and web-acl.json.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// CloudFront's address.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// The address of what stands behind CloudFront, to try the way around it; not used where WAF
+    /// stands in front.
+    #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS")]
+    pub(crate) origin_listen: SocketAddr,
+    /// The origin, over plain HTTP; one that answers with what it received if not given.
+    #[arg(long, value_name = "URL")]
+    pub(crate) origin: Option<String>,
+    /// How many times as fast as the clock time goes: with 60, a window of a minute passes in a
+    /// second. Tokens end as much earlier.
+    #[arg(long, default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(tollgate_edge::SPEED_MAX)))]
+    pub(crate) speed: u32,
+    /// How often WAF looks at its counts, by the clock that --speed makes.
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = tollgate_policy::parse_duration)]
+    pub(crate) evaluate_every: Duration,
+    /// How long after a look WAF begins to block, or ends, by the same clock.
+    #[arg(long, default_value = "20s", value_name = "TIME", value_parser = tollgate_policy::parse_duration)]
+    pub(crate) lag: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Usage plans and API keys of Amazon API Gateway.
+    ///
+    /// Writes `tollgate.yaml`, `api-keys.txt` (the keys' hashes, readable by you alone; callers go on
+    /// with the keys they have) and `REPORT.md`, which says what is exact, changed, assumed or lost.
+    ///
+    /// Files are told apart by what they hold: what `aws apigateway get-usage-plans`,
+    /// `get-usage-plan-keys`, `get-api-keys --include-values` and `get-usage` print, the CSV file of
+    /// keys, templates of CloudFormation and SAM, and Terraform (`.tf`, or what `terraform show -json`
+    /// prints). What `get-usage-plan-keys` prints does not name its plan: write `PLAN_ID=FILE`.
+    UsagePlans(UsagePlansArgs),
+    /// Make a policy of the rate-based rules of a web ACL.
+    ///
+    /// Reads what `tollgate waf capacity` reads. What cannot be carried over (scope-down statements
+    /// that are no route, labels, actions, answers) is told on standard error and in the comments at
+    /// the policy's head, rule by rule.
+    Waf(ImportWafArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportWafArgs {
+    /// The file with the web ACL.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Write the policy to this file, which must not be there, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WafCommand {
+    /// Say what web ACLs cost, in WCU, and what AWS would refuse of them.
+    ///
+    /// Reads a template of CloudFormation or SAM (YAML or JSON), a Terraform file (`.tf`), the answer
+    /// of `aws wafv2 get-web-acl` or `get-rule-group`, or a web ACL as JSON. Needs no AWS account.
+    /// Exit code 1 if AWS would refuse something.
+    Capacity(CapacityArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CapacityArgs {
+    /// The file with the web ACLs.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The region that it is deployed in, for example `us-east-1`; not checked if not given.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UsagePlansArgs {
+    /// The folder to write into; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Replace files that are there already, with keys that were added to them since.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The URL behind the gateway.
+    #[arg(long, default_value = "http://127.0.0.1:9000", value_name = "URL")]
+    pub(crate) origin: String,
+    /// An OpenAPI document whose routes the policy is to have as well.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Option<PathBuf>,
+    /// Import only what holds on this stage.
+    #[arg(long, value_name = "API_ID/STAGE", value_parser = stage)]
+    pub(crate) stage: Option<StageName>,
+    /// Files to read, each optionally as `PLAN_ID=FILE`.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+fn stage(text: &str) -> Result<StageName, String> {
+    match text.split_once('/') {
+        Some((api, stage)) if !api.is_empty() && !stage.is_empty() => Ok(StageName {
+            api: api.to_owned(),
+            stage: stage.to_owned(),
+        }),
+        _ => Err("write the API's id and the stage: `a1b2c3d4e5/prod`".to_owned()),
+    }
+}

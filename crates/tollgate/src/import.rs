@@ -1,0 +1,14 @@
+//! `tollgate import`: what limits an API elsewhere, as a policy.
+
+mod usage_plans;
+mod waf;
+
+use crate::cli::ImportCommand;
+use crate::failure::Failure;
+
+pub(crate) fn run(command: &ImportCommand) -> Result<(), Failure> {
+    match command {
+        ImportCommand::UsagePlans(args) => usage_plans::run(args),
+        ImportCommand::Waf(args) => waf::run(args),
+    }
+}
