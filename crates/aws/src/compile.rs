@@ -8,6 +8,7 @@ use crate::function::{self, CLIENT_HEADER, Function, FunctionError, id_header};
 use crate::rules::{LOCK_HEADER, LOCK_PLACEHOLDER, Rules, RulesError, web_acl};
 use crate::store::{self, Secrets, StoreError};
 use crate::target::{Target, TargetError};
+use crate::templates::FolderError;
 
 /// What the operator accepted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,12 +55,20 @@ pub enum CompileError {
     /// The store cannot hold the data.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Something else that AWS would refuse.
+    #[error("{}", list(.0))]
+    Refused(Vec<FolderError>),
     /// The web ACL is one that AWS would refuse.
     #[error("the web ACL would be refused: {findings}")]
     WebAcl {
         /// Each.
         findings: String,
     },
+}
+
+fn list(refused: &[FolderError]) -> String {
+    let texts: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    texts.join("; ")
 }
 
 /// Compiles a policy for a target.
@@ -110,12 +119,12 @@ impl Deployment<'_> {
             "client_header": behind.then_some(CLIENT_HEADER),
             "lock_header": behind.then_some(LOCK_HEADER),
             "lock_secret_placeholder": behind.then_some(LOCK_PLACEHOLDER),
-            "forwarded_headers": self.forwarded_headers(),
+            // The policies of the templates forward what the viewer sent and what the function adds.
+            "forwarded_headers": "all-viewer",
         })
     }
 
-    /// Fields that the origin request policy names beside all that the viewer sends: CloudFront
-    /// drops what a function adds and no policy names.
+    /// Fields that the function adds: CloudFront drops those that no policy names.
     #[must_use]
     pub fn forwarded_headers(&self) -> Vec<String> {
         if !self.target.variant.sets_id() {

@@ -23,4 +23,5 @@ pub mod report;
 pub mod rules;
 pub mod store;
 pub mod target;
+pub mod templates;
 pub mod waf;

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tollgate_aws::compile::{Accepted, Deployment, compile};
+use tollgate_aws::compile::{Accepted, CompileError, Deployment, compile};
 use tollgate_aws::prices::Prices;
 use tollgate_aws::report;
 use tollgate_aws::store::{Secrets, import_json};
 use tollgate_aws::target::{Target, Trust};
+use tollgate_aws::templates;
 use tollgate_aws::waf::capacity;
 use tollgate_identity::{IdentityError, KeyRing};
 use tollgate_policy::{BucketKeys, FailMode, KeySource, Policy};
@@ -54,6 +55,10 @@ fn aws(args: &CompileAwsArgs) -> Result<(), Failure> {
     };
     let deployment = compile(&policy, target, accepted)?;
     let store = deployment.store(&secrets(&policy, trust)?)?;
+    let refused = templates::check(&deployment, &store);
+    if !refused.is_empty() {
+        return Err(CompileError::Refused(refused).into());
+    }
     let prices = prices(args.prices.as_deref())?;
     let folder = Folder::open(&args.out)?;
     folder.write("function.js", &deployment.function.source)?;
@@ -62,6 +67,9 @@ fn aws(args: &CompileAwsArgs) -> Result<(), Failure> {
     // The store's data holds secrets: for its owner alone, and for no repository.
     folder.write(".gitignore", "kvs.json\n")?;
     folder.write_private("kvs.json", &import_json(&store))?;
+    for (name, text) in templates::files(&deployment) {
+        folder.write(&name, &text)?;
+    }
     folder.write(MANIFEST, &pretty(&deployment.manifest()))?;
     say(&deployment, &args.out)
 }

@@ -20,6 +20,10 @@ pub fn web_acl(rules: &Rules, policy: &Policy, target: &Target) -> Value {
     if target.variant.sets_id() {
         written.push(lock(target));
     }
+    let merged = |rule: &EdgeRule| matches!(rule.scope, RuleScope::NoIdOrPath(_));
+    if rules.rules.iter().any(merged) {
+        written.push(known(rules, &id_header, written.len(), target));
+    }
     for rule in &rules.rules {
         let priority = written.len();
         written.push(rule.write(priority, rules, &id_header));
@@ -50,6 +54,23 @@ fn lock(target: &Target) -> Value {
     })
 }
 
+/// What a request with an id of a known class is labelled as.
+const KNOWN: &str = "tollgate:known";
+
+/// Labels what has an id, so that a later rule need not spell all classes: Terraform's provider
+/// takes no deeper nesting.
+fn known(rules: &Rules, id_header: &str, priority: usize, target: &Target) -> Value {
+    let name = format!("{}-known", target.name);
+    json!({
+        "Name": name,
+        "Priority": priority,
+        "Action": {"Count": {}},
+        "RuleLabels": [{"Name": KNOWN}],
+        "Statement": starts_with_any(&rules.classes, id_header),
+        "VisibilityConfig": visibility(&name),
+    })
+}
+
 impl Rules {
     /// Requests with no id in a field, nor in the cookie where one is counted by it.
     fn without_id(&self, id_header: &str) -> Value {
@@ -57,9 +78,10 @@ impl Rules {
             RuleKey::Cookie(name) => Some(format!("{name}=")),
             _ => None,
         });
-        let field = starts_with_any(&self.classes, id_header);
         let cookie = cookie.map(|text| matches(&header("cookie"), "CONTAINS", &text));
-        not(&any(std::iter::once(field).chain(cookie).collect()))
+        not(&any(starting(&self.classes, id_header)
+            .chain(cookie)
+            .collect()))
     }
 }
 
@@ -72,7 +94,8 @@ impl EdgeRule {
             (RuleScope::NoId, _) => not(&starts_with_any(&rules.classes, id_header)),
             (RuleScope::NoIdOrPath(path), _) => {
                 let path = matches(&json!({"UriPath": {}}), "EXACTLY", path);
-                any(vec![path, rules.without_id(id_header)])
+                let known = json!({"LabelMatchStatement": {"Scope": "LABEL", "Key": KNOWN}});
+                any(vec![path, not(&known)])
             }
         };
         let mut rate = json!({
@@ -185,8 +208,12 @@ fn matches(field: &Value, position: &str, text: &str) -> Value {
 }
 
 fn starts_with_any(classes: &[String], id_header: &str) -> Value {
+    any(starting(classes, id_header).collect())
+}
+
+fn starting(classes: &[String], id_header: &str) -> impl Iterator<Item = Value> {
     let one = |class: &String| matches(&header(id_header), "STARTS_WITH", &format!("{class}."));
-    any(classes.iter().map(one).collect())
+    classes.iter().map(one)
 }
 
 fn any(mut statements: Vec<Value>) -> Value {
