@@ -21,6 +21,9 @@ pub(crate) enum XtaskError {
     /// A step of the suite failed.
     #[error("step `{step}` failed: {why}")]
     Step { step: &'static str, why: String },
+    /// What was made is not what it must be.
+    #[error("{what}; {bound}")]
+    Unfit { what: String, bound: String },
     /// The tree breaks its own rules.
     #[error("{count} breaches of the repository's rules")]
     Untidy { count: usize },

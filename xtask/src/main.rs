@@ -16,6 +16,7 @@
 
 mod corpus;
 mod error;
+mod lambda;
 mod root;
 mod setup;
 mod shell;
@@ -34,6 +35,7 @@ usage: cargo xtask COMMAND
   test     setup, then everything that must hold: fmt, clippy, doc, deny, tidy, tests, model check, release build,
            demo, end to end
   loom     only the model check of the counting table, which `test` includes
+  lambda   the authorizer for AWS Lambda: target/lambda/bootstrap.zip, with its size
   tidy     the repository's own rules: dependency direction, file length, banned words
   corpus   only the OpenAPI documents that the import is tested on";
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::run(),
         ["test"] => suite::run(),
         ["loom"] => suite::model_check(),
+        ["lambda"] => lambda::run(),
         ["tidy"] => tidy::run(),
         ["corpus"] => corpus::run(),
         ["help" | "--help" | "-h"] => {

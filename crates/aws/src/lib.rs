@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod authorizer;
 mod classes;
 pub mod compile;
 pub mod fit;

@@ -14,7 +14,8 @@ use tollgate_limiter::{
 };
 use tollgate_policy::{PathError, PlanId, Policy, RouteId, normalize};
 
-use crate::budget::NetworkBudget;
+use crate::asked::{Asked, Counting};
+use crate::budget::{Budget, NetworkBudget};
 use crate::consulted::{Consulted, LimitState};
 use crate::decision::{
     Decision, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
@@ -177,13 +178,25 @@ impl Engine {
     /// Decides a request from what is in memory.
     #[must_use]
     pub fn decide(&self, head: &RequestHead<'_>, now: Now) -> Outcome {
-        self.run(head, now, WhenKeysAreMissing::Ask)
+        self.decide_as(head, Asked::default(), now)
+    }
+
+    /// As [`Engine::decide`], for a frontend that is asked about a request which another forwards.
+    #[must_use]
+    pub fn decide_as(&self, head: &RequestHead<'_>, asked: Asked<'_>, now: Now) -> Outcome {
+        self.run(head, asked, now, WhenKeysAreMissing::Ask)
     }
 
     /// Decides after a wait for keys: what is still unknown is refused.
     #[must_use]
     pub fn decide_final(&self, head: &RequestHead<'_>, now: Now) -> Decision {
-        match self.run(head, now, WhenKeysAreMissing::Refuse) {
+        self.decide_final_as(head, Asked::default(), now)
+    }
+
+    /// As [`Engine::decide_final`], for a frontend that is asked.
+    #[must_use]
+    pub fn decide_final_as(&self, head: &RequestHead<'_>, asked: Asked<'_>, now: Now) -> Decision {
+        match self.run(head, asked, now, WhenKeysAreMissing::Refuse) {
             Outcome::Decided(decision) => decision,
             // `Refuse` never waits; said as a value so that no panic is reachable.
             Outcome::AwaitKeys(_) => self.blank(
@@ -195,7 +208,13 @@ impl Engine {
         }
     }
 
-    fn run(&self, head: &RequestHead<'_>, now: Now, keys: WhenKeysAreMissing) -> Outcome {
+    fn run(
+        &self,
+        head: &RequestHead<'_>,
+        asked: Asked<'_>,
+        now: Now,
+        keys: WhenKeysAreMissing,
+    ) -> Outcome {
         let (path, rewrite) = match path_of(head) {
             Ok(path) => path,
             Err(error) => {
@@ -205,10 +224,10 @@ impl Engine {
             }
         };
         let snapshot = self.current.load_full();
-        let route = snapshot
-            .policy()
-            .routes()
-            .classify(head.method.as_str(), &path);
+        let named = asked.template;
+        let named = named.and_then(|template| snapshot.named(head.method, template));
+        let routes = snapshot.policy().routes();
+        let route = named.unwrap_or_else(|| routes.classify(head.method.as_str(), &path));
         let mut decision = Decision {
             verdict: Verdict::Allow,
             route,
@@ -227,8 +246,8 @@ impl Engine {
         }
         let counting = (&self.table, &self.hash);
         let snapshot = &decision.snapshot;
-        let failures =
-            NetworkBudget::new(snapshot.failures.as_ref(), counting, snapshot, head, now);
+        let budget = asked.counted(snapshot.failures.as_ref());
+        let failures = NetworkBudget::new(budget, counting, snapshot, head, now);
         match snapshot.identify(head, now, keys, &failures) {
             Identified::Caller(principal, plan) => {
                 decision.principal = principal;
@@ -247,7 +266,7 @@ impl Engine {
         }
         decision.pass_due = decision.snapshot.due_pass(&decision, head.headers);
         if let Some(own) = decision.snapshot.own_path(head.method, &path) {
-            self.decide_own(&mut decision, head, own);
+            self.decide_own(&mut decision, head, asked, own);
             return Outcome::Decided(decision);
         }
         match decision.snapshot.check_id(&decision, head) {
@@ -258,12 +277,20 @@ impl Engine {
                 return Outcome::Decided(decision);
             }
         }
-        self.count(&mut decision, head, None);
+        if asked.counting == Counting::Charge {
+            self.count(&mut decision, head, None);
+        }
         Outcome::Decided(decision)
     }
 
     /// Looking at one's own limits is free; ids are for users, and cost the network of theirs.
-    fn decide_own(&self, decision: &mut Decision, head: &RequestHead<'_>, own: OwnAnswer) {
+    fn decide_own(
+        &self,
+        decision: &mut Decision,
+        head: &RequestHead<'_>,
+        asked: Asked<'_>,
+        own: OwnAnswer,
+    ) {
         decision.verdict = Verdict::Own(own);
         if own == OwnAnswer::RateLimit {
             return;
@@ -279,7 +306,8 @@ impl Engine {
             return;
         }
         let before = snapshot.edge.as_ref().and_then(|edge| edge.before.as_ref());
-        let budget = before.and_then(|before| before.per_network.as_ref());
+        let budget: Option<&Budget> = before.and_then(|before| before.per_network.as_ref());
+        let budget = asked.counted(budget);
         let counting = (&self.table, &self.hash);
         let taken = NetworkBudget::new(budget, counting, snapshot, head, decision.now).take();
         if let Some(limits) = taken {

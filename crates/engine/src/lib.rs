@@ -16,6 +16,7 @@
 mod amount;
 mod answer;
 mod api_keys;
+mod asked;
 mod budget;
 mod consulted;
 mod decision;
@@ -29,6 +30,7 @@ mod identify;
 mod keys;
 mod limits;
 mod meters;
+mod outside;
 mod own;
 mod policy_tests;
 mod saved;
@@ -46,6 +48,7 @@ pub use tollgate_identity::ClientCertificate;
 pub use tollgate_identity::is_spelling_of;
 
 pub use answer::AnswerContext;
+pub use asked::{Asked, Counting};
 pub use consulted::{Consulted, LimitState};
 pub use decision::{
     Decision, Forbidden, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,

@@ -62,6 +62,12 @@ pub struct KeySourceSlot {
 // === impl KeySourceSlot ===
 
 impl KeySourceSlot {
+    /// True when somebody has to fetch the keys; others came with the policy.
+    #[must_use]
+    pub fn is_fetched(&self) -> bool {
+        matches!(self.config.keys, KeySource::Url(_) | KeySource::Discovery)
+    }
+
     /// True when tokens of this issuer can be verified now.
     #[must_use]
     pub fn ready(&self) -> bool {

@@ -202,6 +202,11 @@ impl KeyRing {
         })
     }
 
+    /// The MAC that is begun under a key of the ring. Whoever feeds it begins as [`KeyRing::tag`] says.
+    pub(crate) fn mac(&self, kid: KeyId) -> Option<Hmac<Sha256>> {
+        self.find(kid).map(|key| key.mac.expose().clone())
+    }
+
     fn find(&self, kid: KeyId) -> Option<&RingKey> {
         self.keys.iter().find(|key| key.kid == kid)
     }

@@ -15,6 +15,7 @@
 //! | [`budget`] | what one network may have refused |
 //! | [`network`] | the client's own address and its network |
 //! | [`mod@bucket_id`], [`key_ring`] | names of buckets for the outside |
+//! | [`mod@alias`] | stable names of users and plans, for who keeps them long |
 //! | [`pass`] | a token of our own for an edge that knows HMAC only |
 //!
 //! # What is deliberately absent
@@ -33,6 +34,7 @@
 )]
 
 pub mod algorithm;
+pub mod alias;
 pub mod api_keys;
 pub mod bucket_id;
 pub mod budget;
@@ -55,6 +57,7 @@ pub mod token;
 pub mod verifier;
 
 pub use algorithm::Algorithm;
+pub use alias::{ALIAS_CHARS, Alias, AliasOf};
 pub use api_keys::{
     API_KEY_ISSUER, ApiKeyError, ApiKeyNote, ApiKeyStats, ApiKeyVerdict, ApiKeys, ApiKeysText,
     NewApiKey, RESERVED_ISSUERS, api_key, is_presentable,

@@ -39,8 +39,8 @@ pub(crate) enum Failure {
     #[error("{0}{hint}", hint = proxy_hint(.0))]
     Proxy(#[from] ProxyError),
     /// The client that fetches keys could not be set up.
-    #[error("failed to set up the client that fetches keys: {0}")]
-    Fetch(#[from] reqwest::Error),
+    #[error(transparent)]
+    Fetch(#[from] tollgate_fetch::ClientError),
     /// A ring or a file of keys cannot be made, read or changed so.
     #[error("{}{source}", unnamed(file, source))]
     Keys {

@@ -25,6 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tollgate_engine::EngineOptions;
+use tollgate_fetch::Keepers;
 use tollgate_policy::Policy;
 use tollgate_proxy::{Shared, SharedOptions, check_health};
 
@@ -36,7 +37,6 @@ use self::workers::Workers;
 use crate::cli::ServeArgs;
 use crate::environment;
 use crate::failure::Failure;
-use crate::keepers::Keepers;
 use crate::telemetry::Telemetry;
 
 /// A gateway whose sockets are bound and whose data plane runs.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
 use tollgate_engine::{Engine, EngineError, EngineOptions, Snapshot};
+use tollgate_fetch::Keepers;
 use tollgate_identity::token::{TOKEN_BYTES_MAX, unverified, verify_jws};
 use tollgate_identity::{
     Algorithm, IssuerRules, KeyHolder, KeyRing, LocalKeys, TokenError, TokenVerdict, User,
@@ -18,7 +19,6 @@ use tollgate_policy::Policy;
 
 use crate::cli::TokenArgs;
 use crate::failure::Failure;
-use crate::keepers::Keepers;
 
 /// How long an issuer's keys are waited for.
 const KEYS_WAIT_MAX: Duration = Duration::from_secs(10);

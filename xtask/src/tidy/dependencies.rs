@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -15,7 +15,22 @@ const MAY_USE: [(&str, &[&str]); 11] = [
         "tollgate-engine",
         &["tollgate-limiter", "tollgate-policy", "tollgate-identity"],
     ),
+    (
+        "tollgate-fetch",
+        &["tollgate-policy", "tollgate-identity", "tollgate-engine"],
+    ),
     ("tollgate-proxy", &["tollgate-engine"]),
+    (
+        "tollgate-lambda",
+        &[
+            "tollgate-policy",
+            "tollgate-identity",
+            "tollgate-engine",
+            "tollgate-fetch",
+            // How API Gateway keeps an answer, and by what.
+            "tollgate-aws",
+        ],
+    ),
     ("tollgate-aws", &["tollgate-policy", "tollgate-identity"]),
     ("tollgate-edge", &["tollgate-aws", "tollgate-limiter"]),
     (
@@ -25,6 +40,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "tollgate-policy",
             "tollgate-identity",
             "tollgate-engine",
+            "tollgate-fetch",
             "tollgate-proxy",
             "tollgate-aws",
             "tollgate-edge",

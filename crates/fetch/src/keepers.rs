@@ -1,4 +1,4 @@
-//! Keepers of key sets: one task an issuer on the control plane, renewed when the policy changes.
+//! Keepers of key sets: one task an issuer, renewed when the policy changes.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use tollgate_engine::{KeySourceSlot, Snapshot};
 use tollgate_identity::{Fetch, KeyHolder, KeyLocation, RefreshPace, keep_keys};
 use tollgate_policy::KeySource;
 
-use crate::fetch::HttpFetch;
+use crate::ClientError;
+use crate::http::HttpFetch;
 
 /// The running keepers. A keeper lives as long as some policy in force wants its holder.
-pub(crate) struct Keepers {
+pub struct Keepers {
     public: Arc<dyn Fetch>,
     private: Arc<dyn Fetch>,
     running: Vec<Keeper>,
@@ -33,7 +34,11 @@ struct Told {
 // === impl Keepers ===
 
 impl Keepers {
-    pub(crate) fn new() -> Result<Self, reqwest::Error> {
+    /// Keepers of nothing yet.
+    ///
+    /// # Errors
+    /// When the platform's certificate store cannot be read.
+    pub fn new() -> Result<Self, ClientError> {
         Ok(Self {
             public: Arc::new(HttpFetch::new(false)?),
             private: Arc::new(HttpFetch::new(true)?),
@@ -41,8 +46,9 @@ impl Keepers {
         })
     }
 
-    /// Starts keepers for new holders and ends those that no issuer of `snapshot` uses.
-    pub(crate) fn follow(&mut self, snapshot: &Snapshot) {
+    /// Starts keepers for new holders and ends those that no issuer of `snapshot` uses. Needs a
+    /// tokio runtime, on which they run.
+    pub fn follow(&mut self, snapshot: &Snapshot) {
         let wanted = snapshot.key_sources();
         self.running.retain(|keeper| {
             let kept = wanted
@@ -65,7 +71,7 @@ impl Keepers {
     }
 
     /// Tells the log what changed since the last look: new keys, and fetches that failed.
-    pub(crate) fn report(&mut self) {
+    pub fn report(&mut self) {
         for keeper in &mut self.running {
             let status = keeper.holder.status();
             let now = Told {
@@ -110,6 +116,14 @@ impl Keepers {
             task,
             told: Told::default(),
         }
+    }
+}
+
+impl std::fmt::Debug for Keepers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keepers")
+            .field("running", &self.running.len())
+            .finish_non_exhaustive()
     }
 }
 

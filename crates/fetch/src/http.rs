@@ -1,13 +1,15 @@
-//! Fetching key sets over HTTP: the only place where the gateway calls out on its own account.
+//! One fetch: which addresses may be asked, how long, how much.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderValue, StatusCode};
+use ::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use ::http::{HeaderValue, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tollgate_identity::jwks::{FETCH_DEADLINE, FetchFuture, JWKS_BYTES_MAX};
 use tollgate_identity::{Fetch, FetchError, Fetched};
+
+use crate::ClientError;
 
 /// Fetches with the platform's certificate store, without following redirects: a key set comes
 /// from where the policy says, or not at all.
@@ -25,7 +27,7 @@ struct PublicOnly;
 
 impl HttpFetch {
     /// With `allow_private`, private and loopback addresses and plain HTTP are asked too.
-    pub(crate) fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(allow_private: bool) -> Result<Self, ClientError> {
         let mut builder = reqwest::Client::builder()
             .timeout(FETCH_DEADLINE)
             .redirect(reqwest::redirect::Policy::none())
