@@ -216,11 +216,17 @@ function lp(text) {
     return Buffer.from(text).length + ':' + text;
 }
 
-// Takes the same time wherever the two differ.
+// Takes the same time wherever the two differ; four bytes at once, since each step is paid for.
 function same(a, b) {
-    let differ = a.length ^ b.length;
-    for (let i = 0; i < a.length; i++) {
-        differ |= a.charCodeAt(i) ^ b.charCodeAt(i);
+    if (a.length != b.length) {
+        return false;
+    }
+    // Blanks, so that no byte is left over.
+    const one = Buffer.from(a + '   ');
+    const two = Buffer.from(b + '   ');
+    let differ = one.length ^ two.length;
+    for (let i = 0; i + 4 <= one.length && i + 4 <= two.length; i += 4) {
+        differ |= one.readInt32LE(i) ^ two.readInt32LE(i);
     }
     return differ == 0;
 }
@@ -441,7 +447,7 @@ function object(part) {
         return;
     }
     // What is written again as it was has nothing twice; what is short has not many values.
-    const plain = text.length < 1024 && text.indexOf('\\') < 0 && text.split(/[{[]/).length < 18;
+    const plain = text.length < 1024 && text.indexOf('\\') < 0 && text.split('{').length + text.split('[').length < 19;
     return (plain && JSON.stringify(value) == text) || once(text) ? value : undefined;
 }
 
@@ -497,9 +503,9 @@ function claim(claims, path) {
     return value === null ? undefined : value;
 }
 
-// Whether a claim can name somebody.
+// Whether a claim can name somebody, but for control characters: those are looked for once.
 function isName(value) {
-    return typeof value == 'string' && Buffer.from(value).length < 256 && !/[\x00-\x1f\x7f-\x9f]/.test(value);
+    return typeof value == 'string' && Buffer.from(value).length < 256;
 }
 
 // An optional name: empty if absent, null if it cannot be one.
@@ -530,14 +536,24 @@ async function verified(token, now) {
     }
     const header = object(parts[0]);
     const claims = object(parts[1]);
+//#if hs256
+    // The comparison takes one spelling of the signature only.
+    if (!header || !claims) {
+        return;
+    }
+//#else
     if (!header || !claims || !decoded(parts[2])) {
         return;
     }
-    if (['crit', 'jku', 'x5u', 'jwk', 'b64', 'zip', 'enc'].some((key) => own(header, key))) {
-        return;
-    }
-    if (['kid', 'typ'].some((key) => own(header, key) && (typeof header[key] != 'string' || Buffer.from(header[key]).length > 255))) {
-        return;
+//#endif
+    for (let key in header) {
+        const value = header[key];
+        if (',crit,jku,x5u,jwk,b64,zip,enc,'.indexOf(',' + key + ',') >= 0) {
+            return;
+        }
+        if ((key == 'kid' || key == 'typ') && (typeof value != 'string' || Buffer.from(value).length > 255)) {
+            return;
+        }
     }
     let index = ISSUERS.length;
     while (index-- && !(own(claims, 'iss') && ISSUERS[index].iss === claims.iss)) {}
@@ -576,7 +592,7 @@ async function verified(token, now) {
     }
     const account = optional(claims, issuer.account);
     const plan = optional(claims, issuer.plan);
-    if (!isName(subject) || !subject || account === null || plan === null) {
+    if (!isName(subject) || !subject || account === null || plan === null || /[\x00-\x1f\x7f-\x9f]/.test(subject + account + plan)) {
         return;
     }
 //#if hs256
@@ -596,12 +612,15 @@ const PLAIN = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*\/?$(?!\n)/;
 // The canonical form of a path, or nothing for what two servers may read differently. Nor is there
 // one of `OPTIONS *`: it asks a server about itself, and that is CloudFront here, not the origin.
 function canonical(uri) {
-    const bytes = Buffer.from(uri);
-    if (uri[0] != '/' || bytes.length > 8192 || uri.split('/').length > 257) {
+    if (uri[0] != '/' || uri.length > 8192 || uri.split('/').length > 257) {
         return;
     }
     if (PLAIN.test(uri)) {
         return uri;
+    }
+    const bytes = Buffer.from(uri);
+    if (bytes.length > 8192) {
+        return;
     }
     if (/\/\.\.?(?:;|%3b)/i.test(uri)) {
         return;
@@ -677,7 +696,9 @@ function classify(method, path) {
         path = path.slice(0, -1);
     }
 //#endif
-    path = path.replace(/%(..)/g, (all, digits) => String.fromCharCode(parseInt(digits, 16)));
+    if (path.indexOf('%') >= 0) {
+        path = path.replace(/%(..)/g, (all, digits) => String.fromCharCode(parseInt(digits, 16)));
+    }
 //#if fold
     path = path.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 //#endif

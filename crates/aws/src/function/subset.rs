@@ -57,6 +57,7 @@ const METHODS: &[&str] = &[
     "parse",
     "pop",
     "push",
+    "readInt32LE",
     "replace",
     "slice",
     "some",
