@@ -431,7 +431,7 @@ function object(part) {
         return;
     }
     // What is written again as it was has nothing twice; what is short has not many values.
-    const plain = text.length < 1024 && text.indexOf('\\') < 0 && text.split(/[{[]/).length < 18;
+    const plain = text.length < 1024 && text.indexOf('\\') < 0 && !/(?:[{[][^{[]*){17}/.test(text);
     return (plain && JSON.stringify(value) == text) || once(text) ? value : undefined;
 }
 
