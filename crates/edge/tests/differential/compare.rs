@@ -27,7 +27,10 @@ pub(crate) fn generated(setup: &Setup, seed: u64, count: usize) -> Vec<String> {
     let differing = differing(setup, &requests);
     let shown = differing.iter().take(3).map(|(index, runtime)| {
         let small = shrunk(setup, &requests[*index], *runtime);
-        let mut text = format!("{}, seed {seed}, request {index}, {runtime:?}:\n", setup.name);
+        let mut text = format!(
+            "{}, seed {seed}, request {index}, {runtime:?}:\n",
+            setup.name
+        );
         writeln!(text, "  expected {:?}", oracle::expected(setup, &small)).unwrap();
         writeln!(text, "  but got  {:?}", got(setup, &small, *runtime)).unwrap();
         let path: String = small.path.chars().take(300).collect();
@@ -65,11 +68,15 @@ pub(crate) fn in_both(setup: &Setup, requests: &[Request]) -> [Vec<Outcome>; 2] 
     let (folder, source) = (setup.folder.path(), &setup.compiled.source);
     let in_njs = njs::run(folder, source, Some(&setup.store), &events);
     let mut embedded = setup.embedded();
-    let embedded = events.iter().map(|event| embedded.call(event).map_err(|error| error.to_string()));
+    let embedded = events
+        .iter()
+        .map(|event| embedded.call(event).map_err(|error| error.to_string()));
     let embedded: Vec<_> = embedded.collect();
     [in_njs, embedded].map(|returned| {
         let pairs = requests.iter().zip(&returned);
-        pairs.map(|(request, returned)| outcome(setup, request, returned)).collect()
+        pairs
+            .map(|(request, returned)| outcome(setup, request, returned))
+            .collect()
     })
 }
 
@@ -93,7 +100,10 @@ fn got(setup: &Setup, request: &Request, runtime: Runtime) -> Outcome {
             let (folder, source) = (setup.folder.path(), &setup.compiled.source);
             njs::run(folder, source, Some(&setup.store), &[event]).remove(0)
         }
-        Runtime::Embedded => setup.embedded().call(&event).map_err(|error| error.to_string()),
+        Runtime::Embedded => setup
+            .embedded()
+            .call(&event)
+            .map_err(|error| error.to_string()),
     };
     outcome(setup, request, &returned)
 }
@@ -101,9 +111,8 @@ fn got(setup: &Setup, request: &Request, runtime: Runtime) -> Outcome {
 /// The same difference with less of everything.
 fn shrunk(setup: &Setup, request: &Request, runtime: Runtime) -> Request {
     let mut small = request.clone();
-    let differs = |request: &Request| {
-        oracle::expected(setup, request) != got(setup, request, runtime)
-    };
+    let differs =
+        |request: &Request| oracle::expected(setup, request) != got(setup, request, runtime);
     loop {
         let mut candidates: Vec<Request> = Vec::new();
         for at in 0..small.headers.len() {
@@ -113,11 +122,17 @@ fn shrunk(setup: &Setup, request: &Request, runtime: Runtime) -> Request {
         }
         for path in ["/".to_owned(), shorter(&small.path)] {
             if path.len() < small.path.len() {
-                candidates.push(Request { path, ..small.clone() });
+                candidates.push(Request {
+                    path,
+                    ..small.clone()
+                });
             }
         }
         if !small.query.is_empty() {
-            candidates.push(Request { query: String::new(), ..small.clone() });
+            candidates.push(Request {
+                query: String::new(),
+                ..small.clone()
+            });
         }
         match candidates.into_iter().find(differs) {
             Some(candidate) => small = candidate,
@@ -127,17 +142,26 @@ fn shrunk(setup: &Setup, request: &Request, runtime: Runtime) -> Request {
 }
 
 fn shorter(path: &str) -> String {
-    path.rsplit_once('/').map_or(String::new(), |(head, _)| head.to_owned())
+    path.rsplit_once('/')
+        .map_or(String::new(), |(head, _)| head.to_owned())
 }
 
 /// A field's value, with the parts of a token decoded beside it.
 fn readable(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
     let mut out = text.chars().take(400).collect::<String>();
-    for part in text.split(['.', ' ', '=']).filter(|part| part.starts_with("ey")) {
+    for part in text
+        .split(['.', ' ', '='])
+        .filter(|part| part.starts_with("ey"))
+    {
         if let Ok(bytes) = data_encoding::BASE64URL_NOPAD.decode(part.as_bytes()) {
             let text = String::from_utf8_lossy(&bytes);
-            write!(out, "\n        {:?}", text.chars().take(400).collect::<String>()).unwrap();
+            write!(
+                out,
+                "\n        {:?}",
+                text.chars().take(400).collect::<String>()
+            )
+            .unwrap();
         }
     }
     out

@@ -36,7 +36,10 @@ const FORGED: &str = "std.k1.AAAAAAAAAAAAAAAAAAAAAA";
 fn setup(variant: Variant, on_failure: FailMode) -> Setup {
     let mut target = Target::new(variant, Trust::Hs256);
     target.on_failure = on_failure;
-    Setup::new(&policies::case("case 124", POLICY, &policies::one_key()), target)
+    Setup::new(
+        &policies::case("case 124", POLICY, &policies::one_key()),
+        target,
+    )
 }
 
 fn alice(account: &str) -> Person {
@@ -70,7 +73,10 @@ fn outcomes_without_store(setup: &Setup, request: &Request) -> Vec<Outcome> {
         embedded(unreachable),
         embedded(Kvs::new()),
     ];
-    returned.iter().map(|returned| compare::outcome(setup, request, returned)).collect()
+    returned
+        .iter()
+        .map(|returned| compare::outcome(setup, request, returned))
+        .collect()
 }
 
 #[test]
@@ -119,7 +125,10 @@ fn case_124_no_request_makes_the_function_fail_or_believe_a_forged_id() {
         .chain(unknown)
         .map(|request| request.with(setup.id_header(), FORGED))
         .collect();
-    let expected: Vec<Outcome> = requests.iter().map(|one| oracle::expected(&setup, one)).collect();
+    let expected: Vec<Outcome> = requests
+        .iter()
+        .map(|one| oracle::expected(&setup, one))
+        .collect();
     for outcomes in compare::in_both(&setup, &requests) {
         assert_eq!(outcomes, expected);
     }
@@ -137,5 +146,8 @@ fn case_124_no_request_makes_the_function_fail_or_believe_a_forged_id() {
     // The function's own error: the same answer as without a store.
     let event = serde_json::json!({ "request": { "headers": {} }, "viewer": {} });
     let broken = setup.embedded().call(&event).unwrap();
-    assert_eq!(Outcome::of_returned(&broken, setup.id_header(), None), Outcome::refused(503, ""));
+    assert_eq!(
+        Outcome::of_returned(&broken, setup.id_header(), None),
+        Outcome::refused(503, "")
+    );
 }

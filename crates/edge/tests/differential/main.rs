@@ -35,7 +35,11 @@ fn compare(setups: &[Setup]) {
     let mut differences = Vec::new();
     for (seed, setup) in (SEED..).zip(setups) {
         let found = compare::generated(setup, seed, REQUESTS);
-        println!("{}: {REQUESTS} requests, {} differ", setup.name, found.len());
+        println!(
+            "{}: {REQUESTS} requests, {} differ",
+            setup.name,
+            found.len()
+        );
         differences.extend(found);
     }
     assert!(differences.is_empty(), "\n{}", differences.join("\n"));

@@ -10,9 +10,7 @@ use tollgate_engine::{
     AnswerContext, Decision, Forbidden, Outcome as Decided, OwnAnswer, RequestHead,
     Unauthenticated, Verdict,
 };
-use tollgate_identity::{
-    HeldPass, LimitClass, NetworkRules, bucket_id, client_network, cookie,
-};
+use tollgate_identity::{HeldPass, LimitClass, NetworkRules, bucket_id, client_network, cookie};
 use tollgate_policy::{EdgeBefore, RouteId, normalize};
 
 use crate::outcome::{INVALID, MISMATCH, MISSING, Minted, Outcome};
@@ -84,17 +82,27 @@ fn forwarded_id(setup: &Setup, decision: &Decision) -> Option<String> {
 }
 
 fn minted(setup: &Setup, decision: &Decision, head: &RequestHead<'_>) -> Outcome {
-    let answer = setup.engine.own_answer(decision, head, &AnswerContext::default());
+    let answer = setup
+        .engine
+        .own_answer(decision, head, &AnswerContext::default());
     let answer = answer.unwrap();
     let body = serde_json::from_slice(answer.body()).unwrap();
-    Outcome::Minted(Box::new(Minted::of(&body, id_cookie(setup, answer.headers()))))
+    Outcome::Minted(Box::new(Minted::of(
+        &body,
+        id_cookie(setup, answer.headers()),
+    )))
 }
 
 /// What an answer of the gateway does to the id's cookie.
 fn id_cookie(setup: &Setup, headers: &http::HeaderMap) -> Option<String> {
     let prefix = format!("{}=", before(setup)?.cookie.as_ref()?);
-    let mut cookies = headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-    cookies.find(|cookie| cookie.starts_with(&prefix)).map(str::to_owned)
+    let mut cookies = headers
+        .get_all("set-cookie")
+        .iter()
+        .map(|value| value.to_str().unwrap());
+    cookies
+        .find(|cookie| cookie.starts_with(&prefix))
+        .map(str::to_owned)
 }
 
 fn before(setup: &Setup) -> Option<&EdgeBefore> {
@@ -141,7 +149,12 @@ fn by_pass(setup: &Setup, request: &Request) -> Outcome {
 
 /// Takes all credentials off; whether there were none.
 fn without_credentials(setup: &Setup, request: &mut Request) -> bool {
-    let had = |request: &Request| request.headers.iter().any(|(name, _)| name == "authorization");
+    let had = |request: &Request| {
+        request
+            .headers
+            .iter()
+            .any(|(name, _)| name == "authorization")
+    };
     let mut any = had(request);
     request.remove("authorization");
     if let Some(name) = &setup.policy.identity().token_cookie {
@@ -176,9 +189,15 @@ fn holder(setup: &Setup, request: &Request) -> Option<(HeldPass, Person)> {
 
 fn held(setup: &Setup, pass: &str) -> Option<(HeldPass, Person)> {
     let held = setup.ring.read_pass(pass, NOW_S)?;
-    let plan = setup.policy.plans().iter().find(|plan| *plan.class == *held.class.as_str())?;
+    let plan = setup
+        .policy
+        .plans()
+        .iter()
+        .find(|plan| *plan.class == *held.class.as_str())?;
     let issuers = setup.issuers.iter();
-    let issuer = issuers.clone().position(|issuer| issuer.config.issuer == held.issuer);
+    let issuer = issuers
+        .clone()
+        .position(|issuer| issuer.config.issuer == held.issuer);
     let person = Person {
         issuer: issuer?,
         subject: held.subject.clone(),
@@ -194,7 +213,9 @@ fn id_of(setup: &Setup, held: &HeldPass, person: &Person, method: &str, path: &s
     let route = routes.classify(method, path);
     let plan = setup.policy.plan_named(&person.plan).unwrap();
     let class = setup.policy.limit_class(plan, route);
-    let root = setup.ring.root(&held.issuer, &held.subject, held.account.as_deref());
+    let root = setup
+        .ring
+        .root(&held.issuer, &held.subject, held.account.as_deref());
     let route = routes.get(route);
     let class = LimitClass::new(class).unwrap();
     bucket_id(&root, &class, route.method.as_str(), &route.template).to_string()
@@ -211,7 +232,13 @@ fn network_id(setup: &Setup, request: &Request) -> String {
     let root = setup.ring.network_root(&network);
     let class = LimitClass::new(NO_PASS).unwrap();
     let unmatched = setup.policy.routes().get(RouteId::UNMATCHED);
-    bucket_id(&root, &class, unmatched.method.as_str(), &unmatched.template).to_string()
+    bucket_id(
+        &root,
+        &class,
+        unmatched.method.as_str(),
+        &unmatched.template,
+    )
+    .to_string()
 }
 
 fn shows_an_id(setup: &Setup, request: &Request) -> bool {

@@ -43,7 +43,11 @@ impl Outcome {
     pub(crate) fn refused(status: u16, kind: &str) -> Self {
         let kind = kind.to_owned();
         let cookie = None;
-        Self::Refused { status, kind, cookie }
+        Self::Refused {
+            status,
+            kind,
+            cookie,
+        }
     }
 
     /// What a function returned; `ip` is set where it has to pass the viewer's address on.
@@ -81,7 +85,9 @@ impl Outcome {
             (401, Some(challenge)) if challenge.contains("error=\"invalid_token\"") => INVALID,
             (401, Some(challenge)) if challenge.starts_with("Bearer realm=\"") => "",
             (401, _) => return Self::Failed(format!("no challenge: {returned}")),
-            (403, _) => kind.strip_prefix("urn:problem-type:tollgate:").unwrap_or(kind),
+            (403, _) => kind
+                .strip_prefix("urn:problem-type:tollgate:")
+                .unwrap_or(kind),
             _ => "",
         };
         Self::Refused {

@@ -38,9 +38,15 @@ pub(crate) fn of_files() -> Vec<Setup> {
     let cases = FILES.map(|name| Case {
         name,
         text: read(name),
-        files: beside.iter().map(|file| ((*file).to_owned(), read(file))).collect(),
+        files: beside
+            .iter()
+            .map(|file| ((*file).to_owned(), read(file)))
+            .collect(),
     });
-    cases.iter().flat_map(|case| setups(case, &Variant::ALL)).collect()
+    cases
+        .iter()
+        .flat_map(|case| setups(case, &Variant::ALL))
+        .collect()
 }
 
 /// The variations, after and before: a chained function is the one after.
@@ -55,7 +61,10 @@ pub(crate) fn variations() -> Vec<Setup> {
         case("classes", CLASSES, &one_key()),
     ];
     let variants = [Variant::After, Variant::Before];
-    cases.iter().flat_map(|case| setups(case, &variants)).collect()
+    cases
+        .iter()
+        .flat_map(|case| setups(case, &variants))
+        .collect()
 }
 
 pub(crate) fn case(name: &'static str, text: &str, ring: &str) -> Case {
@@ -67,7 +76,9 @@ pub(crate) fn case(name: &'static str, text: &str, ring: &str) -> Case {
     Case {
         name,
         text: format!("tollgate: 1\norigin: https://origin.example.com\n{text}"),
-        files: files.map(|(file, text)| (file.to_owned(), text.to_owned())).into(),
+        files: files
+            .map(|(file, text)| (file.to_owned(), text.to_owned()))
+            .into(),
     }
 }
 

@@ -24,7 +24,10 @@ pub(crate) fn request(setup: &Setup, random: &mut Random) -> Request {
         request.path = before.path.clone() + random.text(&["", "", "", "", "/"]);
         request.query = query(setup, random);
         if random.one_in(3) {
-            request.add("sec-fetch-site", random.text(&["cross-site", "same-origin", "none"]));
+            request.add(
+                "sec-fetch-site",
+                random.text(&["cross-site", "same-origin", "none"]),
+            );
         }
     }
     let person = person(setup, random);
@@ -39,17 +42,48 @@ pub(crate) fn request(setup: &Setup, random: &mut Random) -> Request {
 }
 
 const METHODS: &[&str] = &[
-    "GET", "GET", "GET", "GET", "POST", "POST", "PUT", "DELETE", "PATCH", "HEAD", "HEAD", "OPTIONS",
-    "OPTIONS", "PURGE", "get", "ANY", "__proto__", "constructor", "x",
+    "GET",
+    "GET",
+    "GET",
+    "GET",
+    "POST",
+    "POST",
+    "PUT",
+    "DELETE",
+    "PATCH",
+    "HEAD",
+    "HEAD",
+    "OPTIONS",
+    "OPTIONS",
+    "PURGE",
+    "get",
+    "ANY",
+    "__proto__",
+    "constructor",
+    "x",
 ];
 
 /// Ordinary ones. The gateway takes the IPv4 address out of NAT64 and 6to4, which the function does
 /// not: CloudFront's viewers have addresses of their own.
 const ADDRESSES: &[&str] = &[
-    "192.0.2.7", "198.51.100.255", "0.0.0.0", "255.255.255.255", "10.1.2.3", "203.0.113.129", "2001:db8::1",
-    "2001:db8:0:a:b:c:d:e", "2001:db8:1234:5678:9abc:def0:1234:5678", "::1", "::", "fe80::1",
-    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:0:0:1::", "::ffff:192.0.2.7", "2a00::",
-    "2001:db8:0:1::2:3", "1:2:3:4:5:6:7::",
+    "192.0.2.7",
+    "198.51.100.255",
+    "0.0.0.0",
+    "255.255.255.255",
+    "10.1.2.3",
+    "203.0.113.129",
+    "2001:db8::1",
+    "2001:db8:0:a:b:c:d:e",
+    "2001:db8:1234:5678:9abc:def0:1234:5678",
+    "::1",
+    "::",
+    "fe80::1",
+    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    "2001:0:0:1::",
+    "::ffff:192.0.2.7",
+    "2a00::",
+    "2001:db8:0:1::2:3",
+    "1:2:3:4:5:6:7::",
 ];
 
 fn preflight(request: &mut Request, random: &mut Random) {
@@ -77,7 +111,9 @@ fn query(setup: &Setup, random: &mut Random) -> String {
         2 => format!("method={method}&path={path}&cookie={}", random.below(2)),
         3 => format!("path={path}&method={method}&x=1"),
         4 => format!("path={path}&path=/other&method={method}&method=GET"),
-        _ => random.text(&["cookie=1", "cookie=0", "cookie=x&method=GET"]).to_owned(),
+        _ => random
+            .text(&["cookie=1", "cookie=0", "cookie=x&method=GET"])
+            .to_owned(),
     }
 }
 
@@ -93,7 +129,14 @@ fn person(setup: &Setup, random: &mut Random) -> Option<Person> {
         Some(_) => &plans[random.below(plans.len())],
         None => &plans[usize::from(setup.policy.default_plan().0)],
     };
-    let mut subject = *random.pick(&["alice", "bob", "\u{4e2d}\u{1f600}", "a\"b\\c", "__proto__", "x y"]);
+    let mut subject = *random.pick(&[
+        "alice",
+        "bob",
+        "\u{4e2d}\u{1f600}",
+        "a\"b\\c",
+        "__proto__",
+        "x y",
+    ]);
     if config.claims.client.is_some() && random.one_in(4) {
         subject = "client:app";
     }
@@ -153,21 +196,49 @@ fn credential(setup: &Setup, person: Option<&Person>, request: &mut Request, ran
 /// `Authorization` as it should not be.
 fn odd_field(token: &str, request: &mut Request, random: &mut Random) {
     let fields: [&[u8]; 30] = [
-        b"Bearer TOKEN", b"bearer TOKEN", b"BEARER TOKEN", b"bEaReR TOKEN", b"Bearer", b"Bearer ", b"",
-        b"Bearer  TOKEN", b"Bearer\tTOKEN", b"Bearer TOKEN ", b"Bearer TOKEN x", b"Bearer TOKEN,",
-        b"Bearer TOKEN, Bearer TOKEN", b"Bearer TOKEN,Basic YTpi", b"Bearer,TOKEN", b" Bearer TOKEN",
-        b",Bearer TOKEN", b"Basic YTpi", b"Basic YTpi, Bearer TOKEN", b"Basic YTpi,bearer\tTOKEN",
-        b"Digest a=\"b\", bearer=c", b"Digest a=b,Bearer", b"BearerTOKEN", b"TOKEN", b"Bearer \xff",
-        b"\xff", b"Bearer \t", b"\t", b"Basic x,\t bearer x", b"B\xc3\xa9arer TOKEN",
+        b"Bearer TOKEN",
+        b"bearer TOKEN",
+        b"BEARER TOKEN",
+        b"bEaReR TOKEN",
+        b"Bearer",
+        b"Bearer ",
+        b"",
+        b"Bearer  TOKEN",
+        b"Bearer\tTOKEN",
+        b"Bearer TOKEN ",
+        b"Bearer TOKEN x",
+        b"Bearer TOKEN,",
+        b"Bearer TOKEN, Bearer TOKEN",
+        b"Bearer TOKEN,Basic YTpi",
+        b"Bearer,TOKEN",
+        b" Bearer TOKEN",
+        b",Bearer TOKEN",
+        b"Basic YTpi",
+        b"Basic YTpi, Bearer TOKEN",
+        b"Basic YTpi,bearer\tTOKEN",
+        b"Digest a=\"b\", bearer=c",
+        b"Digest a=b,Bearer",
+        b"BearerTOKEN",
+        b"TOKEN",
+        b"Bearer \xff",
+        b"\xff",
+        b"Bearer \t",
+        b"\t",
+        b"Basic x,\t bearer x",
+        b"B\xc3\xa9arer TOKEN",
     ];
     let field = random.pick(&fields);
     let at = field.windows(5).position(|part| part == b"TOKEN");
-    let filled = at.map_or_else(|| field.to_vec(), |at| {
-        [&field[..at], token.as_bytes(), &field[at + 5..]].concat()
-    });
+    let filled = at.map_or_else(
+        || field.to_vec(),
+        |at| [&field[..at], token.as_bytes(), &field[at + 5..]].concat(),
+    );
     request.add("authorization", filled);
     if random.one_in(4) {
-        request.add("authorization", random.pick(&["", "Basic YTpi", "Bearer x.y.z"]));
+        request.add(
+            "authorization",
+            random.pick(&["", "Basic YTpi", "Bearer x.y.z"]),
+        );
     }
 }
 
@@ -191,7 +262,11 @@ fn passes(setup: &Setup, person: Option<&Person>, request: &mut Request, random:
     if let Some(header) = &rules.header
         && !random.one_in(4)
     {
-        let name = if random.one_in(12) { header.replace('-', "_") } else { header.clone() };
+        let name = if random.one_in(12) {
+            header.replace('-', "_")
+        } else {
+            header.clone()
+        };
         request.add(&name, pass(setup, person, random));
         if random.one_in(12) {
             request.add(&name, pass(setup, person, random));
@@ -220,7 +295,10 @@ fn pass(setup: &Setup, person: &Person, random: &mut Random) -> String {
     let own = || minted(NOW_S - random_age(person), 300);
     match random.below(12) {
         0..5 => own(),
-        5 => minted(NOW_S - 300, *[299, 300, 301].get(person.subject.len() % 3).unwrap()),
+        5 => minted(
+            NOW_S - 300,
+            *[299, 300, 301].get(person.subject.len() % 3).unwrap(),
+        ),
         6 => by_hand(setup, person, &class, random),
         7 => {
             let other = LimitClass::new("zzz").unwrap();
@@ -268,7 +346,11 @@ fn by_hand(setup: &Setup, person: &Person, class: &LimitClass, random: &mut Rand
         claims["account"] = person.account.as_str().into();
     }
     let secret = if random.one_in(6) { "wrong" } else { secret };
-    tokens::signed(header.as_bytes(), claims.to_string().as_bytes(), secret.as_bytes())
+    tokens::signed(
+        header.as_bytes(),
+        claims.to_string().as_bytes(),
+        secret.as_bytes(),
+    )
 }
 
 fn ids(setup: &Setup, person: Option<&Person>, request: &mut Request, random: &mut Random) {
@@ -303,8 +385,9 @@ fn ids(setup: &Setup, person: Option<&Person>, request: &mut Request, random: &m
 fn id(setup: &Setup, person: &Person, request: &Request, random: &mut Random) -> String {
     let mut person = person.clone();
     let routes = setup.policy.routes();
-    let mut route = normalize(&request.path)
-        .map_or(tollgate_policy::RouteId::UNMATCHED, |path| routes.classify(&request.method, &path));
+    let mut route = normalize(&request.path).map_or(tollgate_policy::RouteId::UNMATCHED, |path| {
+        routes.classify(&request.method, &path)
+    });
     let kids: Vec<KeyId> = setup.ring.kids().collect();
     let mut kid = setup.ring.current_kid();
     let kind = random.below(16);
@@ -321,7 +404,10 @@ fn id(setup: &Setup, person: &Person, request: &Request, random: &mut Random) ->
     }
     let issuer = &setup.issuers[person.issuer].config.issuer;
     let account = Some(person.account.as_str()).filter(|account| !account.is_empty());
-    let root = setup.ring.root_under(kid, issuer, &person.subject, account).unwrap();
+    let root = setup
+        .ring
+        .root_under(kid, issuer, &person.subject, account)
+        .unwrap();
     if matches!(kind, 6..8) || (kind == 4 && random.one_in(2)) {
         return root.presentable();
     }
@@ -332,8 +418,20 @@ fn id(setup: &Setup, person: &Person, request: &Request, random: &mut Random) ->
     match kind {
         8 => {
             let odd = [
-                "", "x", "..", ".", "a.b", "a.b.c.d", "std.k1.x", "\u{e9}", "__proto__.x", "a.__proto__.b",
-                "a.constructor.b", "k1.", "k1", ".k1.",
+                "",
+                "x",
+                "..",
+                ".",
+                "a.b",
+                "a.b.c.d",
+                "std.k1.x",
+                "\u{e9}",
+                "__proto__.x",
+                "a.__proto__.b",
+                "a.constructor.b",
+                "k1.",
+                "k1",
+                ".k1.",
             ];
             (*random.pick(&odd)).to_owned()
         }

@@ -55,8 +55,8 @@ impl Setup {
         };
         let policy = parse(&case.text);
         target.check(&policy, true).unwrap();
-        let compiled = function::compile(&policy, &target)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let compiled =
+            function::compile(&policy, &target).unwrap_or_else(|error| panic!("{name}: {error}"));
         let as_engine_has_it = parse(&engine_text(&case.text, &target));
         let issuers = policy.identity().issuers.iter();
         let verified = as_engine_has_it.identity().issuers.iter();
@@ -69,7 +69,11 @@ impl Setup {
             })
             .collect();
         let engine = Engine::new(as_engine_has_it, EngineOptions::default()).unwrap();
-        let (_, ring) = case.files.iter().find(|(file, _)| file == "buckets.keys").unwrap();
+        let (_, ring) = case
+            .files
+            .iter()
+            .find(|(file, _)| file == "buckets.keys")
+            .unwrap();
         let mut store = vec![("keys".to_owned(), keys(ring).to_string())];
         store.extend(issuers.iter().enumerate().map(|(index, issuer)| {
             let secrets = json!([BASE64URL_NOPAD.encode(&issuer.secret)]);

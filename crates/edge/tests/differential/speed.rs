@@ -9,16 +9,16 @@ use crate::request::Request;
 use crate::setup::{NOW_S, Setup};
 use crate::tokens::{self, Person};
 
-/// Three HMACs, a token and a path take about as long as so many bare HMACs; twice that, and
-/// something has become slow.
-const RATIO_MAX: f64 = 60.0;
+/// A call takes about as long as 25 bare HMACs, of which it makes three; twice that, and something
+/// has become slow. njs never gives memory back: part of it is the kernel's work for new pages.
+const RATIO_MAX: f64 = 50.0;
 
 /// Reads the event at `events` and prints microseconds per call: of HMACs, then of the handler.
 const RUNNER: &str = "
 const tollgateClock = Date.now;
 Date.now = () => $NOW;
 const tollgateEvent = JSON.parse(require('fs').readFileSync('events').toString());
-const tollgateCalls = 2000;
+const tollgateCalls = 400;
 async function tollgateSpeed() {
     const text = tollgateEvent.request.headers.authorization.value;
     for (let run = 0; run < 7; run++) {
@@ -81,7 +81,11 @@ edge: {{after: true}}
     let request = Request::get("/v1/things17/5f7c8ec7")
         .with("authorization", format!("Bearer {token}"))
         .with("user-agent", "curl/8.14.1");
-    let script = format!("{}{}", setup.compiled.source, RUNNER.replace("$NOW", &(NOW_S * 1000).to_string()));
+    let script = format!(
+        "{}{}",
+        setup.compiled.source,
+        RUNNER.replace("$NOW", &(NOW_S * 1000).to_string())
+    );
     let folder = TempDir::new().unwrap();
     let output = njs::script_output(
         folder.path(),
@@ -101,5 +105,8 @@ edge: {{after: true}}
     let (bare, call) = runs[runs.len() / 2];
     let ratio = call / bare;
     println!("{call:.1} us a call for 100 routes, {bare:.2} us a bare HMAC: {ratio:.1} of them");
-    assert!(ratio < RATIO_MAX, "a call takes as long as {ratio:.1} HMACs");
+    assert!(
+        ratio < RATIO_MAX,
+        "a call takes as long as {ratio:.1} HMACs"
+    );
 }

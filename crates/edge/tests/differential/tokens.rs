@@ -38,7 +38,10 @@ pub(crate) fn token_of(setup: &Setup, person: &Person) -> String {
 pub(crate) fn header_of(issuer: &Issuer, algorithm: &str) -> Members {
     let mut header = vec![("\"alg\"".to_owned(), json!(algorithm).to_string())];
     let typ = issuer.config.typ.as_deref();
-    header.push(("\"typ\"".to_owned(), json!(typ.unwrap_or("JWT")).to_string()));
+    header.push((
+        "\"typ\"".to_owned(),
+        json!(typ.unwrap_or("JWT")).to_string(),
+    ));
     header
 }
 
@@ -53,7 +56,11 @@ pub(crate) fn claims_of(issuer: &Issuer, person: &Person) -> Members {
     claims.insert("aud".to_owned(), json!(config.audiences[0]));
     claims.insert("exp".to_owned(), json!(NOW_S + lifetime_s / 2));
     claims.insert("iat".to_owned(), json!(NOW_S - lifetime_s / 2));
-    let account = config.claims.account.as_ref().map(|path| (path, &person.account));
+    let account = config
+        .claims
+        .account
+        .as_ref()
+        .map(|path| (path, &person.account));
     let plan = config.claims.plan.as_ref().map(|path| (path, &person.plan));
     let client = person.subject.strip_prefix("client:");
     match (client, &config.claims.client) {
@@ -64,7 +71,9 @@ pub(crate) fn claims_of(issuer: &Issuer, person: &Person) -> Members {
         put(&mut claims, path, &json!(value));
     }
     let members = claims.into_iter();
-    members.map(|(name, value)| (json!(name).to_string(), value.to_string())).collect()
+    members
+        .map(|(name, value)| (json!(name).to_string(), value.to_string()))
+        .collect()
 }
 
 /// As `crates/identity` reads a claim's place.
@@ -82,7 +91,9 @@ pub(crate) fn put(claims: &mut Map<String, Value>, path: &str, value: &Value) {
 
 /// The object, with `blank` wherever JSON may have one.
 pub(crate) fn written(members: &Members, blank: &str) -> String {
-    let members = members.iter().map(|(name, value)| format!("{name}{blank}:{blank}{value}"));
+    let members = members
+        .iter()
+        .map(|(name, value)| format!("{name}{blank}:{blank}{value}"));
     let members: Vec<String> = members.collect();
     let comma = format!("{blank},");
     format!("{blank}{{{blank}{}{blank}}}{blank}", members.join(&comma))
@@ -110,15 +121,19 @@ pub(crate) fn with_true_signatures(setup: &Setup, request: &Request) -> Request 
         let Ok(text) = str::from_utf8(value) else {
             continue;
         };
-        let bearer = text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+        let bearer = text
+            .get(..7)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
         if name == "authorization" && bearer {
             *value = format!("{}{}", &text[..7], truly_signed(setup, &text[7..])).into_bytes();
         } else if let (true, Some(cookie)) = (name == "cookie", &cookie) {
             let prefix = format!("{cookie}=");
-            let parts = text.split("; ").map(|part| match part.strip_prefix(&prefix) {
-                Some(token) => format!("{prefix}{}", truly_signed(setup, token)),
-                None => part.to_owned(),
-            });
+            let parts = text
+                .split("; ")
+                .map(|part| match part.strip_prefix(&prefix) {
+                    Some(token) => format!("{prefix}{}", truly_signed(setup, token)),
+                    None => part.to_owned(),
+                });
             *value = parts.collect::<Vec<_>>().join("; ").into_bytes();
         }
     }
@@ -150,10 +165,15 @@ fn truly_signed(setup: &Setup, token: &str) -> String {
 
 fn with_engine_algorithm(setup: &Setup, header: &str) -> String {
     let algorithms = &setup.issuers[0].config.algorithms;
-    let names: Vec<String> = algorithms.iter().map(|one| json!(one.as_str()).to_string()).collect();
+    let names: Vec<String> = algorithms
+        .iter()
+        .map(|one| json!(one.as_str()).to_string())
+        .collect();
     if names == ["\"HS256\""] {
         return header.to_owned();
     }
     let header = header.replace("\"HS256\"", "\"HS999\"");
-    names.iter().fold(header, |header, name| header.replace(name, "\"HS256\""))
+    names
+        .iter()
+        .fold(header, |header, name| header.replace(name, "\"HS256\""))
 }

@@ -52,7 +52,11 @@ fn every_vector_is_the_id_of_a_request() {
     let key = |kid: &str| vectors["keys"][kid].as_str().unwrap();
     let mut compared = 0;
     for (kid, other) in [("k1", "k2"), ("k2", "k1")] {
-        let ring = format!("{kid} {} - - current\n{other} {} - - accepted\n", key(kid), key(other));
+        let ring = format!(
+            "{kid} {} - - current\n{other} {} - - accepted\n",
+            key(kid),
+            key(other)
+        );
         let case = policies::case("vectors", POLICY, &ring);
         let setup = Setup::new(&case, Target::new(Variant::After, Trust::Pass));
         let cases = vectors["cases"].as_array().unwrap().iter();
@@ -78,7 +82,11 @@ fn with_pass(case: &Value, key: &str) -> Request {
         "iss": case["iss"], "sub": case["sub"], "account": case["account"], "class": case["class"],
         "iat": NOW_S, "exp": NOW_S + 300,
     });
-    let pass = tokens::signed(header.as_bytes(), claims.to_string().as_bytes(), key.as_bytes());
+    let pass = tokens::signed(
+        header.as_bytes(),
+        claims.to_string().as_bytes(),
+        key.as_bytes(),
+    );
     let template = Template::parse(case["template"].as_str().unwrap()).unwrap();
     let mut request = Request::get(&template.path(|index| index.to_string()));
     request.method = case["method"].as_str().unwrap().to_owned();
@@ -89,7 +97,9 @@ fn with_pass(case: &Value, key: &str) -> Request {
 #[test]
 fn every_vector_is_what_the_functions_own_code_makes() {
     let vectors = cases();
-    let functions = ["mac", "lp", "rootOf", "name"].map(function_text).join("\n");
+    let functions = ["mac", "lp", "rootOf", "name"]
+        .map(function_text)
+        .join("\n");
     let handler = "
 async function handler(event) {
     const ring = {k: {}};
@@ -121,6 +131,8 @@ async function handler(event) {
 fn function_text(name: &str) -> String {
     let start = TEMPLATE.find(&format!("\nfunction {name}(")).unwrap();
     let end = start + TEMPLATE[start..].find("\n}\n").unwrap();
-    let lines = TEMPLATE[start..end].lines().filter(|line| !line.starts_with("//#"));
+    let lines = TEMPLATE[start..end]
+        .lines()
+        .filter(|line| !line.starts_with("//#"));
     lines.chain(["}"]).collect::<Vec<_>>().join("\n")
 }

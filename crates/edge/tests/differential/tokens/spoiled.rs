@@ -38,16 +38,38 @@ pub(crate) fn token(setup: &Setup, person: &Person, random: &mut Random) -> Stri
     }
     let text = [&before[..], written(&claims, blank).as_bytes(), &after[..]].concat();
     let header = written(&header, random.text(&["", "", " "]));
-    let signed = [header.as_bytes(), &text].map(|part| BASE64URL_NOPAD.encode(part)).join(".");
+    let signed = [header.as_bytes(), &text]
+        .map(|part| BASE64URL_NOPAD.encode(part))
+        .join(".");
     let signature = signature(&signed, &secret);
     let token = format!("{signed}.{}", signature_change(random, signature));
     change_text(random, token)
 }
 
 /// Behind the object.
-const AFTER: &[&[u8]] = &[b"x", b"{}", b"\0", b",", b"}", b" ", b"\n", b"\xff", b"// x", b"\xc2\xa0"];
+const AFTER: &[&[u8]] = &[
+    b"x",
+    b"{}",
+    b"\0",
+    b",",
+    b"}",
+    b" ",
+    b"\n",
+    b"\xff",
+    b"// x",
+    b"\xc2\xa0",
+];
 /// In front of it.
-const BEFORE: &[&[u8]] = &[b"\xef\xbb\xbf", b"\0", b" ", b"[", b"\xff", b"\t\r\n", b"\x0b", b"\xc2\xa0"];
+const BEFORE: &[&[u8]] = &[
+    b"\xef\xbb\xbf",
+    b"\0",
+    b" ",
+    b"[",
+    b"\xff",
+    b"\t\r\n",
+    b"\x0b",
+    b"\xc2\xa0",
+];
 
 fn set(members: &mut Members, name: &str, value: &str) {
     let name = json!(name).to_string();
@@ -79,12 +101,47 @@ fn time(setup: &Setup, person: &Person, claims: &mut Members, random: &mut Rando
 }
 
 const TIMES: &[&str] = &[
-    "-", "0", "-0", "-0.0", "0.5", "-1", "-0.5", "1e400", "-1e400", "1e308", "1E9", "1.8000003e9",
-    "18000003e2", "180000030000e-2", "\"1800000300\"", "null", "true", "[]", "{}", "[1800000300]",
-    "9007199254740991", "9007199254740992", "9007199254740993", "9007199254740994", "1e19",
-    "18446744073709551615", "18446744073709551616", "99999999999999999999999", "1e-400",
-    "01800000300", "+1800000300", "1800000300.", ".5", "0x6b49d300", "1_800", "NaN", "Infinity",
-    "1800000300e", "1e+", "--1", "1800000300f",
+    "-",
+    "0",
+    "-0",
+    "-0.0",
+    "0.5",
+    "-1",
+    "-0.5",
+    "1e400",
+    "-1e400",
+    "1e308",
+    "1E9",
+    "1.8000003e9",
+    "18000003e2",
+    "180000030000e-2",
+    "\"1800000300\"",
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "[1800000300]",
+    "9007199254740991",
+    "9007199254740992",
+    "9007199254740993",
+    "9007199254740994",
+    "1e19",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999",
+    "1e-400",
+    "01800000300",
+    "+1800000300",
+    "1800000300.",
+    ".5",
+    "0x6b49d300",
+    "1_800",
+    "NaN",
+    "Infinity",
+    "1800000300e",
+    "1e+",
+    "--1",
+    "1800000300f",
 ];
 
 fn claim(setup: &Setup, person: &Person, claims: &mut Members, random: &mut Random) {
@@ -97,46 +154,139 @@ fn claim(setup: &Setup, person: &Person, claims: &mut Members, random: &mut Rand
     names.extend(config.required_claims.iter().map(String::as_str));
     let path = *random.pick(&names);
     let is_flat = path.contains([':', '/']) || !path.contains('.');
-    let (name, rest) = if is_flat { (path, "") } else { path.split_once('.').unwrap() };
+    let (name, rest) = if is_flat {
+        (path, "")
+    } else {
+        path.split_once('.').unwrap()
+    };
     let aud = json!(config.audiences[0]).to_string();
     let value = match (name, random.below(3)) {
         ("aud", 0..2) => random.pick(AUDIENCES).replace("OURS", &aud),
-        _ => random.pick(VALUES).replace("255", &"x".repeat(255)).replace("256", &"x".repeat(256)),
+        _ => random
+            .pick(VALUES)
+            .replace("255", &"x".repeat(255))
+            .replace("256", &"x".repeat(256)),
     };
-    let value = rest.split('.').filter(|part| !part.is_empty()).rev().fold(value, |inner, part| {
-        format!("{{{}:{inner}}}", json!(part))
-    });
+    let value = rest
+        .split('.')
+        .filter(|part| !part.is_empty())
+        .rev()
+        .fold(value, |inner, part| format!("{{{}:{inner}}}", json!(part)));
     set(claims, name, &value);
 }
 
 const AUDIENCES: &[&str] = &[
-    "[OURS]", "[\"other\",OURS]", "[1,null,{},OURS]", "[[OURS]]", "{\"0\":OURS,\"length\":1}", "[]",
-    "[\"other\"]", "\"other\"", "OURS", "[OURS,OURS]", "\"\"",
+    "[OURS]",
+    "[\"other\",OURS]",
+    "[1,null,{},OURS]",
+    "[[OURS]]",
+    "{\"0\":OURS,\"length\":1}",
+    "[]",
+    "[\"other\"]",
+    "\"other\"",
+    "OURS",
+    "[OURS,OURS]",
+    "\"\"",
 ];
 
 const VALUES: &[&str] = &[
-    "-", "null", "\"\"", "\"user\"", "\"x\\u0000y\"", "\"x\\u001fy\"", "\"x\\u007fy\"", "\"x\\u0085y\"",
-    "\"x\\u009fy\"", "\"x\\u00a0y\"", "\"\u{85}\"", "\"\u{7f}\"", "\"255\"", "\"256\"", "\"é255\"",
-    "\"😀é中\"", "\"\\ud83d\\ude00\"", "\"\\uD83D\\uDE00\"", "\"\\ud83d\"", "\"\\ude00\"",
-    "\"\\ud83d\\\\\\ude00\"", "\"\\ude00\\ud83d\"", "\"\\ud83dx\"", "\"\\\\ud83d\"", "\"\\\\\\ud83d\"",
-    "\"\\u00e9\"", "\"e\\u0301\"", "\"\u{feff}x\"", "\"\u{2028}\"", "1", "1.5", "true", "false", "0",
-    "[]", "[\"user\"]", "{}", "{\"x\":1}", "\"client:app\"", "\"client:\"", "\"Client:x\"",
-    "\"__proto__\"", "\"constructor\"", "\"gold\"", "\"anonymous\"", "\"a:b\"", "\"5:user1\"", "\" \"",
-    "\"a\tb\"", "\"a\\tb\"", "\"a\\qb\"", "\"\\u12\"", "\"\\/\"", "\"\\b\"", "\"a\\\"b\"", "\"'\"",
-    "\"x\u{0}\"", "\"\u{10ffff}\"", "\"\\udbff\\udfff\"", "'user'", "\"unclosed", "undefined",
+    "-",
+    "null",
+    "\"\"",
+    "\"user\"",
+    "\"x\\u0000y\"",
+    "\"x\\u001fy\"",
+    "\"x\\u007fy\"",
+    "\"x\\u0085y\"",
+    "\"x\\u009fy\"",
+    "\"x\\u00a0y\"",
+    "\"\u{85}\"",
+    "\"\u{7f}\"",
+    "\"255\"",
+    "\"256\"",
+    "\"é255\"",
+    "\"😀é中\"",
+    "\"\\ud83d\\ude00\"",
+    "\"\\uD83D\\uDE00\"",
+    "\"\\ud83d\"",
+    "\"\\ude00\"",
+    "\"\\ud83d\\\\\\ude00\"",
+    "\"\\ude00\\ud83d\"",
+    "\"\\ud83dx\"",
+    "\"\\\\ud83d\"",
+    "\"\\\\\\ud83d\"",
+    "\"\\u00e9\"",
+    "\"e\\u0301\"",
+    "\"\u{feff}x\"",
+    "\"\u{2028}\"",
+    "1",
+    "1.5",
+    "true",
+    "false",
+    "0",
+    "[]",
+    "[\"user\"]",
+    "{}",
+    "{\"x\":1}",
+    "\"client:app\"",
+    "\"client:\"",
+    "\"Client:x\"",
+    "\"__proto__\"",
+    "\"constructor\"",
+    "\"gold\"",
+    "\"anonymous\"",
+    "\"a:b\"",
+    "\"5:user1\"",
+    "\" \"",
+    "\"a\tb\"",
+    "\"a\\tb\"",
+    "\"a\\qb\"",
+    "\"\\u12\"",
+    "\"\\/\"",
+    "\"\\b\"",
+    "\"a\\\"b\"",
+    "\"'\"",
+    "\"x\u{0}\"",
+    "\"\u{10ffff}\"",
+    "\"\\udbff\\udfff\"",
+    "'user'",
+    "\"unclosed",
+    "undefined",
 ];
 
 fn header_member(header: &mut Members, random: &mut Random) {
     let (name, values): (&str, &[&str]) = *random.pick(HEADER);
     let value = random.pick(values);
-    set(header, name, &value.replace("255", &"k".repeat(255)).replace("256", &"k".repeat(256)));
+    set(
+        header,
+        name,
+        &value
+            .replace("255", &"k".repeat(255))
+            .replace("256", &"k".repeat(256)),
+    );
 }
 
 const HEADER: &[(&str, &[&str])] = &[
-    ("alg", &[
-        "-", "\"none\"", "\"None\"", "\"HS512\"", "\"hs256\"", "\"RS256\"", "\"ES256\"", "\"EdDSA\"",
-        "null", "[\"HS256\"]", "\"HS256\"", "\"H\\u0053256\"", "256", "\"\"", "{}",
-    ]),
+    (
+        "alg",
+        &[
+            "-",
+            "\"none\"",
+            "\"None\"",
+            "\"HS512\"",
+            "\"hs256\"",
+            "\"RS256\"",
+            "\"ES256\"",
+            "\"EdDSA\"",
+            "null",
+            "[\"HS256\"]",
+            "\"HS256\"",
+            "\"H\\u0053256\"",
+            "256",
+            "\"\"",
+            "{}",
+        ],
+    ),
     ("crit", &["[\"exp\"]", "[]", "null"]),
     ("jku", &["\"https://evil.example.com\"", "null"]),
     ("x5u", &["\"\""]),
@@ -145,23 +295,60 @@ const HEADER: &[(&str, &[&str])] = &[
     ("zip", &["\"DEF\""]),
     ("enc", &["\"A128GCM\""]),
     ("x5c", &["[\"x\"]"]),
-    ("kid", &["\"k\"", "1", "null", "\"255\"", "\"256\"", "[]", "\"../../etc\"", "\"é\"", "\"\""]),
-    ("typ", &[
-        "-", "\"JWT\"", "\"jwt\"", "\"at+jwt\"", "\"AT+JWT\"", "\"application/at+jwt\"",
-        "\"APPLICATION/AT+JWT\"", "\"application/x/at+jwt\"", "\"application/\"", "1", "null",
-        "\"256\"", "[\"at+jwt\"]", "\"at+\\u006awt\"", "\"application/jwt\"", "\"\u{130}WT\"",
-        "\"application/at+jwt\\n\"", "\"tollgate-pass+jwt\"", "\"\u{212a}\"",
-    ]),
+    (
+        "kid",
+        &[
+            "\"k\"",
+            "1",
+            "null",
+            "\"255\"",
+            "\"256\"",
+            "[]",
+            "\"../../etc\"",
+            "\"é\"",
+            "\"\"",
+        ],
+    ),
+    (
+        "typ",
+        &[
+            "-",
+            "\"JWT\"",
+            "\"jwt\"",
+            "\"at+jwt\"",
+            "\"AT+JWT\"",
+            "\"application/at+jwt\"",
+            "\"APPLICATION/AT+JWT\"",
+            "\"application/x/at+jwt\"",
+            "\"application/\"",
+            "1",
+            "null",
+            "\"256\"",
+            "[\"at+jwt\"]",
+            "\"at+\\u006awt\"",
+            "\"application/jwt\"",
+            "\"\u{130}WT\"",
+            "\"application/at+jwt\\n\"",
+            "\"tollgate-pass+jwt\"",
+            "\"\u{212a}\"",
+        ],
+    ),
     ("__proto__", &["{\"alg\":\"HS256\"}", "null"]),
-    ("other", &["1e400", "01", "{\"a\":1,\"a\":2}", "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]"]),
+    (
+        "other",
+        &[
+            "1e400",
+            "01",
+            "{\"a\":1,\"a\":2}",
+            "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]",
+        ],
+    ),
 ];
 
 /// Nesting, numbers of values, members twice.
 fn shape(claims: &mut Members, random: &mut Random) {
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    let deep_objects = |depth: usize| {
-        format!("{}1{}", "{\"x\":".repeat(depth), "}".repeat(depth))
-    };
+    let deep_objects = |depth: usize| format!("{}1{}", "{\"x\":".repeat(depth), "}".repeat(depth));
     let own = claims.len();
     match random.below(8) {
         0 => {
@@ -174,7 +361,10 @@ fn shape(claims: &mut Members, random: &mut Random) {
         }
         2 => {
             // With the document itself, its members and the list.
-            let nested = claims.iter().filter(|(_, value)| value.starts_with('{')).count();
+            let nested = claims
+                .iter()
+                .filter(|(_, value)| value.starts_with('{'))
+                .count();
             let rest = *random.pick(&[511_usize, 512, 513, 520]) - own - 2 - nested;
             let element = *random.pick(&["1", "\"x\"", "null", "{}", "\"a:b,c\"", "\"\\\"\""]);
             let list = vec![element; rest].join(",");
@@ -187,24 +377,48 @@ fn shape(claims: &mut Members, random: &mut Random) {
         4 => {
             let (name, _) = claims[random.below(own)].clone();
             let first = name.chars().nth(1).unwrap();
-            let escaped = format!("\"\\u{:04x}{}", u32::from(first), &name[1 + first.len_utf8()..]);
+            let escaped = format!(
+                "\"\\u{:04x}{}",
+                u32::from(first),
+                &name[1 + first.len_utf8()..]
+            );
             let value = random.pick(&["\"x\"", "1800000300", "null"]);
             claims.push((escaped, (*value).to_owned()));
         }
         5 => {
             let inner = *random.pick(&[
-                "{\"a\":1,\"a\":2}", "[{\"a\":1,\"\\u0061\":1}]", "[{\"a\":1},{\"a\":1}]",
-                "{\"a\":{\"a\":{\"a\":1}}}", "{\"\":1,\"\":1}", "{\"a\\\"\":1,\"a\\u0022\":1}",
-                "{\"__proto__\":1,\"__proto__\":2}", "{\"a\":\"a\",\"b\":\"a\"}", "{\"a:\":1,\"a\":1}",
-                "{\"1\":1,\"0\":1}", "{\"é\":1,\"\\u00e9\":1}", "{\"a\":[\"a\",\"a\"]}",
-                "{\"\\ud83d\\ude00\":1,\"😀\":2}", "{\"a\":1,}", "[1,]", "[,1]", "{\"a\"}", "{a:1}",
-                "{\"a\\\\\":1,\"a\":2}", "\"\\\\\",\"sub\":\"\\\\\"",
+                "{\"a\":1,\"a\":2}",
+                "[{\"a\":1,\"\\u0061\":1}]",
+                "[{\"a\":1},{\"a\":1}]",
+                "{\"a\":{\"a\":{\"a\":1}}}",
+                "{\"\":1,\"\":1}",
+                "{\"a\\\"\":1,\"a\\u0022\":1}",
+                "{\"__proto__\":1,\"__proto__\":2}",
+                "{\"a\":\"a\",\"b\":\"a\"}",
+                "{\"a:\":1,\"a\":1}",
+                "{\"1\":1,\"0\":1}",
+                "{\"é\":1,\"\\u00e9\":1}",
+                "{\"a\":[\"a\",\"a\"]}",
+                "{\"\\ud83d\\ude00\":1,\"😀\":2}",
+                "{\"a\":1,}",
+                "[1,]",
+                "[,1]",
+                "{\"a\"}",
+                "{a:1}",
+                "{\"a\\\\\":1,\"a\":2}",
+                "\"\\\\\",\"sub\":\"\\\\\"",
             ]);
             claims.push(("\"inner\"".to_owned(), inner.to_owned()));
         }
         6 => claims.reverse(),
         _ => {
-            let name = *random.pick(&["__proto__", "constructor", "toString", "hasOwnProperty", "iss.x"]);
+            let name = *random.pick(&[
+                "__proto__",
+                "constructor",
+                "toString",
+                "hasOwnProperty",
+                "iss.x",
+            ]);
             let value = *random.pick(&["{\"sub\":\"victim\",\"iss\":\"one\"}", "1", "null", "{}"]);
             claims.push((json!(name).to_string(), value.to_owned()));
         }
@@ -238,12 +452,18 @@ const TEXT_CHANGES: &[fn(&mut Random, String) -> String] = &[
     |random, token| {
         let (head, tail) = token.split_once('.').unwrap();
         let long = *random.pick(&[4096, 4097, 4095]);
-        format!("{}.{tail}", "e30".repeat(long / 3 + 1)[..long].to_owned() + &head[..0])
+        format!(
+            "{}.{tail}",
+            "e30".repeat(long / 3 + 1)[..long].to_owned() + &head[..0]
+        )
     },
     |random, token| {
         let long = *random.pick(&[16_384_usize, 16_385]);
         let (head, tail) = token.split_once('.').unwrap();
-        format!("{head}.{}{tail}", "A".repeat(long.saturating_sub(token.len())))
+        format!(
+            "{head}.{}{tail}",
+            "A".repeat(long.saturating_sub(token.len()))
+        )
     },
 ];
 
