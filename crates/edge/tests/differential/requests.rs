@@ -1,14 +1,14 @@
 //! Requests of all kinds for one configuration.
 
-use data_encoding::BASE64URL_NOPAD;
+mod ids;
+mod passes;
+
 use tollgate_aws::target::Trust;
-use tollgate_identity::{KeyId, LimitClass, PrincipalKey, User, bucket_id};
-use tollgate_policy::normalize;
 
 use crate::paths;
 use crate::random::Random;
 use crate::request::Request;
-use crate::setup::{NOW_S, Setup};
+use crate::setup::Setup;
 use crate::tokens::{self, Person, spoiled};
 
 pub(crate) fn request(setup: &Setup, random: &mut Random) -> Request {
@@ -33,10 +33,10 @@ pub(crate) fn request(setup: &Setup, random: &mut Random) -> Request {
     let person = person(setup, random);
     credential(setup, person.as_ref(), &mut request, random);
     if setup.target.trust == Trust::Pass {
-        passes(setup, person.as_ref(), &mut request, random);
+        passes::passes(setup, person.as_ref(), &mut request, random);
     }
     if setup.is_before() || random.one_in(10) {
-        ids(setup, person.as_ref(), &mut request, random);
+        ids::ids(setup, person.as_ref(), &mut request, random);
     }
     request
 }
@@ -239,213 +239,5 @@ fn odd_field(token: &str, request: &mut Request, random: &mut Random) {
             "authorization",
             random.pick(&["", "Basic YTpi", "Bearer x.y.z"]),
         );
-    }
-}
-
-fn user(setup: &Setup, person: &Person) -> User {
-    User {
-        issuer: setup.issuers[person.issuer].config.issuer.as_str().into(),
-        subject: person.subject.as_str().into(),
-        account: (!person.account.is_empty()).then(|| person.account.as_str().into()),
-        plan: Some(person.plan.as_str().into()),
-        expires_unix_s: NOW_S + 3_600,
-        key: PrincipalKey(0),
-        account_key: PrincipalKey(0),
-    }
-}
-
-fn passes(setup: &Setup, person: Option<&Person>, request: &mut Request, random: &mut Random) {
-    let rules = setup.policy.edge().unwrap().pass.as_ref().unwrap();
-    let Some(person) = person else {
-        return;
-    };
-    if let Some(header) = &rules.header
-        && !random.one_in(4)
-    {
-        let name = if random.one_in(12) {
-            header.replace('-', "_")
-        } else {
-            header.clone()
-        };
-        request.add(&name, pass(setup, person, random));
-        if random.one_in(12) {
-            request.add(&name, pass(setup, person, random));
-        }
-    }
-    if let Some(cookie) = &rules.cookie
-        && random.one_in(2)
-    {
-        let first = pass(setup, person, random);
-        let mut cookies = format!("{cookie}={first}; x=y");
-        if random.one_in(8) {
-            cookies += &format!("; {cookie}={}", pass(setup, person, random));
-        }
-        request.add("cookie", cookies);
-    }
-}
-
-fn pass(setup: &Setup, person: &Person, random: &mut Random) -> String {
-    let plan = setup.policy.plan_named(&person.plan).unwrap();
-    let class = LimitClass::new(&setup.policy.plans()[usize::from(plan.0)].class).unwrap();
-    let user = user(setup, person);
-    let minted = |at: u64, lifetime: u64| {
-        let pass = setup.ring.mint_pass(&user, &class, at, lifetime);
-        pass.map_or_else(|| "a.b.c".to_owned(), |pass| pass.token)
-    };
-    let own = || minted(NOW_S - random_age(person), 300);
-    match random.below(12) {
-        0..5 => own(),
-        5 => minted(
-            NOW_S - 300,
-            *[299, 300, 301].get(person.subject.len() % 3).unwrap(),
-        ),
-        6 => by_hand(setup, person, &class, random),
-        7 => {
-            let other = LimitClass::new("zzz").unwrap();
-            let pass = setup.ring.mint_pass(&user, &other, NOW_S, 300);
-            pass.map_or_else(String::new, |pass| pass.token)
-        }
-        8 => {
-            let pass = own();
-            let at = random.below(pass.len());
-            let letter = *random.pick(&["A", "B", "-", ".", "=", "+"]);
-            format!("{}{letter}{}", &pass[..at], &pass[at + 1..])
-        }
-        9 => own() + random.text(&["=", ".", "A", " ", ".x"]),
-        10 => own().rsplit_once('.').unwrap().0.to_owned(),
-        _ => (*random.pick(&["", "x", "..", "a.b.c", "\u{e9}.\u{e9}.\u{e9}"])).to_owned(),
-    }
-}
-
-fn random_age(person: &Person) -> u64 {
-    u64::try_from(person.account.len()).unwrap() * 20
-}
-
-/// A pass under any key of the ring, or of none, with its header in other words.
-fn by_hand(setup: &Setup, person: &Person, class: &LimitClass, random: &mut Random) -> String {
-    let keys: serde_json::Value = serde_json::from_str(&setup.store[0].1).unwrap();
-    let keys = keys["k"].as_object().unwrap();
-    let kids: Vec<&String> = keys.keys().collect();
-    let kid = *random.pick(&kids);
-    let secret = keys[kid][0].as_str().unwrap();
-    let named = if random.one_in(6) { "gone" } else { kid };
-    // The gateway reads any spelling of a header; it writes one, and the function takes only that.
-    let header = match random.below(8) {
-        0 => format!(r#"{{"alg":"HS256","kid":"{named}","typ":"JWT"}}"#),
-        1 => format!(r#"{{"alg":"none","kid":"{named}","typ":"tollgate-pass+jwt"}}"#),
-        _ => format!(r#"{{"alg":"HS256","kid":"{named}","typ":"tollgate-pass+jwt"}}"#),
-    };
-    let mut claims = serde_json::json!({
-        "iss": setup.issuers[person.issuer].config.issuer,
-        "sub": person.subject,
-        "class": class.as_str(),
-        "iat": NOW_S,
-        "exp": NOW_S + random.next() % 3 - 1,
-    });
-    if !person.account.is_empty() {
-        claims["account"] = person.account.as_str().into();
-    }
-    let secret = if random.one_in(6) { "wrong" } else { secret };
-    tokens::signed(
-        header.as_bytes(),
-        claims.to_string().as_bytes(),
-        secret.as_bytes(),
-    )
-}
-
-fn ids(setup: &Setup, person: Option<&Person>, request: &mut Request, random: &mut Random) {
-    let before = setup.policy.edge().unwrap().before.as_ref();
-    let Some(person) = person else {
-        if random.one_in(4) {
-            request.add(setup.id_header(), "a.k1.AAAAAAAAAAAAAAAAAAAAAA");
-        }
-        return;
-    };
-    let shown = id(setup, person, request, random);
-    if !random.one_in(4) {
-        request.add(setup.id_header(), &shown);
-        if random.one_in(16) {
-            request.add(setup.id_header(), &shown);
-        }
-    }
-    if let Some(name) = before.and_then(|before| before.cookie.as_ref())
-        && random.one_in(3)
-    {
-        let second = id(setup, person, request, random);
-        let cookies = match random.below(6) {
-            0 => format!("{name}={second}; {name}={shown}"),
-            1 => format!("{name}="),
-            2 => format!("a=b; {name}={second}"),
-            _ => format!("{name}={shown}"),
-        };
-        request.add("cookie", cookies);
-    }
-}
-
-fn id(setup: &Setup, person: &Person, request: &Request, random: &mut Random) -> String {
-    let mut person = person.clone();
-    let routes = setup.policy.routes();
-    let mut route = normalize(&request.path).map_or(tollgate_policy::RouteId::UNMATCHED, |path| {
-        routes.classify(&request.method, &path)
-    });
-    let kids: Vec<KeyId> = setup.ring.kids().collect();
-    let mut kid = setup.ring.current_kid();
-    let kind = random.below(16);
-    match kind {
-        0 => {
-            let all: Vec<_> = routes.iter().map(|(id, _)| id).collect();
-            route = *random.pick(&all);
-        }
-        1 => person.subject += "x",
-        2 => person.account += "x",
-        3 => person.plan = random.pick(setup.policy.plans()).name.to_string(),
-        4..6 => kid = *random.pick(&kids),
-        _ => {}
-    }
-    let issuer = &setup.issuers[person.issuer].config.issuer;
-    let account = Some(person.account.as_str()).filter(|account| !account.is_empty());
-    let root = setup
-        .ring
-        .root_under(kid, issuer, &person.subject, account)
-        .unwrap();
-    if matches!(kind, 6..8) || (kind == 4 && random.one_in(2)) {
-        return root.presentable();
-    }
-    let plan = setup.policy.plan_named(&person.plan).unwrap();
-    let class = LimitClass::new(setup.policy.limit_class(plan, route)).unwrap();
-    let route = routes.get(route);
-    let id = bucket_id(&root, &class, route.method.as_str(), &route.template).to_string();
-    match kind {
-        8 => {
-            let odd = [
-                "",
-                "x",
-                "..",
-                ".",
-                "a.b",
-                "a.b.c.d",
-                "std.k1.x",
-                "\u{e9}",
-                "__proto__.x",
-                "a.__proto__.b",
-                "a.constructor.b",
-                "k1.",
-                "k1",
-                ".k1.",
-            ];
-            (*random.pick(&odd)).to_owned()
-        }
-        9 => {
-            let at = random.below(id.len());
-            let letter = *random.pick(&["A", "B", ".", "=", " "]);
-            format!("{}{letter}{}", &id[..at], &id[at + 1..])
-        }
-        10 => id + random.text(&["A", "=", ".", " ", ".x"]),
-        11 => root.presentable() + random.text(&["A", "=", ".", " "]),
-        12 => {
-            let text = BASE64URL_NOPAD.encode(&[1; 32]);
-            format!("{kid}.{text}")
-        }
-        _ => id,
     }
 }
