@@ -92,8 +92,9 @@ pub fn check(
     }
     let forwarded = cache_key_headers(deployment);
     let mut own = deployment.forwarded_headers();
-    own.push(deployment.id_header.clone());
-    own.dedup();
+    if !own.contains(&deployment.id_header) {
+        own.push(deployment.id_header.clone());
+    }
     for header in &own {
         if is_refused(header) {
             found.push(FolderError::Header(header.clone()));
@@ -145,3 +146,6 @@ fn is_refused(header: &str) -> bool {
             .any(|prefix| header.starts_with(prefix))
         || header.len() > WAF_NAME_BYTES_MAX
 }
+
+#[cfg(test)]
+mod tests;
