@@ -59,11 +59,19 @@ pub fn entries(
     function: &Function,
     secrets: &Secrets,
 ) -> Result<Vec<(String, Zeroizing<String>)>, StoreError> {
-    let mut entries = vec![("keys".to_owned(), ring(&secrets.ring)?)];
-    for (index, secret) in secrets.issuers.iter().enumerate() {
-        // A list, so that the next secret can be put beside the current one first.
-        let value =
-            Zeroizing::new(json!([data_encoding::BASE64URL_NOPAD.encode(secret)]).to_string());
+    // A list, so that the next secret can be put beside the current one first.
+    let list = |secret: &Zeroizing<Vec<u8>>| json!([data_encoding::BASE64URL_NOPAD.encode(secret)]);
+    let lists: Vec<Value> = secrets.issuers.iter().map(list).collect();
+    // In one value with the ring where that fits: each read is paid for.
+    let together = ring(&secrets.ring, &lists);
+    let is_together = together.is_ok();
+    let keys = together.or_else(|_| ring(&secrets.ring, &[]))?;
+    let mut entries = vec![("keys".to_owned(), keys)];
+    for (index, list) in lists.iter().enumerate() {
+        if is_together {
+            break;
+        }
+        let value = Zeroizing::new(list.to_string());
         if value.len() > STORE_VALUE_BYTES_MAX {
             return Err(StoreError::ValueTooLong {
                 what: "the secret of an issuer",
@@ -85,8 +93,9 @@ pub fn entries(
     Ok(entries)
 }
 
-/// `{"c": current kid, "k": {kid: [secret, not before, not after or null]}}`.
-fn ring(text: &str) -> Result<Zeroizing<String>, StoreError> {
+/// `{"c": current kid, "k": {kid: [secret, not before, not after or null]}}`, and the issuers' lists
+/// of secrets as `s`.
+fn ring(text: &str, secrets: &[Value]) -> Result<Zeroizing<String>, StoreError> {
     let ring = KeyRing::parse(text)?;
     let lines = text.lines().map(str::trim);
     let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -98,7 +107,11 @@ fn ring(text: &str) -> Result<Zeroizing<String>, StoreError> {
         (kid.to_owned(), value)
     };
     let keys: serde_json::Map<String, Value> = keys.map(key).collect();
-    let value = Zeroizing::new(json!({"c": ring.current_kid().as_str(), "k": keys}).to_string());
+    let mut value = json!({"c": ring.current_kid().as_str(), "k": keys});
+    if !secrets.is_empty() {
+        value["s"] = secrets.into();
+    }
+    let value = Zeroizing::new(value.to_string());
     if value.len() > STORE_VALUE_BYTES_MAX {
         return Err(StoreError::ValueTooLong {
             what: "the ring of bucket keys",

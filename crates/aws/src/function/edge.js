@@ -95,7 +95,7 @@ async function decide(event, request, headers) {
         return refuse(400, 'Bad Request');
     }
     if (token && token !== 401) {
-        caller = await verified(token, now);
+        caller = await verified(token, ring, now);
     }
     if (!caller) {
 //#if lenient
@@ -434,7 +434,9 @@ function decoded(part) {
 function object(part) {
     const bytes = decoded(part);
     const text = bytes && bytes.toString();
-    if (!text || !Buffer.from(text).equals(bytes)) {
+    // As many characters as bytes and none for what is no character: plain ASCII.
+    const isAscii = text && text.length == bytes.length && text.indexOf('\ufffd') < 0;
+    if (!text || !(isAscii || Buffer.from(text).equals(bytes))) {
         return;
     }
     let value;
@@ -447,7 +449,8 @@ function object(part) {
         return;
     }
     // What is written again as it was has nothing twice; what is short has not many values.
-    const plain = text.length < 1024 && text.indexOf('\\') < 0 && text.split('{').length + text.split('[').length < 19;
+    const isFlat = text.indexOf('{', 1) < 0 && text.indexOf('[[') < 0 && text.indexOf(',[') < 0;
+    const plain = text.length < 1024 && text.indexOf('\\') < 0 && (isFlat || text.split('{').length + text.split('[').length < 19);
     return (plain && JSON.stringify(value) == text) || once(text) ? value : undefined;
 }
 
@@ -529,7 +532,7 @@ function mediaType(typ) {
 }
 //#endif
 
-async function verified(token, now) {
+async function verified(token, ring, now) {
     const parts = token.split('.');
     if (token.length > 16384 || parts.length != 3 || !parts[0] || !parts[1] || !parts[2] || parts[0].length > 4096 || parts[2].length > 1366) {
         return;
@@ -596,7 +599,10 @@ async function verified(token, now) {
         return;
     }
 //#if hs256
-    const secrets = await store.get('secret' + index, {format:'json'});
+    let secrets = ring.s && ring.s[index];
+    if (!secrets) {
+        secrets = await store.get('secret' + index, {format:'json'});
+    }
     const signed = parts[0] + '.' + parts[1];
     if (!secrets.some((secret) => same(parts[2], mac(Buffer.from(secret, 'base64url'), signed)))) {
         return;
