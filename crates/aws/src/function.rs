@@ -1,6 +1,6 @@
 //! The policy as a CloudFront Function.
 //!
-//! A template ([`template`], `edge.js`) is filled in with what the policy says, shortened, and held
+//! A template (`function/edge.js`) is filled in with what the policy says, shortened, and held
 //! against the language of the runtime. Routes that do not fit in ten kilobytes go to the
 //! key-value store.
 

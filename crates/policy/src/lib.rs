@@ -8,7 +8,7 @@
 //! - [`RouteTable`], [`Template`], [`normalize`]: which route a request is for
 //! - [`PolicyTest`]: the policy's own tests, run by the engine
 //! - [`Diagnostics`]: findings, rendered as a compiler would
-//! - [`yaml_value`]: any other YAML document as JSON, for imports
+//! - [`yaml_value()`]: any other YAML document as JSON, for imports
 
 #![cfg_attr(
     test,
