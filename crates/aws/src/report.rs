@@ -102,7 +102,7 @@ fn function(deployment: &Deployment<'_>, out: &mut String) {
     );
     line!(
         out,
-        "- at most {} reads of the key-value store a request; {} values hold routes",
+        "- reads of the key-value store for one request: at most {}; values that hold routes: {}",
         function.store_reads_max,
         function.stored_routes.len()
     );
@@ -130,9 +130,11 @@ fn failures(deployment: &Deployment<'_>, out: &mut String) {
     line!(out, "| what fails | what happens |");
     line!(out, "|---|---|");
     let store = match deployment.target.on_failure {
-        FailMode::Closed => "every request is answered 503 by the function (`--on-failure closed`)",
+        FailMode::Closed => {
+            "every request is answered 503 by the function (`--fail-open` would let it through)"
+        }
         FailMode::Open => {
-            "requests pass without an id and without identity (`--on-failure open`); only the rule \
+            "requests pass without an id and without identity (`--fail-open`); only the rule \
              for requests without an id counts them, by address"
         }
     };

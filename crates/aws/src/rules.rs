@@ -6,7 +6,9 @@
 mod acl;
 mod collect;
 
-use tollgate_policy::{Policy, RouteId};
+use std::collections::HashSet;
+
+use tollgate_policy::{PlanId, Policy, RouteId};
 
 pub use acl::{LOCK_HEADER, LOCK_PLACEHOLDER, web_acl};
 
@@ -167,16 +169,15 @@ impl Rules {
     }
 }
 
-/// Every route's class in every plan, once: the plan, the class and one route that has it.
-fn classes(policy: &Policy) -> Vec<(tollgate_policy::PlanId, String, RouteId)> {
-    let plans = (0_u16..)
-        .map(tollgate_policy::PlanId)
-        .take(policy.plans().len());
-    let mut found: Vec<(tollgate_policy::PlanId, String, RouteId)> = Vec::new();
+/// Every class, once, with the plan and one route that has it.
+fn classes(policy: &Policy) -> Vec<(PlanId, String, RouteId)> {
+    let plans = (0_u16..).map(PlanId).take(policy.plans().len());
+    let mut known = HashSet::new();
+    let mut found = Vec::new();
     for plan in plans {
         for (route, _) in policy.routes().iter() {
             let class = policy.limit_class(plan, route);
-            if !found.iter().any(|(_, known, _)| known == class) {
+            if known.insert(class) {
                 found.push((plan, class.to_owned(), route));
             }
         }
