@@ -58,6 +58,18 @@ pub enum FunctionError {
         /// How many would fit.
         fit: usize,
     },
+    /// What is left beside plans and issuers is too little for the first segments of the routes.
+    #[error(
+        "plans, issuers and options leave {left} of the function's {FUNCTION_BYTES_MAX} bytes, and the \
+         {children} first segments of the routes need more; compile fewer plans or issuers, or without \
+         `--log-requests`"
+    )]
+    NoRoom {
+        /// Bytes left.
+        left: usize,
+        /// How many first segments.
+        children: usize,
+    },
     /// Everything but the routes is too large already.
     #[error(
         "plans, issuers and classes take {bytes} bytes of the function's {FUNCTION_BYTES_MAX}, \
@@ -92,10 +104,17 @@ pub fn compile(policy: &Policy, target: &Target) -> Result<Function, FunctionErr
     };
     let group = |id: RouteId| classes.group(id);
     let written = |bytes_max: usize| {
-        routes::write(policy.routes(), &group, bytes_max).map_err(|wide| FunctionError::TooWide {
-            fit: STORE_VALUE_BYTES_MAX / BYTES_A_CHILD,
-            path: wide.path,
-            children: wide.children,
+        routes::write(policy.routes(), &group, bytes_max).map_err(|wide| {
+            let children = wide.children;
+            if wide.path == "/" {
+                let left = bytes_max;
+                return FunctionError::NoRoom { left, children };
+            }
+            FunctionError::TooWide {
+                fit: STORE_VALUE_BYTES_MAX / BYTES_A_CHILD,
+                path: wide.path,
+                children,
+            }
         })
     };
     let mut tree = written(usize::MAX)?;

@@ -203,6 +203,14 @@ function kept(value, life) {
 }
 //#endif
 
+function bytesOf(value, encoding) {
+    return Buffer.from(value, encoding);
+}
+
+function charOf(code) {
+    return String.fromCharCode(code);
+}
+
 function own(object, key) {
     return Object.prototype.hasOwnProperty.call(object, key);
 }
@@ -213,7 +221,7 @@ function mac(key, message) {
 
 // A text with its length in bytes before it, so that no two lists of texts collide.
 function lp(text) {
-    return Buffer.from(text).length + ':' + text;
+    return bytesOf(text).length + ':' + text;
 }
 
 // Takes the same time wherever the two differ; four bytes at once, since each step is paid for.
@@ -222,8 +230,8 @@ function same(a, b) {
         return false;
     }
     // Blanks, so that no byte is left over.
-    const one = Buffer.from(a + '   ');
-    const two = Buffer.from(b + '   ');
+    const one = bytesOf(a + '   ');
+    const two = bytesOf(b + '   ');
     let differ = one.length ^ two.length;
     for (let i = 0; i + 4 <= one.length && i + 4 <= two.length; i += 4) {
         differ |= one.readInt32LE(i) ^ two.readInt32LE(i);
@@ -373,14 +381,14 @@ function passed(pass, ring, now) {
     const signed = parts[0] + '.' + parts[1];
     for (let kid in ring.k) {
         const header = '{"alg":"HS256","kid":"' + kid + '","typ":"tollgate-pass+jwt"}';
-        if (Buffer.from(header).toString('base64url') != parts[0] || !accepts(ring, kid, now)) {
+        if (bytesOf(header).toString('base64url') != parts[0] || !accepts(ring, kid, now)) {
             continue;
         }
         if (!same(parts[2], mac(ring.k[kid][0], signed))) {
             return;
         }
         // Ours from here on: only who has the key can have made it.
-        const claims = JSON.parse(Buffer.from(parts[1], 'base64url').toString());
+        const claims = JSON.parse(bytesOf(parts[1], 'base64url').toString());
         if (claims.exp > now && own($PLANOFCLASS, claims.class)) {
             return {iss:claims.iss, sub:claims.sub, account:claims.account || '', plan:$PLANOFCLASS[claims.class]};
         }
@@ -426,7 +434,7 @@ function credential(headers, cookies) {
 
 // The bytes of the only spelling of them.
 function decoded(part) {
-    const bytes = Buffer.from(part, 'base64url');
+    const bytes = bytesOf(part, 'base64url');
     return bytes.toString('base64url') == part && bytes;
 }
 
@@ -436,7 +444,7 @@ function object(part) {
     const text = bytes && bytes.toString();
     // As many characters as bytes and none for what is no character: plain ASCII.
     const isAscii = text && text.length == bytes.length && text.indexOf('\ufffd') < 0;
-    if (!text || !(isAscii || Buffer.from(text).equals(bytes))) {
+    if (!text || !(isAscii || bytesOf(text).equals(bytes))) {
         return;
     }
     let value;
@@ -508,7 +516,7 @@ function claim(claims, path) {
 
 // Whether a claim can name somebody, but for control characters: those are looked for once.
 function isName(value) {
-    return typeof value == 'string' && Buffer.from(value).length < 256;
+    return typeof value == 'string' && bytesOf(value).length < 256;
 }
 
 // An optional name: empty if absent, null if it cannot be one.
@@ -521,7 +529,7 @@ function optional(claims, path) {
 function seconds(claims, key) {
     if (own(claims, key)) {
         const value = claims[key];
-        return typeof value == 'number' && value >= 0 && value <= 9007199254740992 ? Math.floor(value) : NaN;
+        return typeof value == 'number' && value >= 0 && value <= 2 ** 53 ? Math.floor(value) : NaN;
     }
 }
 
@@ -554,7 +562,7 @@ async function verified(token, ring, now) {
         if (',crit,jku,x5u,jwk,b64,zip,enc,'.indexOf(',' + key + ',') >= 0) {
             return;
         }
-        if ((key == 'kid' || key == 'typ') && (typeof value != 'string' || Buffer.from(value).length > 255)) {
+        if ((key == 'kid' || key == 'typ') && (typeof value != 'string' || bytesOf(value).length > 255)) {
             return;
         }
     }
@@ -604,7 +612,7 @@ async function verified(token, ring, now) {
         secrets = await store.get('secret' + index, {format:'json'});
     }
     const signed = parts[0] + '.' + parts[1];
-    if (!secrets.some((secret) => same(parts[2], mac(Buffer.from(secret, 'base64url'), signed)))) {
+    if (!secrets.some((secret) => same(parts[2], mac(bytesOf(secret, 'base64url'), signed)))) {
         return;
     }
 //#endif
@@ -624,7 +632,7 @@ function canonical(uri) {
     if (PLAIN.test(uri)) {
         return uri;
     }
-    const bytes = Buffer.from(uri);
+    const bytes = bytesOf(uri);
     if (bytes.length > 8192) {
         return;
     }
@@ -668,14 +676,14 @@ function canonical(uri) {
                 return;
             }
             unit.push(byte);
-            const char = String.fromCharCode(byte);
+            const char = charOf(byte);
             const isKept = byte < 128 && (isEncoded ? /[\w.~-]/ : /[\w.~!$&'()*+,;=:@-]/).test(char);
             segment += isKept ? char : '%' + (byte < 16 ? '0' : '') + byte.toString(16).toUpperCase();
         }
-        if (size > 1 && !Buffer.from(Buffer.from(unit).toString()).equals(Buffer.from(unit))) {
+        if (size > 1 && !bytesOf(bytesOf(unit).toString()).equals(bytesOf(unit))) {
             return;
         }
-        const isHex = size == 1 && /[\da-fA-F]/.test(String.fromCharCode(lead));
+        const isHex = size == 1 && /[\da-fA-F]/.test(charOf(lead));
         if (escape == 2 && isHex) {
             return;
         }
@@ -688,7 +696,7 @@ function canonical(uri) {
 
 // The byte of a percent-encoding, -1 if there is none.
 function octet(bytes, at) {
-    const digits = bytes[at] == 37 && at + 2 < bytes.length ? String.fromCharCode(bytes[at + 1], bytes[at + 2]) : '';
+    const digits = bytes[at] == 37 && at + 2 < bytes.length ? charOf(bytes[at + 1]) + charOf(bytes[at + 2]) : '';
     return /^[\da-fA-F]{2}$/.test(digits) ? parseInt(digits, 16) : -1;
 }
 
@@ -703,7 +711,7 @@ function classify(method, path) {
     }
 //#endif
     if (path.indexOf('%') >= 0) {
-        path = path.replace(/%(..)/g, (all, digits) => String.fromCharCode(parseInt(digits, 16)));
+        path = path.replace(/%(..)/g, (all, digits) => charOf(parseInt(digits, 16)));
     }
 //#if fold
     path = path.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());

@@ -97,7 +97,7 @@ fn with_pass(case: &Value, key: &str) -> Request {
 #[test]
 fn every_vector_is_what_the_functions_own_code_makes() {
     let vectors = cases();
-    let functions = ["mac", "lp", "rootOf", "name"]
+    let functions = ["bytesOf", "mac", "lp", "rootOf", "name"]
         .map(function_text)
         .join("\n");
     let handler = "
