@@ -11,7 +11,7 @@ pub const HEADER_CHARS_MAX: usize = 4 * 1024;
 /// Longest signature in characters: RSA of 8192 bits is 1024 bytes.
 pub const SIGNATURE_CHARS_MAX: usize = 1366;
 
-/// The three parts of a token, still encoded, each within its limit and none empty.
+/// The three parts of a token, still encoded, each within its limit.
 #[derive(Clone, Copy)]
 pub(crate) struct Compact<'a> {
     pub(crate) header: &'a str,
@@ -23,8 +23,18 @@ pub(crate) struct Compact<'a> {
 
 impl<'a> Compact<'a> {
     /// Splits without decoding or allocating. An empty part is refused here: an empty
-    /// signature is `alg: none` or detached, empty claims are detached (RFC 7515 appendix F).
+    /// signature is `alg: none`, empty claims are detached (RFC 7515 appendix F).
     pub(crate) fn split(token: &'a str) -> Result<Self, TokenError> {
+        let parts = Self::split_jws(token)?;
+        if parts.claims.is_empty() {
+            return Err(TokenError::Malformed);
+        }
+        Ok(parts)
+    }
+
+    /// As [`Compact::split`] for a signature over any payload, and none is one: signed as it
+    /// stands, not detached.
+    pub(crate) fn split_jws(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLarge);
         }
@@ -37,7 +47,7 @@ impl<'a> Compact<'a> {
             &token[first + 1..second],
             &token[second + 1..],
         );
-        if header.is_empty() || claims.is_empty() || signature.is_empty() {
+        if header.is_empty() || signature.is_empty() {
             return Err(TokenError::Malformed);
         }
         if header.len() > HEADER_CHARS_MAX || signature.len() > SIGNATURE_CHARS_MAX {
@@ -86,6 +96,15 @@ mod tests {
             "a.b.c.d.e",
         ] {
             assert_eq!(split(bad), Err(TokenError::Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_signature_may_be_over_nothing() {
+        assert_eq!(Compact::split_jws("a..c").map(|c| c.signed), Ok("a."));
+        for bad in ["..", "a..", "..c", "a...c"] {
+            let refused = Compact::split_jws(bad).map(|_| ());
+            assert_eq!(refused, Err(TokenError::Malformed), "{bad}");
         }
     }
 

@@ -66,7 +66,7 @@ pub(crate) fn check_secret(
 /// # Errors
 /// The reason for which the token is refused.
 pub fn verify_jws(token: &str, keys: &LocalKeys) -> Result<Vec<u8>, TokenError> {
-    let parts = Compact::split(token)?;
+    let parts = Compact::split_jws(token)?;
     let header = Header::parse(&compact::decode(parts.header)?)?;
     let payload = compact::decode(parts.claims)?;
     let signature = compact::decode(parts.signature)?;
