@@ -7,7 +7,7 @@
 
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_identity::{LimitClass, PresentedId, User, cookie};
+use tollgate_identity::{LimitClass, PresentedId, PresentedRoot, User, cookie};
 use tollgate_limiter::Table;
 use tollgate_policy::{EdgeBefore, EdgeConfig, EdgePass, PlanId};
 
@@ -133,12 +133,18 @@ impl Snapshot {
         // cookie, and a good one must not lend its name to a bad one.
         let class = self.class_on(plan, decision.route);
         let of_route = (&class, route.method.as_str(), &*route.template);
-        let holds = |text: &str| {
+        let is_id = |text: &str| {
             let id = text.parse::<PresentedId>();
             id.is_ok_and(|id| id.is_of(user, of_route, &self.ring, now_s))
         };
-        let mut shown = presented.field.into_iter().chain(presented.cookie);
-        if route.never_block || (!presented.ambiguous && shown.all(holds)) {
+        let is_root = |text: &str| {
+            let root = text.parse::<PresentedRoot>();
+            root.is_ok_and(|root| root.is_of(user, self.class_of(plan), &self.ring, now_s))
+        };
+        let all_hold = !presented.ambiguous
+            && presented.field.is_none_or(is_id)
+            && presented.cookie.is_none_or(is_root);
+        if route.never_block || all_hold {
             Ok(None)
         } else {
             Err(Forbidden::BucketIdMismatch)

@@ -242,6 +242,10 @@ impl Engine {
             snapshot,
         };
         if decision.preflight {
+            // No browser shows an id on one: whoever does would have a limiter in front count it.
+            if let Err(reason) = decision.snapshot.check_id(&decision, head) {
+                decision.verdict = Verdict::Forbidden(reason);
+            }
             return Outcome::Decided(decision);
         }
         let counting = (&self.table, &self.hash);

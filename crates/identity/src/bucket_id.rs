@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::{IdentityError, KeyId};
 
-pub use presented::PresentedId;
+pub use presented::{PresentedId, PresentedRoot};
 
 /// Characters of a root: HMAC-SHA256 in base64url without padding.
 pub const ROOT_CHARS: usize = 43;

@@ -62,7 +62,7 @@ pub use api_keys::{
     API_KEY_ISSUER, ApiKeyError, ApiKeyNote, ApiKeyStats, ApiKeyVerdict, ApiKeys, ApiKeysText,
     NewApiKey, RESERVED_ISSUERS, api_key, is_presentable,
 };
-pub use bucket_id::{BucketId, LimitClass, PresentedId, Root, bucket_id};
+pub use bucket_id::{BucketId, LimitClass, PresentedId, PresentedRoot, Root, bucket_id};
 pub use budget::{FailureBudget, Unbounded};
 pub use certificate::{
     CERTIFICATE_ISSUER, CertificateError, CertificateRules, CertificateVerdict, ClientCertificate,

@@ -13,8 +13,8 @@ use crate::head::RequestHead;
 
 /// The document, and the fields that say the same.
 ///
-/// `?method=POST&path=/orders/1` asks for that request's id; `cookie=1` for a cookie with it, or
-/// with the root where no route is asked for.
+/// `?method=POST&path=/orders/1` asks for that request's id; `cookie=1` for a cookie with the root,
+/// since browsers send it on every route.
 pub(super) fn answer(decision: &Decision, head: &RequestHead<'_>) -> Option<(Value, HeaderMap)> {
     let snapshot = &decision.snapshot;
     let edge = snapshot.edge.as_ref()?;
@@ -34,20 +34,16 @@ pub(super) fn answer(decision: &Decision, head: &RequestHead<'_>) -> Option<(Val
     let mut headers = HeaderMap::new();
     let routes = snapshot.policy().routes();
     let asked = head.query.and_then(|query| asked_route(query, routes));
-    let presented = match asked.map(|id| (id, routes.get(id))) {
-        Some((id, route)) => {
-            let class = snapshot.class_on(plan, id);
-            let id = bucket_id(&root, &class, route.method.as_str(), &route.template);
-            body["class"] = class.as_str().into();
-            body["route"] = route.to_string().into();
-            body["id"] = id.as_str().into();
-            if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-                headers.insert(edge.id_header.clone(), value);
-            }
-            id.as_str().to_owned()
+    if let Some((id, route)) = asked.map(|id| (id, routes.get(id))) {
+        let class = snapshot.class_on(plan, id);
+        let id = bucket_id(&root, &class, route.method.as_str(), &route.template);
+        body["class"] = class.as_str().into();
+        body["route"] = route.to_string().into();
+        body["id"] = id.as_str().into();
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            headers.insert(edge.id_header.clone(), value);
         }
-        None => root.presentable(),
-    };
+    }
     let now_s = decision.now.unix_s();
     let cookie = edge
         .before
@@ -55,7 +51,7 @@ pub(super) fn answer(decision: &Decision, head: &RequestHead<'_>) -> Option<(Val
         .and_then(|before| before.cookie.as_ref());
     if let Some(name) = cookie.filter(|_| is_asked(head.query, "cookie") && !is_cross_site(head)) {
         let seconds = expires.map(|expires| expires.saturating_sub(now_s));
-        set_cookie(&mut headers, name, &presented, seconds);
+        set_cookie(&mut headers, name, &root.presentable(plan_class), seconds);
     }
     if let Some((rules, pass)) = snapshot.new_pass(user, plan_class, now_s) {
         body["pass"] = pass.token.as_str().into();
@@ -66,7 +62,7 @@ pub(super) fn answer(decision: &Decision, head: &RequestHead<'_>) -> Option<(Val
 }
 
 /// Whether another site made a browser ask, say by a link: a cookie would be set against the user's
-/// will, and a root's be replaced by one route's.
+/// will.
 fn is_cross_site(head: &RequestHead<'_>) -> bool {
     head.headers
         .get("sec-fetch-site")

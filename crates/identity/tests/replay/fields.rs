@@ -3,8 +3,8 @@
 use http::header::{AUTHORIZATION, COOKIE, FORWARDED};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_identity::{
-    Credential, NetworkRules, PresentedId, api_key, client_network, cookie, credential,
-    remove_cookies,
+    Credential, NetworkRules, PresentedId, PresentedRoot, api_key, client_network, cookie,
+    credential, remove_cookies,
 };
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -20,12 +20,10 @@ pub(crate) fn run(data: &[u8]) {
         for name in [AUTHORIZATION, COOKIE, FORWARDED, X_FORWARDED_FOR, X_API_KEY] {
             headers.append(name, value.clone());
         }
-        if let Ok(Ok(id)) = str::from_utf8(line).map(str::parse::<PresentedId>) {
-            let length = match id {
-                PresentedId::Id(id) => id.as_str().len(),
-                PresentedId::Root(kid, root) => kid.as_str().len() + 1 + root.len(),
-            };
-            assert_eq!(length, line.len());
+        if let Ok(text) = str::from_utf8(line) {
+            // No text is both.
+            let is_id = text.parse::<PresentedId>().is_ok();
+            assert!(!is_id || text.parse::<PresentedRoot>().is_err());
         }
     }
     if let Credential::Bearer(token) = credential(&headers, Some("t")) {

@@ -107,6 +107,13 @@ impl Bench {
         bucket_id(&root, &class, method, template).to_string()
     }
 
+    /// The root of a user, as a cookie holds it.
+    pub(crate) fn root(&self, subject: &str) -> String {
+        let ring = KeyRing::parse(RING).unwrap();
+        let root = ring.root(self.issuer.url(), subject, None);
+        root.presentable(&LimitClass::new("std").unwrap())
+    }
+
     pub(crate) fn invoke(&self, event: &Value) -> Invoked {
         self.function.invoke(event)
     }

@@ -155,10 +155,8 @@ fn an_id_must_be_the_user_s_and_the_route_s() {
             asked(Call::order().bearer(&bench.token("bob")).id(&id)),
             mismatch
         );
-        // The root is good for every route, and only for its user.
-        let root = tollgate_identity::KeyRing::parse(crate::support::RING).unwrap();
-        let root = root.root(bench.issuer.url(), "alice", None).presentable();
-        assert_eq!(asked(call().id(&root)), "Allow");
+        // The root is for a cookie.
+        assert_eq!(asked(call().id(&bench.root("alice"))), mismatch);
     }
     let unseen = Call::order()
         .bearer(&alice)
@@ -168,28 +166,29 @@ fn an_id_must_be_the_user_s_and_the_route_s() {
 }
 
 #[test]
-fn a_cookie_may_hold_the_id_and_must_agree_with_the_field() {
+fn a_cookie_may_hold_the_root_and_what_the_field_has_must_hold_too() {
     let cookie = "edge: {before: {cookie: bucket}}\n";
     let bench = Setup {
         sections: cookie,
         ..Setup::default()
     }
     .bench();
-    let (alice, template) = (bench.token("alice"), "/orders/{order_id}");
-    let (hers, his) = (
-        bench.id("alice", "GET", template),
-        bench.id("bob", "GET", template),
-    );
+    let alice = bench.token("alice");
+    let hers = bench.id("alice", "GET", "/orders/{order_id}");
+    let (her_root, his_root) = (bench.root("alice"), bench.root("bob"));
     for api in [AuthorizerApi::RestRequest, AuthorizerApi::HttpV2] {
         let asked = |call: Call| said(&bench.invoke(&call.bearer(&alice).event(api)));
         let cookie = |id: &str| Call::order().header("Cookie", &format!("a=b; bucket={id}"));
-        assert_eq!(asked(cookie(&hers)), "Allow", "{api}");
-        assert_eq!(asked(cookie(&his)), "Deny bucket-id-mismatch", "{api}");
-        assert_eq!(
-            asked(cookie(&his).id(&hers)),
-            "Deny bucket-id-mismatch",
-            "{api}"
-        );
+        assert_eq!(asked(cookie(&her_root)), "Allow", "{api}");
+        assert_eq!(asked(cookie(&her_root).id(&hers)), "Allow", "{api}");
+        for wrong in [
+            cookie(&hers),
+            cookie(&his_root),
+            cookie(&his_root).id(&hers),
+            cookie(&her_root).id(&her_root),
+        ] {
+            assert_eq!(asked(wrong), "Deny bucket-id-mismatch", "{api}");
+        }
     }
 }
 

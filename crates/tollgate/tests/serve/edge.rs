@@ -33,7 +33,7 @@ fn a_user_presents_its_own_id_and_the_origin_gets_the_gateway_s() {
         .unwrap();
     assert!(made.success());
     let rest = format!(
-        "  bucket_keys: {}\n{PLANS}edge: {{after: true, before: {{}}, pass: {{}}}}\naccess_log: access.log\n",
+        "  bucket_keys: {}\n{PLANS}edge: {{after: true, before: {{cookie: bucket_id}}, pass: {{}}}}\naccess_log: access.log\n",
         ring.display()
     );
     let running = Running::start(&rest);
@@ -54,11 +54,16 @@ fn a_user_presents_its_own_id_and_the_origin_gets_the_gateway_s() {
         .unwrap()
         .to_owned();
     assert_eq!(passed.headers()["cache-control"], "private");
-    // Her root is good for every route; the origin gets the route's id instead.
+    // Her root is good for every route, in a cookie; the origin gets the route's id instead.
     let elsewhere = ids(&running, &alice, "?path=/headers");
-    let [kid, root] = ["kid", "root"].map(|name| elsewhere[name].as_str().unwrap());
-    let sent = get_with_id(&running, "/headers", &alice, &format!("{kid}.{root}"));
-    let seen: Value = sent.json().unwrap();
+    let root = elsewhere["root"].as_str().unwrap();
+    let answer = running.get("/ratelimit-user-id?cookie=1", &alice);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.contains(root), "{cookie}");
+    let url = format!("{}/headers", running.gateway.url());
+    let request = running.client.get(url).bearer_auth(&alice);
+    let sent = request.header("cookie", cookie.split(';').next().unwrap());
+    let seen: Value = sent.send().unwrap().json().unwrap();
     assert_eq!(
         seen["headers"][ID],
         serde_json::json!([elsewhere["id"]]),

@@ -22,7 +22,7 @@ pub(super) fn ids(
         }
         return;
     };
-    let shown = id(setup, person, request, random);
+    let shown = id(setup, person, request, random, Place::Field);
     if !random.one_in(4) {
         request.add(setup.id_header(), &shown);
         if random.one_in(16) {
@@ -32,18 +32,35 @@ pub(super) fn ids(
     if let Some(name) = before.and_then(|before| before.cookie.as_ref())
         && random.one_in(3)
     {
-        let second = id(setup, person, request, random);
-        let cookies = match random.below(6) {
+        let shown = id(setup, person, request, random, Place::Cookie);
+        let second = id(setup, person, request, random, Place::Cookie);
+        let cookies = match random.below(8) {
             0 => format!("{name}={second}; {name}={shown}"),
             1 => format!("{name}="),
             2 => format!("a=b; {name}={second}"),
+            // Neither is the cookie, however a reader of the whole field sees it.
+            3 => format!("x{name}={shown}"),
+            4 => format!("a={name}={shown}"),
             _ => format!("{name}={shown}"),
         };
         request.add("cookie", cookies);
     }
 }
 
-fn id(setup: &Setup, person: &Person, request: &Request, random: &mut Random) -> String {
+/// Where an id is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Field,
+    Cookie,
+}
+
+fn id(
+    setup: &Setup,
+    person: &Person,
+    request: &Request,
+    random: &mut Random,
+    place: Place,
+) -> String {
     let mut person = person.clone();
     let routes = setup.policy.routes();
     let mut route = normalize(&request.path).map_or(tollgate_policy::RouteId::UNMATCHED, |path| {
@@ -69,10 +86,13 @@ fn id(setup: &Setup, person: &Person, request: &Request, random: &mut Random) ->
         .ring
         .root_under(kid, issuer, &person.subject, account)
         .unwrap();
-    if matches!(kind, 6..8) || (kind == 4 && random.one_in(2)) {
-        return root.presentable();
-    }
     let plan = setup.policy.plan_named(&person.plan).unwrap();
+    let plan_class = LimitClass::new(&setup.policy.plans()[usize::from(plan.0)].class).unwrap();
+    let rooted = root.presentable(&plan_class);
+    // Mostly what the place is for.
+    if (place == Place::Cookie) != random.one_in(8) && !matches!(kind, 8..13) {
+        return rooted;
+    }
     let class = LimitClass::new(setup.policy.limit_class(plan, route)).unwrap();
     let route = routes.get(route);
     let id = bucket_id(&root, &class, route.method.as_str(), &route.template).to_string();
@@ -102,7 +122,7 @@ fn id(setup: &Setup, person: &Person, request: &Request, random: &mut Random) ->
             format!("{}{letter}{}", &id[..at], &id[at + 1..])
         }
         10 => id + random.text(&["A", "=", ".", " ", ".x"]),
-        11 => root.presentable() + random.text(&["A", "=", ".", " "]),
+        11 => rooted + random.text(&["A", "=", ".", " "]),
         12 => {
             let text = BASE64URL_NOPAD.encode(&[1; 32]);
             format!("{kid}.{text}")
