@@ -5,6 +5,7 @@
 //! is what the chosen window lets through. Every difference is a figure of the report.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use tollgate_policy::{Amount, Limit, QuotaPeriod};
 
@@ -47,6 +48,9 @@ pub enum Unfit {
     /// A bucket that several routes share.
     #[error("an id names a user and one route: WAF cannot add routes up")]
     AcrossRoutes,
+    /// The root in a cookie is for all routes.
+    #[error("by its cookie a user has the limits of the plan on all routes, not those of this one")]
+    ByCookie,
     /// A bucket that several users share.
     #[error("an id names one user: WAF cannot add up those of an account, or of everybody")]
     Shared,
@@ -61,28 +65,19 @@ impl Fit {
         let cost = limit.cost;
         match &limit.amount {
             Amount::Rate { rate, burst } => {
-                let period_s = rate.period.as_secs().max(1);
-                // Below a second there are only whole fractions of it.
-                let per_period = if rate.period.as_secs() == 0 {
-                    let nanos = u64::try_from(rate.period.as_nanos())
-                        .unwrap_or(u64::MAX)
-                        .max(1);
-                    rate.count.get().saturating_mul(1_000_000_000 / nanos)
-                } else {
-                    rate.count.get()
-                };
-                Fit::averaged(per_period, period_s, cost, burst.get() / cost, 0)
+                Fit::averaged(rate.count.get(), rate.period, cost, burst.get() / cost, 0)
             }
             Amount::Window { max, length } => {
-                let length_s = length.as_secs().max(1);
-                Fit::averaged(max.get(), length_s, cost, max.get() / cost, length_s)
+                let length_s = length.as_secs() + u64::from(length.subsec_nanos() > 0);
+                Fit::averaged(max.get(), *length, cost, max.get() / cost, length_s)
             }
             Amount::Quota {
                 max,
                 period: QuotaPeriod::Minute,
                 ..
             } => {
-                let fit = Fit::averaged(max.get(), 60, cost, max.get() / cost, 60)?;
+                let minute = Duration::from_secs(60);
+                let fit = Fit::averaged(max.get(), minute, cost, max.get() / cost, 60)?;
                 Ok(Fit {
                     calendar: true,
                     ..fit
@@ -97,14 +92,14 @@ impl Fit {
     /// may come at once.
     fn averaged(
         units: u64,
-        period_s: u64,
+        period: Duration,
         cost: NonZeroU64,
         at_once: u64,
         window_min_s: u64,
     ) -> Result<Fit, Unfit> {
         let within = |seconds: u64| {
-            let requests = u128::from(units) * u128::from(seconds)
-                / (u128::from(period_s) * u128::from(cost.get()));
+            let requests = u128::from(units) * u128::from(seconds) * 1_000_000_000
+                / (period.as_nanos().max(1) * u128::from(cost.get()));
             u64::try_from(requests).unwrap_or(u64::MAX).min(LIMIT_MAX)
         };
         let longest = WINDOWS_S[WINDOWS_S.len() - 1];
@@ -183,6 +178,10 @@ mod tests {
             ("window: 1000/h", 166, 600, 1000),
             ("rate: 10/s, burst: 100, cost: 7", 85, 60, 14),
             ("quota: 100/minute", 100, 60, 100),
+            ("rate: 15/1500ms, burst: 15", 600, 60, 15),
+            ("window: 15/1500ms", 600, 60, 15),
+            ("window: 100/60500ms", 198, 120, 100),
+            ("rate: 1/700ms, burst: 5", 85, 60, 5),
         ] {
             let fit = fit(limit).unwrap();
             assert_eq!(

@@ -133,10 +133,17 @@ fn failures(deployment: &Deployment<'_>, out: &mut String) {
         FailMode::Closed => {
             "every request is answered 503 by the function (`--fail-open` would let it through)"
         }
-        FailMode::Open => {
-            "requests pass without an id and without identity (`--fail-open`); only the rule \
-             for requests without an id counts them, by address"
-        }
+        FailMode::Open => match deployment.target.variant {
+            Variant::After | Variant::Chained => {
+                "requests pass without an id and without identity (`--fail-open`); only the \
+                     rule for requests without an id counts them, by address"
+            }
+            Variant::Before => {
+                "requests pass unverified (`--fail-open`): WAF counts those that show an id by \
+                     what they show, so that a made-up id for every request is not limited while it \
+                     lasts, and the others by address"
+            }
+        },
     };
     line!(out, "| the key-value store cannot be read | {store} |");
     line!(
@@ -159,7 +166,7 @@ fn failures(deployment: &Deployment<'_>, out: &mut String) {
 }
 
 fn cost(deployment: &Deployment<'_>, prices: &Prices, out: &mut String) {
-    let rules = deployment.rules.rules.len() + usize::from(deployment.target.variant.sets_id());
+    let rules = deployment.web_acl["Rules"].as_array().map_or(0, Vec::len);
     let cost = prices.edge(
         deployment.target.variant,
         rules,

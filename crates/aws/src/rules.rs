@@ -25,6 +25,8 @@ pub struct Rules {
     pub gaps: Vec<Gap>,
     /// Classes whose routes always answer: no rule counts them.
     pub never_blocked: Vec<String>,
+    /// Classes of users without a limit that WAF watches.
+    pub unwatched: Vec<String>,
     /// All classes that an id can begin with.
     pub(crate) classes: Vec<String>,
 }
@@ -57,7 +59,7 @@ pub struct EdgeRule {
 pub enum RuleKey {
     /// The field with the id.
     Id,
-    /// The cookie with the id or the root.
+    /// The cookie with the root.
     Cookie(String),
     /// The viewer's address.
     Address,
@@ -68,9 +70,11 @@ pub enum RuleKey {
 /// Which requests a rule counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RuleScope {
-    /// Ids of these classes.
+    /// Ids of these classes, in the field.
     Classes(Vec<String>),
-    /// Requests without an id of a class there is.
+    /// Roots of these classes, in the cookie of this name, without an id in the field.
+    Cookies(String, Vec<String>),
+    /// Requests without an id of a class there is, nor a root whose class is watched.
     NoId,
     /// Requests for a path.
     Path(String),
@@ -148,6 +152,50 @@ fn list(gaps: &[Gap]) -> String {
     gaps.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
+// === impl EdgeRule ===
+
+impl EdgeRule {
+    /// Whether it admits no more than another limit would.
+    fn is_within(&self, fit: &Fit) -> bool {
+        !self.count_only
+            && self.limit <= fit.limit
+            && self.limit * fit.window_s <= fit.limit * self.window_s
+    }
+}
+
+// === impl RuleScope ===
+
+impl RuleScope {
+    /// Whether ids of a class in the field are in it.
+    fn names(&self, class: &str) -> bool {
+        matches!(self, RuleScope::Classes(classes) if classes.iter().any(|known| known == class))
+    }
+
+    /// Whether classes of the other can be added to it.
+    fn is_like(&self, other: &RuleScope) -> bool {
+        match (self, other) {
+            (RuleScope::Classes(_), RuleScope::Classes(_)) => true,
+            (RuleScope::Cookies(name, _), RuleScope::Cookies(other, _)) => name == other,
+            _ => false,
+        }
+    }
+
+    fn take(&mut self, other: RuleScope) {
+        let ((RuleScope::Classes(classes), RuleScope::Classes(more))
+        | (RuleScope::Cookies(_, classes), RuleScope::Cookies(_, more))) = (self, other)
+        else {
+            return;
+        };
+        for class in more {
+            if !classes.contains(&class) {
+                classes.push(class);
+            }
+        }
+    }
+}
+
+// === impl Rules ===
+
 impl Rules {
     /// The rules of a policy.
     ///
@@ -168,6 +216,9 @@ impl Rules {
         Ok(rules)
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Every class, once, with the plan and one route that has it.
 fn classes(policy: &Policy) -> Vec<(PlanId, String, RouteId)> {

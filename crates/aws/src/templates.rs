@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 pub use check::{FolderError, check};
 
 use crate::compile::Deployment;
+use crate::target::Variant;
 
 /// The CloudFormation template of a deployment.
 pub const CLOUDFORMATION: &str = "template.json";
@@ -49,15 +50,24 @@ fn pretty(value: &Value) -> String {
 /// Fields of the cache's key: what the function adds, so that it is forwarded, and who calls, so
 /// that no answer for one is given to another.
 fn cache_key_headers(deployment: &Deployment<'_>) -> Vec<String> {
+    let policy = deployment.policy;
+    let edge = policy.edge();
     let mut headers = vec!["authorization".to_owned()];
     headers.extend(deployment.forwarded_headers());
+    if deployment.target.variant == Variant::Before {
+        headers.push(deployment.id_header.clone());
+    }
+    let pass = edge.and_then(|edge| edge.pass.as_ref()?.header.clone());
+    let key = policy.identity().api_keys.as_ref();
+    headers.extend(pass);
+    headers.extend(key.map(|keys| keys.header.clone()));
     headers
 }
 
 /// How long CloudFront may keep an answer, in seconds, against what the origin says. Fields can be
 /// named only in the policy of a cache that is on; a second is the least, and hits within it are
 /// not counted.
-const CACHE_S_MAX: u64 = 1;
+pub(crate) const CACHE_S_MAX: u64 = 1;
 
 fn tags(deployment: &Deployment<'_>) -> Value {
     json!([{"Key": "tollgate", "Value": deployment.target.name}])

@@ -32,19 +32,46 @@ async function handler(event) {
         answer = await decide(event, request, headers);
     } catch (error) {
         console.log('tollgate: ' + error);
-//#if open
-        answer = request;
-//#else
         answer = refuse(503, 'Service Unavailable');
+//#if open
+        if (error === UNREAD) {
+            answer = request;
+        }
 //#endif
     }
     return answer;
 }
 
+//#if open
+const UNREAD = 'the store was not read';
+
+// What was asked for makes nothing else pass.
+async function read(key) {
+    let value;
+    try {
+        value = await store.get(key, {format:'json'});
+    } catch (error) {
+        console.log('tollgate: ' + error);
+        throw UNREAD;
+    }
+    return value;
+}
+//#else
+function read(key) {
+    return store.get(key, {format:'json'});
+}
+//#endif
+
 async function decide(event, request, headers) {
     const method = request.method;
     const path = canonical(request.uri);
+//#if before
+    // WAF counts minting by the one spelling of its path.
+    const isMinting = (method == 'GET' || method == 'HEAD') && path == $MINT;
+    if (!path || (isMinting && request.uri != path)) {
+//#else
     if (!path) {
+//#endif
         return refuse(400, 'Bad Request');
     }
 //#if spill
@@ -54,11 +81,12 @@ async function decide(event, request, headers) {
 //#endif
     const isPreflight = method == 'OPTIONS' && headers.origin && headers['access-control-request-method'];
 //#if before
+    // No browser shows an id on one.
     if (isPreflight) {
-        return request;
+        return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
     }
 //#endif
-    const ring = await store.get('keys', {format:'json'});
+    const ring = await read('keys');
     const now = Math.floor(Date.now() / 1000);
 //#if behind
     // No browser puts a credential on it, so that it counts by its network; WAF must see some id.
@@ -114,7 +142,7 @@ async function decide(event, request, headers) {
     const kid = ring.c;
 //#if before
     const inTime = accepts(ring, kid, now);
-    if ((method == 'GET' || method == 'HEAD') && path == $MINT) {
+    if (isMinting) {
         if (caller.network) {
             return refuse(401, 'Unauthorized', '');
         }
@@ -131,8 +159,7 @@ async function decide(event, request, headers) {
         const site = headers['sec-fetch-site'];
         if (asked && asked.value != '0' && !(site && site.value == 'cross-site')) {
             const ends = ring.k[kid][2];
-            const shown = JSON.parse(document.body).id || kid + '.' + rootOf(caller, ring, kid);
-            document.cookies = kept(shown, ends ? '; Max-Age=' + (ends - now) : '');
+            document.cookies = kept(rooted(caller, kid, rootOf(caller, ring, kid)), ends ? '; Max-Age=' + (ends - now) : '');
         }
 //#endif
         return document;
@@ -158,7 +185,7 @@ async function decide(event, request, headers) {
         }
     }
 //#if log
-    console.log(JSON.stringify({rid:event.context.requestId, b:shown[0].slice(0, 40), r:route.m + ' ' + route.t}));
+    console.log(JSON.stringify({rid:event.context.requestId, b:name(rootOf(caller, ring, kid), kid, limitClass, route), r:route.m + ' ' + route.t}));
 //#endif
 //#else
     const unverified = limitClass ? {m:'ANY', t:'*'} : route;
@@ -270,32 +297,41 @@ function one(field) {
 //#endif
 
 //#if before
-// Everything that the client shows as its id; a field that stands twice is no id of anybody.
+// What the client shows as its own, with the place; what stands twice is nobody's.
 function presented(headers, cookies) {
     const shown = [];
     const field = one(headers[$ID]);
     if (field !== undefined) {
-        shown.push(field === null ? '' : field);
+        shown.push([field || '']);
     }
 //#if idcookie
     const cookie = one(cookies[$IDCOOKIE]);
     if (cookie || cookie === null) {
-        shown.push(cookie || '');
+        shown.push([cookie || '', 1]);
     }
 //#endif
     return shown;
 }
 
-// An id `class.kid.tag`, or `kid.root`, which is good for all routes.
-function holds(text, caller, ring, now, limitClass, route) {
-    const parts = text.split('.');
-    const kid = parts[parts.length - 2];
-    if (parts.length < 2 || parts.length > 3 || !accepts(ring, kid, now)) {
+// The id of the route in a field; `class.kid.root`, which is good for all routes, in a cookie.
+function holds(shown, caller, ring, now, limitClass, route) {
+    const kid = shown[0].split('.')[1];
+    if (!accepts(ring, kid, now)) {
         return false;
     }
     const root = rootOf(caller, ring, kid);
-    return parts.length == 3 ? same(text, name(root, kid, limitClass, route)) : same(parts[1], root);
+//#if idcookie
+    return same(shown[0], shown[1] ? rooted(caller, kid, root) : name(root, kid, limitClass, route));
+//#else
+    return same(shown[0], name(root, kid, limitClass, route));
+//#endif
 }
+
+//#if idcookie
+function rooted(caller, kid, root) {
+    return $PLANCLASSES[caller.plan] + '.' + kid + '.' + root;
+}
+//#endif
 
 //#if spill
 async function minted(caller, ring, query) {
@@ -438,7 +474,7 @@ function decoded(part) {
     return bytes.toString('base64url') == part && bytes;
 }
 
-// A JSON object in which no name stands twice, within the bounds of the gateway.
+// A JSON object with its text, not yet known to be strict.
 function object(part) {
     const bytes = decoded(part);
     const text = bytes && bytes.toString();
@@ -453,13 +489,16 @@ function object(part) {
     } catch (error) {
         return;
     }
-    if (!value || typeof value != 'object' || Array.isArray(value)) {
-        return;
-    }
+    return value && typeof value == 'object' && !Array.isArray(value) && [value, text];
+}
+
+// Whether no name stands twice in a JSON object, within the bounds of the gateway. For what is
+// signed: it takes its time with what is long.
+function strict(value, text) {
     // What is written again as it was has nothing twice; what is short has not many values.
     const isFlat = text.indexOf('{', 1) < 0 && text.indexOf('[[') < 0 && text.indexOf(',[') < 0;
     const plain = text.length < 1024 && text.indexOf('\\') < 0 && (isFlat || text.split('{').length + text.split('[').length < 19);
-    return (plain && JSON.stringify(value) == text) || once(text) ? value : undefined;
+    return (plain && JSON.stringify(value) == text) || once(text);
 }
 
 // Whether JSON text has no name twice, no half of a surrogate pair, and is in bounds.
@@ -545,18 +584,37 @@ async function verified(token, ring, now) {
     if (token.length > 16384 || parts.length != 3 || !parts[0] || !parts[1] || !parts[2] || parts[0].length > 4096 || parts[2].length > 1366) {
         return;
     }
-    const header = object(parts[0]);
-    const claims = object(parts[1]);
+    const head = object(parts[0]);
+    const body = object(parts[1]);
+    if (!head || !body) {
+        return;
+    }
+    const header = head[0];
+    const claims = body[0];
+    let index = ISSUERS.length;
+    while (index-- && !(own(claims, 'iss') && ISSUERS[index].iss === claims.iss)) {}
+    const issuer = ISSUERS[index];
+    if (!issuer) {
+        return;
+    }
 //#if hs256
+    let secrets = ring.s && ring.s[index];
+    if (!secrets) {
+        secrets = await read('secret' + index);
+    }
     // The comparison takes one spelling of the signature only.
-    if (!header || !claims) {
+    const signed = parts[0] + '.' + parts[1];
+    if (!secrets.some((secret) => same(parts[2], mac(bytesOf(secret, 'base64url'), signed)))) {
         return;
     }
 //#else
-    if (!header || !claims || !decoded(parts[2])) {
+    if (!decoded(parts[2])) {
         return;
     }
 //#endif
+    if (!strict(header, head[1]) || !strict(claims, body[1])) {
+        return;
+    }
     for (let key in header) {
         const value = header[key];
         if (',crit,jku,x5u,jwk,b64,zip,enc,'.indexOf(',' + key + ',') >= 0) {
@@ -566,10 +624,7 @@ async function verified(token, ring, now) {
             return;
         }
     }
-    let index = ISSUERS.length;
-    while (index-- && !(own(claims, 'iss') && ISSUERS[index].iss === claims.iss)) {}
-    const issuer = ISSUERS[index];
-    if (!issuer || !own(header, 'alg') || issuer.alg.indexOf(header.alg) < 0) {
+    if (!own(header, 'alg') || issuer.alg.indexOf(header.alg) < 0) {
         return;
     }
 //#if typ
@@ -598,7 +653,7 @@ async function verified(token, ring, now) {
             return;
         }
         subject = 'client:' + client;
-    } else if (issuer.client && String(subject).indexOf('client:') == 0) {
+    } else if (!isName(subject) || (issuer.client && subject.indexOf('client:') == 0)) {
         return;
     }
     const account = optional(claims, issuer.account);
@@ -606,22 +661,16 @@ async function verified(token, ring, now) {
     if (!isName(subject) || !subject || account === null || plan === null || /[\x00-\x1f\x7f-\x9f]/.test(subject + account + plan)) {
         return;
     }
-//#if hs256
-    let secrets = ring.s && ring.s[index];
-    if (!secrets) {
-        secrets = await store.get('secret' + index, {format:'json'});
-    }
-    const signed = parts[0] + '.' + parts[1];
-    if (!secrets.some((secret) => same(parts[2], mac(bytesOf(secret, 'base64url'), signed)))) {
-        return;
-    }
-//#endif
     return {iss:issuer.iss, sub:subject, account:account, plan:own(NAMES, plan) ? NAMES[plan] : $DEFAULT};
 }
 //#endif
 
 // Its `$` also stands before a last line end.
 const PLAIN = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*\/?$(?!\n)/;
+
+// What no path may have, written or encoded: control characters, a backslash, a dot or a slash that
+// is encoded, what is no percent-encoding, a parameter behind a dot segment.
+const UNSAFE = /[\x00-\x1f\x7f\\]|%(?:[01]|2[ef]|5c|7f|(?![\da-f]{2}))|\/\.\.?(?:;|%3b)/i;
 
 // The canonical form of a path, or nothing for what two servers may read differently. Nor is there
 // one of `OPTIONS *`: it asks a server about itself, and that is CloudFront here, not the origin.
@@ -632,72 +681,35 @@ function canonical(uri) {
     if (PLAIN.test(uri)) {
         return uri;
     }
-    const bytes = bytesOf(uri);
-    if (bytes.length > 8192) {
+    // Whatever is not plain is paid for by its length.
+    if (bytesOf(uri).length > $NOTPLAIN || UNSAFE.test(uri)) {
         return;
     }
-    if (/\/\.\.?(?:;|%3b)/i.test(uri)) {
+    let path;
+    try {
+        // What an encoding means depends on the server, unless it is a letter, a digit or `-_~`:
+        // other ASCII stays encoded.
+        path = decodeURIComponent(uri.replace(/%(?=2[^d]|3[a-f]|40|5[b-e]|60|7[b-d])/gi, '%25'));
+        path = path.replace(/[^\w.~!$&'()*+,;=:@%\/-]+/g, encodeURIComponent);
+    } catch (error) {
         return;
     }
+    path = path.replace(/%(?:.[a-f]|[a-f].)/g, (code) => code.toUpperCase());
     const segments = [];
-    let segment = '';
-    let isFolder = false;
-    let escape = 0;
-    let at = 1;
-    while (at <= bytes.length) {
-        if (at == bytes.length || bytes[at] == 47) {
-            isFolder = segment == '' || segment == '.' || segment == '..';
-            if (segment == '..' && !segments.length) {
-                return;
-            }
-            if (segment == '..') {
-                segments.pop();
-            } else if (!isFolder) {
-                segments.push(segment);
-            }
-            segment = '';
-            escape = 0;
-            at++;
-            continue;
+    let isFolder;
+    // Encoded twice.
+    let isRefused = /%25[\dA-F]{2}/i.test(path);
+    path.slice(1).split('/').map((segment) => {
+        isFolder = segment == '' || segment == '.' || segment == '..';
+        if (segment == '..') {
+            isRefused = isRefused || !segments.length;
+            segments.pop();
+        } else if (!isFolder) {
+            segments.push(segment);
         }
-        const isEncoded = bytes[at] == 37;
-        const lead = isEncoded ? octet(bytes, at) : bytes[at];
-        if (lead < 32 || lead == 127 || lead == 92 || (isEncoded && (lead == 46 || lead == 47))) {
-            return;
-        }
-        const size = lead < 128 ? 1 : lead < 194 || lead > 244 ? 0 : lead < 224 ? 2 : lead < 240 ? 3 : 4;
-        if (!size) {
-            return;
-        }
-        const unit = [];
-        for (let i = 0; i < size; i++) {
-            const byte = isEncoded ? octet(bytes, at + 3 * i) : bytes[at + i];
-            if (byte < 0) {
-                return;
-            }
-            unit.push(byte);
-            const char = charOf(byte);
-            const isKept = byte < 128 && (isEncoded ? /[\w.~-]/ : /[\w.~!$&'()*+,;=:@-]/).test(char);
-            segment += isKept ? char : '%' + (byte < 16 ? '0' : '') + byte.toString(16).toUpperCase();
-        }
-        if (size > 1 && !bytesOf(bytesOf(unit).toString()).equals(bytesOf(unit))) {
-            return;
-        }
-        const isHex = size == 1 && /[\da-fA-F]/.test(charOf(lead));
-        if (escape == 2 && isHex) {
-            return;
-        }
-        escape = lead == 37 ? 1 : escape && isHex ? escape + 1 : 0;
-        at += isEncoded ? 3 * size : size;
-    }
-    const path = (segments.length ? '/' : '') + segments.join('/') + (isFolder ? '/' : '');
-    return path.length > 8192 ? undefined : path;
-}
-
-// The byte of a percent-encoding, -1 if there is none.
-function octet(bytes, at) {
-    const digits = bytes[at] == 37 && at + 2 < bytes.length ? charOf(bytes[at + 1]) + charOf(bytes[at + 2]) : '';
-    return /^[\da-fA-F]{2}$/.test(digits) ? parseInt(digits, 16) : -1;
+    });
+    path = (segments.length ? '/' : '') + segments.join('/') + (isFolder ? '/' : '');
+    return isRefused ? undefined : path;
 }
 
 //#if spill
@@ -731,7 +743,7 @@ function classify(method, path) {
 async function walk(start, parts, at, method, text) {
     let node = start;
     if (typeof node == 'number') {
-        node = await store.get('r' + node, {format:'json'});
+        node = await read('r' + node);
     }
 //#else
 function walk(node, parts, at, method, text) {

@@ -19,7 +19,7 @@ pub(super) struct WrittenRoutes {
     pub(super) root: String,
     /// JSON texts of the store: `r0`, `r1`, …
     pub(super) chunks: Vec<String>,
-    /// Most reads of the store on one way down.
+    /// Most reads of the store for one path.
     pub(super) reads_max: usize,
     pub(super) any_pattern: bool,
 }
@@ -219,12 +219,21 @@ impl Draft {
         text.len()
     }
 
+    /// The most reads of one request: one literal, and where that leads nowhere every pattern and
+    /// the parameter.
     fn reads(&self) -> usize {
-        let reads = |child: &Child| match &child.node {
-            Placed::Here(node) => node.reads(),
-            Placed::Stored { reads, .. } => *reads,
-        };
-        self.children.iter().map(reads).max().unwrap_or_default()
+        let (mut literal, mut others) = (0, 0);
+        for child in &self.children {
+            let reads = match &child.node {
+                Placed::Here(node) => node.reads(),
+                Placed::Stored { reads, .. } => *reads,
+            };
+            match child.kind {
+                Kind::Literal(_) => literal = literal.max(reads),
+                Kind::Pattern(..) | Kind::Param(_) => others += reads,
+            }
+        }
+        literal + others
     }
 
     fn any_pattern(&self) -> bool {

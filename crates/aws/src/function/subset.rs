@@ -13,7 +13,8 @@ pub const FUNCTION_BYTES_MAX: usize = 10_240;
 
 const KEYWORDS: &[&str] = &[
     "async", "await", "catch", "const", "continue", "delete", "else", "false", "for", "from",
-    "function", "if", "import", "in", "let", "null", "return", "true", "try", "typeof", "while",
+    "function", "if", "import", "in", "let", "null", "return", "throw", "true", "try", "typeof",
+    "while",
 ];
 const GLOBALS: &[&str] = &[
     "Array",
@@ -26,6 +27,8 @@ const GLOBALS: &[&str] = &[
     "Object",
     "String",
     "console",
+    "decodeURIComponent",
+    "encodeURIComponent",
     "isFinite",
     "parseInt",
     "undefined",

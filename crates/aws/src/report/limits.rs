@@ -3,6 +3,7 @@
 use super::{USUAL_LAG_S, WORST_LAG_S, admitted_at_most, line};
 use crate::compile::Deployment;
 use crate::rules::{EdgeRule, LimitSource, RuleKey, RuleScope};
+use crate::target::Variant;
 use crate::waf::capacity;
 
 pub(super) fn write(deployment: &Deployment<'_>, out: &mut String) {
@@ -53,12 +54,19 @@ fn rules(deployment: &Deployment<'_>, out: &mut String) {
     }
 }
 
+/// Beginnings of ids.
+fn beginnings(classes: &[String]) -> String {
+    let names: Vec<String> = classes.iter().map(|class| format!("`{class}.`")).collect();
+    names.join(", ")
+}
+
 fn scope(rule: &EdgeRule) -> String {
     match &rule.scope {
-        RuleScope::Classes(classes) => {
-            let names: Vec<String> = classes.iter().map(|class| format!("`{class}.`")).collect();
-            format!("ids that begin with {}", names.join(", "))
-        }
+        RuleScope::Classes(classes) => format!("ids that begin with {}", beginnings(classes)),
+        RuleScope::Cookies(name, classes) => format!(
+            "cookies `{name}` that begin with {}, where the field has no id",
+            beginnings(classes)
+        ),
         RuleScope::NoId => "requests without an id of a known class".to_owned(),
         RuleScope::Path(path) => format!("requests for `{path}`"),
         RuleScope::NoIdOrPath(path) => {
@@ -85,7 +93,8 @@ fn limits(deployment: &Deployment<'_>, out: &mut String) {
         "*At once*: what may come in an instant. *An hour*: what may come in one. *Passes in all*: \
          what a caller gets through who sends ten times its average without pause, before the block \
          begins; usually ({USUAL_LAG_S} s), and at worst ({WORST_LAG_S} s). After that it is \
-         blocked until its own requests have left the window, those that are refused among them."
+         blocked until its own requests have left the window; whether those that WAF refuses count \
+         among them, AWS does not say."
     );
     line!(out);
     line!(
@@ -108,22 +117,35 @@ fn limits(deployment: &Deployment<'_>, out: &mut String) {
         line!(out);
         line!(
             out,
-            "No limit of the policy stands behind {}: they bound callers by network.",
+            "No limit of the policy stands behind {}: they bound callers by network, preflights of \
+             browsers among them.",
             names.join(", ")
         );
     }
-    if !deployment.rules.never_blocked.is_empty() {
+    let rules = &deployment.rules;
+    if !rules.never_blocked.is_empty() {
         line!(out);
-        let classes: Vec<String> = deployment
-            .rules
-            .never_blocked
-            .iter()
-            .map(|class| format!("`{class}.`"))
-            .collect();
         line!(
             out,
-            "Never blocked, and so not counted: {}.",
-            classes.join(", ")
+            "Never blocked, and so not counted: ids that begin with {}. {}",
+            beginnings(&rules.never_blocked),
+            match deployment.target.variant {
+                Variant::Before =>
+                    "A request for such a route that shows no id, or the id of another route, counts \
+                     as any other, since WAF does not know routes: whoever calls one should show \
+                     its id.",
+                Variant::After | Variant::Chained =>
+                    "A caller for whom nobody vouches counts there as anywhere.",
+            }
+        );
+    }
+    if !rules.unwatched.is_empty() {
+        line!(out);
+        line!(
+            out,
+            "**No rule counts ids that begin with {}**: the policy has no limit for them, or none \
+             that WAF can watch.",
+            beginnings(&rules.unwatched)
         );
     }
 }

@@ -4,9 +4,10 @@ use tollgate_policy::{InvalidToken, KeySource};
 
 use super::line;
 use crate::compile::Deployment;
-use crate::function::CLIENT_HEADER;
+use crate::function::{CLIENT_HEADER, NOT_PLAIN_BYTES_MAX};
 use crate::rules::LOCK_HEADER;
-use crate::target::{Trust, Variant};
+use crate::target::{PER_NETWORK_WINDOW_S, Trust, Variant};
+use crate::templates::CACHE_S_MAX;
 
 pub(super) fn write(deployment: &Deployment<'_>, out: &mut String) {
     line!(out);
@@ -21,8 +22,10 @@ pub(super) fn write(deployment: &Deployment<'_>, out: &mut String) {
     line!(
         out,
         "Not at the edge, whatever the policy says: the budget of failed verifications, API \
-        keys, client certificates, quotas, concurrency, and plans that are assigned outside a \
-        token."
+        keys, client certificates, quotas of an hour or more, concurrency, and plans that are \
+        assigned outside a token. Nor a path of more than {NOT_PLAIN_BYTES_MAX} bytes that has more \
+        than plain segments (encodings, dot segments, doubled slashes): the function answers 400, \
+        since reading it takes time before anybody has shown a credential."
     );
 }
 
@@ -33,7 +36,8 @@ fn trust(deployment: &Deployment<'_>, out: &mut String) {
             line!(
                 out,
                 "Every token is verified at the edge: its HMAC, `exp`, `nbf`, `iss`, `aud` and what \
-                 else the policy asks. Nobody has a bucket without a token that the issuer signed."
+                 else the policy asks. Nobody has a user's bucket without a token that the issuer \
+                 signed; who has none counts by its network."
             );
             line!(out);
             let secrets = identity.issuers.iter();
@@ -51,8 +55,11 @@ fn trust(deployment: &Deployment<'_>, out: &mut String) {
                 out,
                 "The function cannot verify signatures of public keys. It believes the edge pass, \
                  which the gateway or the authorizer gives a user whose token it has verified. A \
-                 caller without a pass is nobody in particular: it counts by its network until it \
-                 has one."
+                 caller without a pass is nobody in particular: it counts by its network. So a user has \
+                 two budgets at the edge, its own with the pass and the network's without: keep the \
+                 latter low ({} requests in {PER_NETWORK_WINDOW_S} s here, `--per-network`), and what \
+                 is behind verifies every token anyway.",
+                deployment.target.per_network
             );
             line!(out);
             line!(
@@ -76,7 +83,14 @@ fn trust(deployment: &Deployment<'_>, out: &mut String) {
         line!(out);
         line!(
             out,
-            "A caller with an invalid token counts as one without a token."
+            "{}",
+            match deployment.target.trust {
+                Trust::Pass =>
+                    "A caller with a token and without a pass counts as nobody in particular, valid or \
+                     not: the function cannot tell.",
+                Trust::Hs256 | Trust::Unverified =>
+                    "A caller with an invalid token counts as one without a token.",
+            }
         );
     }
 }
@@ -99,7 +113,9 @@ fn duties(deployment: &Deployment<'_>, out: &mut String) {
             );
             line!(
                 out,
-                "- Answers from CloudFront's cache are not counted. The templates cache nothing."
+                "- Answers from CloudFront's cache are not counted. The templates keep one for {CACHE_S_MAX} s \
+                 at most, where the origin says that it may be kept, and only for requests with the \
+                 same credentials, cookies and query: a behaviour of your own must name them too."
             );
             if deployment.target.variant == Variant::Chained {
                 line!(
@@ -121,6 +137,17 @@ fn duties(deployment: &Deployment<'_>, out: &mut String) {
                 out,
                 "- A root or an id is private to its user: who has it and no token of the user is \
                  refused, and can still make WAF count against it. It ends with its key."
+            );
+            line!(
+                out,
+                "- While a key of the ring is being replaced, a user who shows ids of both keys has two \
+                 counts. By the cookie it has one more, for all routes together."
+            );
+            line!(
+                out,
+                "- Answers from CloudFront's cache are counted, and the function still runs. The \
+                 templates keep one for {CACHE_S_MAX} s at most, where the origin says that it may be \
+                 kept, and only for requests with the same credentials, ids, cookies and query."
             );
             line!(
                 out,

@@ -20,13 +20,25 @@ pub fn web_acl(rules: &Rules, policy: &Policy, target: &Target) -> Value {
     if target.variant.sets_id() {
         written.push(lock(target));
     }
-    let merged = |rule: &EdgeRule| matches!(rule.scope, RuleScope::NoIdOrPath(_));
-    if rules.rules.iter().any(merged) {
-        written.push(known(rules, &id_header, written.len(), target));
+    let scopes = || rules.rules.iter().map(|rule| &rule.scope);
+    let by_cookie = scopes().any(|scope| matches!(scope, RuleScope::Cookies(..)));
+    if by_cookie {
+        let in_field = starts_with_any(&rules.classes, &id_header);
+        written.push(labels(FIELD, in_field, written.len(), target));
+        let mut shown = vec![has_label(FIELD)];
+        for scope in scopes() {
+            if let RuleScope::Cookies(name, classes) = scope {
+                shown.extend(rooted(name, classes));
+            }
+        }
+        written.push(labels(KNOWN, any(shown), written.len(), target));
+    } else if scopes().any(|scope| matches!(scope, RuleScope::NoIdOrPath(_))) {
+        let in_field = starts_with_any(&rules.classes, &id_header);
+        written.push(labels(KNOWN, in_field, written.len(), target));
     }
     for rule in &rules.rules {
         let priority = written.len();
-        written.push(rule.write(priority, rules, &id_header));
+        written.push(rule.write(priority, &rules.classes, by_cookie, &id_header));
     }
     let scope = match target.variant {
         Variant::After => "REGIONAL",
@@ -54,48 +66,62 @@ fn lock(target: &Target) -> Value {
     })
 }
 
-/// What a request with an id of a known class is labelled as.
+/// The label of a request with an id of a known class in the field.
+const FIELD: &str = "tollgate:field";
+/// The label of a request with an id of a known class, in the field or in the cookie.
 const KNOWN: &str = "tollgate:known";
 
-/// Labels what has an id, so that a later rule need not spell all classes: Terraform's provider
-/// takes no deeper nesting.
-fn known(rules: &Rules, id_header: &str, priority: usize, target: &Target) -> Value {
-    let name = format!("{}-known", target.name);
+/// Labels requests, so that later rules need not spell all classes: Terraform's provider takes no
+/// deeper nesting.
+fn labels(label: &str, statement: Value, priority: usize, target: &Target) -> Value {
+    let (_, what) = label.split_once(':').unwrap_or_default();
+    let name = format!("{}-{what}", target.name);
     json!({
         "Name": name,
         "Priority": priority,
         "Action": {"Count": {}},
-        "RuleLabels": [{"Name": KNOWN}],
-        "Statement": starts_with_any(&rules.classes, id_header),
+        "RuleLabels": [{"Name": label}],
+        "Statement": statement,
         "VisibilityConfig": visibility(&name),
     })
 }
 
-impl Rules {
-    /// Requests with no id in a field, nor in the cookie where one is counted by it.
-    fn without_id(&self, id_header: &str) -> Value {
-        let cookie = self.rules.iter().find_map(|rule| match &rule.key {
-            RuleKey::Cookie(name) => Some(format!("{name}=")),
-            _ => None,
-        });
-        let cookie = cookie.map(|text| matches(&header("cookie"), "CONTAINS", &text));
-        not(&any(starting(&self.classes, id_header)
-            .chain(cookie)
-            .collect()))
-    }
+fn has_label(label: &str) -> Value {
+    json!({"LabelMatchStatement": {"Scope": "LABEL", "Key": label}})
+}
+
+/// A cookie that begins with one of these classes: the cookie itself, since in the field `Cookie`
+/// another one's name or value could look like it.
+fn rooted(name: &str, classes: &[String]) -> impl Iterator<Item = Value> {
+    let field = json!({"Cookies": {
+        "MatchPattern": {"IncludedCookies": [name]},
+        "MatchScope": "VALUE",
+        "OversizeHandling": "CONTINUE",
+    }});
+    let one = move |class: &String| matches(&field, "STARTS_WITH", &format!("{class}."));
+    classes.iter().map(one)
 }
 
 impl EdgeRule {
-    fn write(&self, priority: usize, rules: &Rules, id_header: &str) -> Value {
-        let scope = match (&self.scope, &self.key) {
-            (RuleScope::Classes(classes), _) => starts_with_any(classes, id_header),
-            (RuleScope::Path(path), _) => matches(&json!({"UriPath": {}}), "EXACTLY", path),
-            (RuleScope::NoId, RuleKey::Address) => rules.without_id(id_header),
-            (RuleScope::NoId, _) => not(&starts_with_any(&rules.classes, id_header)),
-            (RuleScope::NoIdOrPath(path), _) => {
+    fn write(
+        &self,
+        priority: usize,
+        classes: &[String],
+        by_cookie: bool,
+        id_header: &str,
+    ) -> Value {
+        let scope = match &self.scope {
+            RuleScope::Classes(classes) => starts_with_any(classes, id_header),
+            RuleScope::Cookies(name, classes) => {
+                let shown = any(rooted(name, classes).collect());
+                json!({"AndStatement": {"Statements": [not(&has_label(FIELD)), shown]}})
+            }
+            RuleScope::Path(path) => matches(&json!({"UriPath": {}}), "EXACTLY", path),
+            RuleScope::NoId if by_cookie => not(&has_label(KNOWN)),
+            RuleScope::NoId => not(&starts_with_any(classes, id_header)),
+            RuleScope::NoIdOrPath(path) => {
                 let path = matches(&json!({"UriPath": {}}), "EXACTLY", path);
-                let known = json!({"LabelMatchStatement": {"Scope": "LABEL", "Key": KNOWN}});
-                any(vec![path, not(&known)])
+                any(vec![path, not(&has_label(KNOWN))])
             }
         };
         let mut rate = json!({

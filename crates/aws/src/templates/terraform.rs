@@ -278,6 +278,10 @@ fn write_member(key: &str, value: &Value, depth: usize, out: &mut String) {
                 write_member("Statement", item, depth, out);
             }
         }
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let items: Vec<String> = items.iter().map(Value::to_string).collect();
+            let _ = writeln!(out, "{pad}{} = [{}]", snake_case(key), items.join(", "));
+        }
         Value::Array(items) => {
             for item in items {
                 write_member(singular(key), item, depth, out);

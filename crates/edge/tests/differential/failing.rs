@@ -1,5 +1,6 @@
 //! The function where something fails: the store, and what a client can do wrong (case 124).
 
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 use tollgate_aws::function::FUNCTION_BYTES_MAX;
 use tollgate_aws::target::{Target, Trust, Variant};
@@ -18,7 +19,7 @@ use crate::tokens::{self, Person};
 const POLICY: &str = r#"
 identity:
   issuers:
-    - {issuer: one, audience: api, algorithms: [HS256], secret_file: hs256.key, claims: {account: accountId}}
+    - {issuer: one, audience: api, algorithms: [HS256], secret_file: hs256.key, claims: {account: accountId, client: client_id}}
   failed_verifications: off
   bucket_keys: buckets.keys
 routes:
@@ -54,6 +55,17 @@ fn alice(account: &str) -> Person {
 fn by(setup: &Setup, person: &Person) -> Request {
     let token = tokens::token_of(setup, person);
     Request::get("/orders/1").with("authorization", format!("Bearer {token}"))
+}
+
+/// A credential with these claims and a signature of nobody's.
+fn unsigned(claims: &str) -> String {
+    let part = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
+    let header = part(r#"{"alg":"HS256","typ":"JWT"}"#);
+    format!(
+        "Bearer {header}.{}.{}",
+        part(claims),
+        part("nobody signed this: 32 bytes, so")
+    )
 }
 
 /// Both runtimes without a store that answers, then with one that has not what is looked for.
@@ -118,6 +130,22 @@ fn case_124_no_request_makes_the_function_fail_or_believe_a_forged_id() {
         garbage("Bearer e30.e30.e30"),
         garbage("Bearer bnVsbA.bnVsbA.bnVsbA"),
         garbage("Bearer ..."),
+        // Nobody signed these: what has no text, and what is long to read.
+        garbage(&unsigned(
+            r#"{"iss":"one","sub":{"toString":0,"valueOf":0},"aud":"api","exp":1800000600}"#,
+        )),
+        garbage(&unsigned(
+            r#"{"iss":{"toString":0},"sub":[[]],"aud":{"length":-1},"exp":{}}"#,
+        )),
+        garbage(&unsigned(&format!(
+            r#"{{"iss":"one","a":[{}1]}}"#,
+            "1,".repeat(3_000)
+        ))),
+        garbage(&unsigned(&format!(
+            r#"{{"iss":"one","a":{}1{}}}"#,
+            "[".repeat(3_000),
+            "]".repeat(3_000)
+        ))),
         garbage("Bearer"),
     ];
     let requests: Vec<Request> = known

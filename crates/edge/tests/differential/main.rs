@@ -10,6 +10,7 @@
 )]
 
 mod compare;
+mod counted;
 mod failing;
 mod njs;
 mod oracle;

@@ -4,6 +4,7 @@
 //! gateway; what a limit refuses, since only the gateway counts; gRPC and API keys, which are not at
 //! the edge.
 
+use tollgate_aws::function::NOT_PLAIN_BYTES_MAX;
 use tollgate_aws::target::Trust;
 use tollgate_engine::limiter::{Nanos, Now};
 use tollgate_engine::{
@@ -24,7 +25,7 @@ const NOBODY: &str = "nobody";
 pub(crate) fn expected(setup: &Setup, request: &Request) -> Outcome {
     // `OPTIONS *` asks a server about itself. The gateway lets the origin answer; at the edge the
     // server is CloudFront.
-    if request.path == "*" {
+    if request.path == "*" || costs_too_much(request) || mints_by_another_name(setup, request) {
         return Outcome::refused(400, "");
     }
     let outcome = match setup.target.trust {
@@ -41,6 +42,28 @@ pub(crate) fn expected(setup: &Setup, request: &Request) -> Outcome {
         }
         outcome => outcome,
     }
+}
+
+/// The edge's own bound for what it has to read byte by byte.
+fn costs_too_much(request: &Request) -> bool {
+    let is_plain = |segment: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.~!$&'()*+,;=:@-".contains(&byte);
+        !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(plain)
+    };
+    let path = request.path.strip_prefix('/').unwrap_or(&request.path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    request.path.len() > NOT_PLAIN_BYTES_MAX && !path.split('/').all(is_plain)
+}
+
+/// WAF counts minting by the one spelling of its path.
+fn mints_by_another_name(setup: &Setup, request: &Request) -> bool {
+    let Some(before) = before(setup).filter(|_| setup.is_before()) else {
+        return false;
+    };
+    let is_asked = ["GET", "HEAD"].contains(&request.method.as_str());
+    is_asked
+        && request.path != before.path
+        && normalize(&request.path).is_ok_and(|path| path == before.path)
 }
 
 fn is_preflight(request: &Request) -> bool {
@@ -139,15 +162,15 @@ fn by_pass(setup: &Setup, request: &Request) -> Outcome {
         }
         return outcome;
     }
-    if is_preflight(request) {
-        return Outcome::Passed { id: None };
-    }
     if setup.is_before() {
         return if shows_an_id(setup, request) {
             taken_for_nobodys(setup)
         } else {
             Outcome::Passed { id: None }
         };
+    }
+    if is_preflight(request) {
+        return Outcome::Passed { id: None };
     }
     if is_bare && setup.policy.identity().anonymous.is_some() {
         return by_engine(setup, &bare);

@@ -104,7 +104,7 @@ fn a_web_acl_with_too_many_rates_is_refused_before() {
         .collect();
     let text = format!(
         "tollgate: 1\norigin: http://127.0.0.1\ndefault_plan: p1\n\
-         identity: {{issuers: [{{issuer: i, audience: a, algorithms: [HS256], secret_file: s}}], bucket_keys: k}}\n\
+         identity: {{issuers: [{{issuer: i, audience: a, algorithms: [HS256], secret_file: s, claims: {{plan: plan}}}}], bucket_keys: k}}\n\
          plans: {{{}}}\n",
         limits.join(", ")
     );
