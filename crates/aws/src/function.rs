@@ -187,10 +187,9 @@ fn conditions(policy: &Policy, target: &Target, filling: &mut Filling) {
     filling.when("passheader", pass_header);
     filling.when("passcookie", pass_cookie);
     filling.when("tokencookie", identity.token_cookie.is_some());
-    filling.when(
-        "typ",
-        identity.issuers.iter().any(|issuer| issuer.typ.is_some()),
-    );
+    let typ = identity.issuers.iter().any(|issuer| issuer.typ.is_some());
+    filling.when("typ", typ);
+    filling.when("usual", target.trust == Trust::Hs256 && !typ);
     let rules = policy.paths();
     filling.when("slash", rules.trailing_slash == TrailingSlash::Ignore);
     filling.when("fold", !rules.case_sensitive);

@@ -60,7 +60,7 @@ const METHODS: &[&str] = &[
     "parse",
     "pop",
     "push",
-    "readInt32LE",
+    "readDoubleLE",
     "replace",
     "slice",
     "some",

@@ -135,9 +135,9 @@
     }
   }
 
-  // readUInt16BE, writeUInt16BE and so on.
+  // readUInt16BE, writeDoubleLE and so on.
   [['UInt8', 'Uint8', 1], ['Int8', 'Int8', 1], ['UInt16', 'Uint16', 2], ['Int16', 'Int16', 2],
-    ['UInt32', 'Uint32', 4], ['Int32', 'Int32', 4]].forEach((kind) => {
+    ['UInt32', 'Uint32', 4], ['Int32', 'Int32', 4], ['Float', 'Float32', 4], ['Double', 'Float64', 8]].forEach((kind) => {
     (kind[2] === 1 ? [''] : ['BE', 'LE']).forEach((order) => {
       const little = order === 'LE';
       const view = (buffer) => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);

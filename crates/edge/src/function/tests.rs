@@ -121,6 +121,10 @@ fn buffers_are_made_and_read_in_every_encoding() {
         value("Buffer.from('01020304', 'hex').readUInt32BE(0)"),
         0x0102_0304
     );
+    assert_eq!(
+        value("Buffer.from('000000000000f03f', 'hex').readDoubleLE(0)"),
+        1
+    );
     assert_eq!(value("Buffer.from('ab') instanceof Uint8Array"), true);
     assert!(
         error("return Buffer.from(1);")
