@@ -28,19 +28,161 @@ async function handler(event) {
     delete headers[$ID];
     headers[$CLIENT] = {value:event.viewer.ip};
 //#endif
-    let answer;
     try {
-        answer = await decide(event, request, headers);
-    } catch (error) {
-        console.log('tollgate: ' + error);
-        answer = refuse(503, 'Service Unavailable');
-//#if open
-        if (error === UNREAD) {
-            answer = request;
+        const method = request.method;
+        const path = canonical(request.uri);
+//#if before
+        // WAF counts minting by the one spelling of its path.
+        const isMinting = (method == 'GET' || method == 'HEAD') && path == $MINT;
+        if (!path || (isMinting && request.uri != path)) {
+//#else
+        if (!path) {
+//#endif
+            return refuse(400, 'Bad Request');
+        }
+//#if spill
+        const route = await classify(method, path);
+//#else
+        const route = classify(method, path);
+//#endif
+        const isPreflight = method == 'OPTIONS' && headers.origin && headers['access-control-request-method'];
+//#if before
+        // No browser shows an id on one.
+        if (isPreflight) {
+            return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
         }
 //#endif
+        const ring = await read('keys');
+        const now = Math.floor(Date.now() / 1000);
+//#if behind
+        // No browser puts a credential on it, so that it counts by its network; WAF must see some id.
+        if (isPreflight) {
+            headers[$ID] = {value:name(rootOf({network:network(event.viewer.ip)}, ring, ring.c), ring.c, $NOBODY, {m:'ANY', t:'*'})};
+            return request;
+        }
+//#endif
+        let limitClass;
+        let caller;
+//#if pass
+        caller = holder(headers, request.cookies, ring, now);
+//#if before
+        if (!caller) {
+            return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
+        }
+//#else
+        if (!caller) {
+            caller = {network:network(event.viewer.ip)};
+//#if anonymous
+            if (bare(headers, request.cookies)) {
+                caller.plan = $ANONYMOUS;
+            } else {
+                limitClass = $NOBODY;
+            }
+//#else
+            limitClass = $NOBODY;
+//#endif
+        }
+//#endif
+//#else
+        const token = credential(headers, request.cookies);
+        if (token === 400) {
+            return refuse(400, 'Bad Request');
+        }
+        const claimed = token && token !== 401 && said(token);
+        if (claimed) {
+//#if hs256
+            let secrets = ring.s && ring.s[claimed.index];
+            if (!secrets) {
+                secrets = await read('secret' + claimed.index);
+            }
+            if (isSigned(claimed.parts, secrets)) {
+                caller = verified(claimed, now);
+            }
+//#else
+            caller = verified(claimed, now);
+//#endif
+        }
+        if (!caller) {
+//#if lenient
+//#else
+            if (token) {
+                return refuse(401, 'Unauthorized', ', error="invalid_token"');
+            }
+//#endif
+//#if anonymous
+            caller = {network:network(event.viewer.ip), plan:$ANONYMOUS};
+//#else
+            return refuse(401, 'Unauthorized', token ? ', error="invalid_token"' : '');
+//#endif
+        }
+//#endif
+        const kid = ring.c;
+//#if before
+        const inTime = accepts(ring, kid, now);
+        if (isMinting) {
+            if (caller.network) {
+                return refuse(401, 'Unauthorized', '');
+            }
+            if (!inTime) {
+                return refuse(503, 'Service Unavailable');
+            }
+//#if spill
+            const document = await minted(caller, ring, request.querystring);
+//#else
+            const document = minted(caller, ring, request.querystring);
+//#endif
+//#if idcookie
+            const asked = request.querystring.cookie;
+            const site = headers['sec-fetch-site'];
+            if (asked && asked.value != '0' && !(site && site.value == 'cross-site')) {
+                const ends = ring.k[kid][2];
+                document.cookies = kept(rooted(caller, kid, rootOf(caller, ring, kid)), ends ? '; Max-Age=' + (ends - now) : '');
+            }
+//#endif
+            return document;
+        }
+        const shown = presented(headers, request.cookies);
+        if (caller.network) {
+            return shown.length ? refuse(403, 'Forbidden', 'mismatch') : request;
+        }
+        if ($FREE[route.k]) {
+            return request;
+        }
+        if (!shown.length || !inTime) {
+//#if without
+            return request;
+//#else
+            return refuse(403, 'Forbidden', shown.length ? 'mismatch' : 'missing');
+//#endif
+        }
+        limitClass = CLASSES[caller.plan][route.k];
+        for (let i = 0; i < shown.length; i++) {
+            if (!holds(shown[i], caller, ring, now, limitClass, route)) {
+                return refuse(403, 'Forbidden', 'mismatch');
+            }
+        }
+//#if log
+        console.log(JSON.stringify({rid:event.context.requestId, b:name(rootOf(caller, ring, kid), kid, limitClass, route), r:route.m + ' ' + route.t}));
+//#endif
+//#else
+        const unverified = limitClass ? {m:'ANY', t:'*'} : route;
+        limitClass = limitClass || CLASSES[caller.plan][route.k];
+        const bucket = name(rootOf(caller, ring, kid), kid, limitClass, unverified);
+        headers[$ID] = {value:bucket};
+//#if log
+        console.log(JSON.stringify({rid:event.context.requestId, b:bucket, r:route.m + ' ' + route.t}));
+//#endif
+//#endif
+        return request;
+    } catch (error) {
+        console.log('tollgate: ' + error);
+//#if open
+        if (error === UNREAD) {
+            return request;
+        }
+//#endif
+        return refuse(503, 'Service Unavailable');
     }
-    return answer;
 }
 
 //#if open
@@ -62,143 +204,6 @@ function read(key) {
     return store.get(key, {format:'json'});
 }
 //#endif
-
-async function decide(event, request, headers) {
-    const method = request.method;
-    const path = canonical(request.uri);
-//#if before
-    // WAF counts minting by the one spelling of its path.
-    const isMinting = (method == 'GET' || method == 'HEAD') && path == $MINT;
-    if (!path || (isMinting && request.uri != path)) {
-//#else
-    if (!path) {
-//#endif
-        return refuse(400, 'Bad Request');
-    }
-//#if spill
-    const route = await classify(method, path);
-//#else
-    const route = classify(method, path);
-//#endif
-    const isPreflight = method == 'OPTIONS' && headers.origin && headers['access-control-request-method'];
-//#if before
-    // No browser shows an id on one.
-    if (isPreflight) {
-        return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
-    }
-//#endif
-    const ring = await read('keys');
-    const now = Math.floor(Date.now() / 1000);
-//#if behind
-    // No browser puts a credential on it, so that it counts by its network; WAF must see some id.
-    if (isPreflight) {
-        headers[$ID] = {value:name(rootOf({network:network(event.viewer.ip)}, ring, ring.c), ring.c, $NOBODY, {m:'ANY', t:'*'})};
-        return request;
-    }
-//#endif
-    let limitClass;
-    let caller;
-//#if pass
-    caller = holder(headers, request.cookies, ring, now);
-//#if before
-    if (!caller) {
-        return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
-    }
-//#else
-    if (!caller) {
-        caller = {network:network(event.viewer.ip)};
-//#if anonymous
-        if (bare(headers, request.cookies)) {
-            caller.plan = $ANONYMOUS;
-        } else {
-            limitClass = $NOBODY;
-        }
-//#else
-        limitClass = $NOBODY;
-//#endif
-    }
-//#endif
-//#else
-    const token = credential(headers, request.cookies);
-    if (token === 400) {
-        return refuse(400, 'Bad Request');
-    }
-    if (token && token !== 401) {
-        caller = await verified(token, ring, now);
-    }
-    if (!caller) {
-//#if lenient
-//#else
-        if (token) {
-            return refuse(401, 'Unauthorized', ', error="invalid_token"');
-        }
-//#endif
-//#if anonymous
-        caller = {network:network(event.viewer.ip), plan:$ANONYMOUS};
-//#else
-        return refuse(401, 'Unauthorized', token ? ', error="invalid_token"' : '');
-//#endif
-    }
-//#endif
-    const kid = ring.c;
-//#if before
-    const inTime = accepts(ring, kid, now);
-    if (isMinting) {
-        if (caller.network) {
-            return refuse(401, 'Unauthorized', '');
-        }
-        if (!inTime) {
-            return refuse(503, 'Service Unavailable');
-        }
-//#if spill
-        const document = await minted(caller, ring, request.querystring);
-//#else
-        const document = minted(caller, ring, request.querystring);
-//#endif
-//#if idcookie
-        const asked = request.querystring.cookie;
-        const site = headers['sec-fetch-site'];
-        if (asked && asked.value != '0' && !(site && site.value == 'cross-site')) {
-            const ends = ring.k[kid][2];
-            document.cookies = kept(rooted(caller, kid, rootOf(caller, ring, kid)), ends ? '; Max-Age=' + (ends - now) : '');
-        }
-//#endif
-        return document;
-    }
-    const shown = presented(headers, request.cookies);
-    if (caller.network) {
-        return shown.length ? refuse(403, 'Forbidden', 'mismatch') : request;
-    }
-    if ($FREE[route.k]) {
-        return request;
-    }
-    if (!shown.length || !inTime) {
-//#if without
-        return request;
-//#else
-        return refuse(403, 'Forbidden', shown.length ? 'mismatch' : 'missing');
-//#endif
-    }
-    limitClass = CLASSES[caller.plan][route.k];
-    for (let i = 0; i < shown.length; i++) {
-        if (!holds(shown[i], caller, ring, now, limitClass, route)) {
-            return refuse(403, 'Forbidden', 'mismatch');
-        }
-    }
-//#if log
-    console.log(JSON.stringify({rid:event.context.requestId, b:name(rootOf(caller, ring, kid), kid, limitClass, route), r:route.m + ' ' + route.t}));
-//#endif
-//#else
-    const unverified = limitClass ? {m:'ANY', t:'*'} : route;
-    limitClass = limitClass || CLASSES[caller.plan][route.k];
-    const bucket = name(rootOf(caller, ring, kid), kid, limitClass, unverified);
-    headers[$ID] = {value:bucket};
-//#if log
-    console.log(JSON.stringify({rid:event.context.requestId, b:bucket, r:route.m + ' ' + route.t}));
-//#endif
-//#endif
-    return request;
-}
 
 // A problem document (RFC 9457); `more` is the rest of a challenge, or the kind of a 403.
 function refuse(status, title, more) {
@@ -595,54 +600,52 @@ function allows(issuer, header, text) {
     return true;
 }
 
-async function verified(token, ring, now) {
+// What a token says, and who is said to have issued it; not believed yet.
+function said(token) {
     const parts = token.split('.');
     if (token.length > 16384 || parts.length != 3 || !parts[0] || !parts[1] || !parts[2] || parts[0].length > 4096 || parts[2].length > 1366) {
         return;
     }
 //#if usual
     // Nearly all headers are this one: {"alg":"HS256","typ":"JWT"}.
-    const isUsual = parts[0] == 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9';
-    const head = isUsual || object(parts[0]);
+    const head = parts[0] == 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9' || object(parts[0]);
 //#else
     const head = object(parts[0]);
 //#endif
     const body = object(parts[1]);
-    if (!head || !body) {
-        return;
-    }
-    const claims = body[0];
     let index = ISSUERS.length;
-    while (index-- && ISSUERS[index].iss !== claims.iss) {}
-    const issuer = ISSUERS[index];
-    if (!issuer) {
-        return;
-    }
+    while (head && body && index-- && ISSUERS[index].iss !== body[0].iss) {}
+    return ISSUERS[index] && {parts:parts, head:head, body:body, index:index};
+}
+
 //#if hs256
-    let secrets = ring.s && ring.s[index];
-    if (!secrets) {
-        secrets = await read('secret' + index);
-    }
-    // The comparison takes one spelling of the signature only.
-    const signed = parts[0] + '.' + parts[1];
-    if (!secrets.some((secret) => same(parts[2], mac(bytesOf(secret, 'base64url'), signed)))) {
-        return;
-    }
+// The comparison takes one spelling of the signature only.
+function isSigned(parts, secrets) {
+    const text = parts[0] + '.' + parts[1];
+    return secrets.some((secret) => same(parts[2], mac(bytesOf(secret, 'base64url'), text)));
+}
+//#endif
+
+// The user whom a token names, and what it says of that one.
+function verified(claimed, now) {
+    const issuer = ISSUERS[claimed.index];
+    const claims = claimed.body[0];
+//#if hs256
 //#else
-    if (bytesOf(parts[2], 'base64url').toString('base64url') != parts[2]) {
+    if (bytesOf(claimed.parts[2], 'base64url').toString('base64url') != claimed.parts[2]) {
         return;
     }
 //#endif
 //#if usual
-    if (!isUsual && !allows(issuer, head[0], head[1])) {
+    if (claimed.head !== true && !allows(issuer, claimed.head[0], claimed.head[1])) {
         return;
     }
 //#else
-    if (!allows(issuer, head[0], head[1])) {
+    if (!allows(issuer, claimed.head[0], claimed.head[1])) {
         return;
     }
 //#endif
-    if (!strict(claims, body[1])) {
+    if (!strict(claims, claimed.body[1])) {
         return;
     }
     if (![].concat(claims.aud).some((one) => issuer.aud.indexOf(one) >= 0)) {

@@ -15,6 +15,9 @@ use crate::target::Variant;
 pub(super) fn module(deployment: &Deployment<'_>) -> Vec<(String, String)> {
     let mut main = String::from(HEAD);
     let name = format!("{}-{}", deployment.target.name, deployment.target.variant);
+    if deployment.target.variant != Variant::After {
+        main.push_str(IN_US_EAST_1);
+    }
     main.push_str(&shared(deployment, &name));
     main.push_str(&web_acl(deployment));
     let origin = "var.origin_domain_name";
@@ -69,14 +72,30 @@ output "store_arn" {
 }
 "#;
 
+/// What a variable has that is a secret, and becomes the value of a header field.
+const SECRET: &str = r#"  sensitive   = true
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{32,128}$", var.lock_secret))
+    error_message = "The lock's secret has 32 to 128 letters, digits, - and _."
+  }
+"#;
+
+/// A web ACL of CloudFront exists in one region only (AWS).
+const IN_US_EAST_1: &str = r#"
+data "aws_region" "current" {
+  lifecycle {
+    postcondition {
+      condition     = self.name == "us-east-1"
+      error_message = "A web ACL for CloudFront is made in us-east-1: give this module a provider of that region."
+    }
+  }
+}
+"#;
+
 fn variables(variant: Variant) -> String {
     let mut text = String::new();
-    let mut add = |name: &str, what: &str, sensitive: bool| {
-        let hidden = if sensitive {
-            "  sensitive   = true\n"
-        } else {
-            ""
-        };
+    let mut add = |name: &str, what: &str, is_secret: bool| {
+        let hidden = if is_secret { SECRET } else { "" };
         let _ = write!(
             text,
             "variable \"{name}\" {{\n  type        = string\n  description = \"{what}\"\n{hidden}}}\n\n"
@@ -90,7 +109,7 @@ fn variables(variant: Variant) -> String {
     if variant.sets_id() {
         add(
             "lock_secret",
-            "What CloudFront tells the web ACL behind it; 32 letters or more",
+            "What CloudFront tells the web ACL behind it; 32 to 128 letters, digits, - and _",
             true,
         );
     }

@@ -10,7 +10,7 @@ use crate::request::Request;
 use crate::setup::{NOW_S, Setup};
 use crate::tokens::{self, Person};
 
-/// A call takes about as long as 18 bare HMACs, of which it makes three; twice that, and something
+/// A call takes about as long as 17 bare HMACs, of which it makes three; twice that, and something
 /// has become slow. njs never gives memory back: part of it is the kernel's work for new pages.
 const RATIO_MAX: f64 = 36.0;
 
