@@ -266,6 +266,9 @@ fn before_everything_that_is_shown_must_hold() {
     };
     assert!(passes(&show(&good, &good)));
     assert!(is_mismatch(&show(&good, &forged)));
+    // It has the pace of credentials that do not hold.
+    assert!(show(&good, &forged).refuses_credential());
+    assert!(!show(&good, &good).refuses_credential());
     assert!(is_mismatch(&show(&forged, &good)));
     assert!(passes(&show(&good, "")), "an empty cookie is none");
     // Nobody shows an id: a limiter in front would count him under a name of his choice.
