@@ -141,6 +141,7 @@ pub(crate) fn tollgate_refusing(listen: SocketAddr, origin: SocketAddr) -> Strin
     tollgate(listen, origin, limits)
 }
 
+/// Refusals have no pace here: with one, the garbage would measure how long its senders wait.
 fn tollgate(listen: SocketAddr, origin: SocketAddr, limits: &str) -> String {
     format!(
         "tollgate: 1\n\
@@ -148,6 +149,7 @@ fn tollgate(listen: SocketAddr, origin: SocketAddr, limits: &str) -> String {
          admin: off\n\
          origin: http://{origin}\n\
          identity:\n\
+         \x20 refusal_pace: off\n\
          \x20 issuers:\n\
          \x20   - issuer: {ISSUER}\n\
          \x20     audience: {AUDIENCE}\n\

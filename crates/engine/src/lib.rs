@@ -33,6 +33,7 @@ mod meters;
 mod outside;
 mod own;
 mod policy_tests;
+mod refusals;
 mod saved;
 mod snapshot;
 
@@ -59,5 +60,6 @@ pub use head::RequestHead;
 pub use limits::CountedLimit;
 pub use meters::{DURATION_BOUNDS_NS, MeterRow, MeterTotals, VerdictLabel};
 pub use policy_tests::{TestFailure, TestReport, run_policy_tests};
+pub use refusals::Refusals;
 pub use saved::SavedCounts;
 pub use snapshot::{KeySourceSlot, Snapshot};

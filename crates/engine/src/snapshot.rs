@@ -9,7 +9,7 @@ use tollgate_identity::{
     SubjectKind, Verifier, VerifierConfig, bucket_id, network::HOPS_MAX,
     rules::NEGATIVE_TTL_S_DEFAULT,
 };
-use tollgate_limiter::Table;
+use tollgate_limiter::{Gcra, Table};
 use tollgate_policy::{
     Algorithm, BucketKeys, CertificateSubject, IssuerConfig, KeySource, PlanId, Policy, RouteId,
 };
@@ -23,6 +23,7 @@ use crate::forward::ForwardNames;
 use crate::keys::HashKey;
 use crate::limits::LimitTable;
 use crate::meters::Meters;
+use crate::refusals;
 
 /// One policy in force. Written once at load, then only read; a reload replaces the whole.
 pub struct Snapshot {
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub(crate) plan_headers: Vec<Vec<(HeaderName, HeaderValue)>>,
     /// What a network may fail to verify.
     pub(crate) failures: Option<Budget>,
+    /// How fast one connection may be refused for its credentials.
+    pub(crate) refusal_pace: Option<Gcra>,
     plan_classes: Vec<LimitClass>,
     key_sources: Vec<KeySourceSlot>,
     pub(crate) ring: Arc<KeyRing>,
@@ -139,6 +142,11 @@ impl Snapshot {
                 .failed_verifications
                 .as_ref()
                 .map(|limit| Budget::compile(limit, hash, buckets))
+                .transpose()?,
+            refusal_pace: identity
+                .refusal_pace
+                .as_ref()
+                .map(refusals::compile)
                 .transpose()?,
             edge: policy
                 .edge()

@@ -1,11 +1,12 @@
 //! Who may call: issuers of tokens, API keys, the anonymous plan, trusted hops.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::limit::Limit;
+use crate::limit::{Limit, Rate};
 use crate::plan::PlanId;
 
 /// What every issuer's name of Tollgate's own begins with; a policy has no such issuer.
@@ -35,10 +36,22 @@ pub struct IdentityConfig {
     /// How many credentials of one client network may fail to verify: 20 a second with a burst of
     /// 200 unless configured, `None` when any number may.
     pub failed_verifications: Option<Limit>,
+    /// How many refusals of a credential one connection is answered without delay: 20 a second with
+    /// a burst of 20 unless configured, `None` when all are.
+    pub refusal_pace: Option<RefusalPace>,
     /// Entries of the verified-token cache; 100,000 unless configured.
     pub token_cache_entries: usize,
     /// Where the keys of bucket ids are; without it, they last as long as the process.
     pub bucket_keys: Option<BucketKeys>,
+}
+
+/// How fast one connection may have credentials refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalPace {
+    /// Refusals on average.
+    pub rate: Rate,
+    /// Refusals at once.
+    pub burst: NonZeroU64,
 }
 
 /// Callers with an API key.

@@ -58,7 +58,7 @@ pub use expectation::{
 pub use identity::{
     API_KEY_ISSUER, Algorithm, Anonymous, ApiKeysConfig, BucketKeys, CERTIFICATE_ISSUER,
     CertificateSubject, ClaimMap, ClientCertificates, IdentityConfig, InvalidToken, IssuerConfig,
-    KeySource, RESERVED_ISSUERS,
+    KeySource, RESERVED_ISSUERS, RefusalPace,
 };
 pub use limit::{
     Across, Amount, BURST_MAX, Limit, Mode, OnChange, Per, QuotaPeriod, RATE_PER_SECOND_MAX,

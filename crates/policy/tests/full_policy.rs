@@ -60,6 +60,11 @@ fn identity_is_as_written() {
     assert_eq!(identity.token_cookie.as_deref(), Some("access_token"));
     let failures = identity.failed_verifications.as_ref().unwrap();
     assert_eq!(failures.amount.to_string(), "20/s burst 200");
+    let pace = identity.refusal_pace.unwrap();
+    assert_eq!(
+        (pace.rate.to_string().as_str(), pace.burst.get()),
+        ("20/s", 20)
+    );
     let api_keys = identity.api_keys.as_ref().unwrap();
     assert_eq!(api_keys.header, "x-api-key");
     assert!(api_keys.file.ends_with("tests/keys/api-keys.txt"));

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tollgate_engine::limiter::SystemClock;
 use tollgate_engine::policy::Policy;
-use tollgate_engine::{ClientCertificate, Engine};
+use tollgate_engine::{ClientCertificate, Engine, Refusals};
 
 use crate::conn_state::ConnState;
 use crate::error::ProxyError;
@@ -51,6 +52,8 @@ pub(crate) struct WorkerContext {
     pub(crate) ids: RequestIds,
     /// Tunnels and the like: what outlives the connection that it began on.
     pub(crate) tasks: TaskTracker,
+    /// Cancelled when the drain begins: refusals are held back no longer.
+    pub(crate) draining: CancellationToken,
     /// Cancelled when the drain's time is up: tunnels end then.
     pub(crate) cut: CancellationToken,
 }
@@ -71,6 +74,10 @@ pub(crate) struct ConnContext {
     pub(crate) fields_max: usize,
     /// A timer to re-use: requests of a connection mostly come one after the other.
     pub(crate) timer: Mutex<LazyTimer>,
+    /// Refused credentials so far; those that come too fast are answered late.
+    pub(crate) refusals: Mutex<Refusals>,
+    /// How late at most.
+    pub(crate) late_max: Duration,
 }
 
 // === impl Shared ===
@@ -143,11 +150,16 @@ impl std::fmt::Debug for Shared {
 // === impl WorkerContext ===
 
 impl WorkerContext {
-    pub(crate) fn new(shared: &Shared, cut: CancellationToken) -> Arc<WorkerContext> {
+    pub(crate) fn new(
+        shared: &Shared,
+        draining: CancellationToken,
+        cut: CancellationToken,
+    ) -> Arc<WorkerContext> {
         Arc::new(WorkerContext {
             upstreams: Mutex::new(Upstreams::new(shared.origin.load_full())),
             ids: RequestIds::new(),
             tasks: TaskTracker::new(),
+            draining,
             cut,
         })
     }
@@ -174,5 +186,31 @@ impl ConnContext {
     /// Gives a timer back.
     pub(crate) fn put_timer(&self, timer: LazyTimer) {
         *self.timer.lock() = timer;
+    }
+}
+
+#[cfg(test)]
+impl ConnContext {
+    /// A connection to a gateway of its own under `policy`.
+    pub(crate) fn under(policy: &str, observer: Arc<dyn Observer>) -> ConnContext {
+        let policy = Policy::parse("test.yaml", policy, std::path::Path::new("."));
+        let policy = policy.unwrap_or_else(|wrong| panic!("{wrong}"));
+        let late_max = crate::late::longest(policy.timeouts().body_idle);
+        let engine = Engine::new(policy, tollgate_engine::EngineOptions::default()).unwrap();
+        let shared = Shared::new(engine, observer, SharedOptions::default()).unwrap();
+        let (draining, cut) = (CancellationToken::new(), CancellationToken::new());
+        ConnContext {
+            certificate: None,
+            worker: WorkerContext::new(&shared, draining, cut),
+            shared,
+            state: Arc::new(ConnState::default()),
+            peer: ([192, 0, 2, 7], 1).into(),
+            peer_text: HeaderValue::from_static("192.0.2.7"),
+            tls: false,
+            fields_max: 100,
+            timer: LazyTimer::new().into(),
+            refusals: Mutex::default(),
+            late_max,
+        }
     }
 }

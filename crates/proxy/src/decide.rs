@@ -50,22 +50,16 @@ async fn decide_late(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::sync::Arc;
     use std::time::Duration;
 
+    use http::Request;
     use http::header::AUTHORIZATION;
-    use http::{HeaderValue, Request};
-    use tokio_util::sync::CancellationToken;
-    use tollgate_engine::policy::Policy;
-    use tollgate_engine::{EngineOptions, Verdict};
+    use tollgate_engine::Verdict;
     use tollgate_testkit::{Algorithm, SigningKey};
 
     use super::*;
-    use crate::conn_state::ConnState;
-    use crate::context::{Shared, SharedOptions, WorkerContext};
     use crate::observe::Unobserved;
-    use crate::timer::LazyTimer;
 
     const POLICY: &str = "
 tollgate: 1
@@ -79,21 +73,7 @@ default_plan: standard
 
     /// A connection to a gateway whose issuer's keys nobody has fetched yet.
     fn conn() -> ConnContext {
-        let policy = Policy::parse("test.yaml", POLICY, Path::new("."));
-        let policy = policy.unwrap_or_else(|wrong| panic!("{wrong}"));
-        let engine = Engine::new(policy, EngineOptions::default()).unwrap();
-        let shared = Shared::new(engine, Arc::new(Unobserved), SharedOptions::default()).unwrap();
-        ConnContext {
-            certificate: None,
-            worker: WorkerContext::new(&shared, CancellationToken::new()),
-            shared,
-            state: Arc::new(ConnState::default()),
-            peer: ([192, 0, 2, 7], 1).into(),
-            peer_text: HeaderValue::from_static("192.0.2.7"),
-            tls: false,
-            fields_max: 100,
-            timer: LazyTimer::new().into(),
-        }
+        ConnContext::under(POLICY, Arc::new(Unobserved))
     }
 
     fn request(conn: &ConnContext, key: &SigningKey, kid: &str) -> Parts {

@@ -12,7 +12,8 @@
 //! - `forward`, `request_body`, `upstream`: to the origin.
 //! - `encode`, `body`, `observe`: back to the client, and on the record.
 //! - `websocket`, `tunnel`: switched protocols.
-//! - `certificate_end`, `discard`, `stall`, `timer`: what happens when somebody does not do their part.
+//! - `certificate_end`, `discard`, `late`, `stall`, `timer`: what happens when somebody does not do
+//!   their part.
 #![cfg_attr(
     test,
     allow(
@@ -36,6 +37,7 @@ mod framing;
 mod handshake;
 mod hop;
 mod host;
+mod late;
 mod listener;
 mod observe;
 mod request_body;

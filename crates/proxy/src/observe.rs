@@ -82,6 +82,9 @@ pub struct Exchange {
     pub response_bytes: u64,
     /// From the head's arrival to the end.
     pub elapsed: Duration,
+    /// Of that, how long the answer was to be held back, since the connection's credentials were
+    /// refused too fast; zero for all others.
+    pub held: Duration,
     /// The identifier that the origin was given.
     pub request_id: Option<RequestId>,
     /// The origin's endpoint that answered, by its place in the policy.
@@ -119,6 +122,7 @@ impl Record {
                 request_bytes: 0,
                 response_bytes: 0,
                 elapsed: Duration::ZERO,
+                held: Duration::ZERO,
                 request_id: None,
                 endpoint: None,
                 span: Span::none(),

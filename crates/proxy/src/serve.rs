@@ -15,12 +15,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_engine::limiter::Clock;
-use tollgate_engine::policy::{SizeLimits, Timeouts};
+use tollgate_engine::policy::{Policy, SizeLimits, Timeouts};
 
 use crate::certificate_end::CertificateEnd;
 use crate::conn_state::ConnState;
@@ -29,6 +30,7 @@ use crate::framing::clocks::ConnTimeouts;
 use crate::framing::gate::Gate;
 use crate::framing::head::HeadLimits;
 use crate::handshake::shake_hands;
+use crate::late;
 use crate::service::answer;
 use crate::stall::StreamExecutor;
 use crate::timer::LazyTimer;
@@ -66,9 +68,20 @@ pub(crate) struct Listening {
 }
 
 /// The limits of one connection, as the policy stood when it was accepted.
-struct Limits {
-    sizes: SizeLimits,
-    timeouts: Timeouts,
+pub(crate) struct Limits {
+    pub(crate) sizes: SizeLimits,
+    pub(crate) timeouts: Timeouts,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    pub(crate) fn of(policy: &Policy) -> Limits {
+        Limits {
+            sizes: policy.sizes().clone(),
+            timeouts: policy.timeouts().clone(),
+        }
+    }
 }
 
 /// Serves a connection to its end.
@@ -81,12 +94,7 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, listening: Listen
 async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening) -> io::Result<()> {
     // Answers are written whole; waiting to fill a segment only adds latency.
     stream.set_nodelay(true)?;
-    let snapshot = listening.shared.engine.snapshot();
-    let limits = Limits {
-        sizes: snapshot.policy().sizes().clone(),
-        timeouts: snapshot.policy().timeouts().clone(),
-    };
-    drop(snapshot);
+    let limits = Limits::of(listening.shared.engine.snapshot().policy());
     let mut conn = ConnContext {
         shared: listening.shared,
         worker: listening.worker,
@@ -97,6 +105,8 @@ async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening)
         certificate: None,
         fields_max: limits.sizes.header_count,
         timer: LazyTimer::new().into(),
+        refusals: Mutex::default(),
+        late_max: late::longest(limits.timeouts.body_idle),
     };
     let draining = listening.draining;
     match listening.tls {
@@ -152,7 +162,7 @@ async fn sniff(stream: &mut TcpStream) -> io::Result<(BytesMut, bool)> {
     }
 }
 
-async fn serve_h1<S>(
+pub(crate) async fn serve_h1<S>(
     io: S,
     kept: BytesMut,
     conn: Arc<ConnContext>,
@@ -193,7 +203,7 @@ where
     drive(connection, draining, move |cx| end.poll(cx)).await
 }
 
-async fn serve_h2<S>(
+pub(crate) async fn serve_h2<S>(
     io: S,
     kept: BytesMut,
     conn: Arc<ConnContext>,

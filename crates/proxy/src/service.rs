@@ -19,6 +19,7 @@ use crate::discard::{AfterAnswer, discard, discard_stream};
 use crate::encode;
 use crate::forward;
 use crate::framing::refusal::Refusal;
+use crate::late;
 use crate::observe::Record;
 use crate::request_body::{RequestBody, UploadFailure};
 use crate::respond::{Fault, ReplyContext};
@@ -76,8 +77,8 @@ async fn exchange(
     let facts = match sanitise::check(&mut parts, conn.tls, has_body) {
         Ok(facts) => facts,
         Err(fault) => {
-            let response = refuse(fault, &reply, record);
-            return early(conn, response, incoming, Facts::default(), &reply).await;
+            let after = leave_body(conn, incoming, Facts::default(), &reply).await;
+            return finish(refuse(fault, &reply, record), after);
         }
     };
     let decided = decide(&parts, conn, record.started).await;
@@ -92,8 +93,14 @@ async fn exchange(
         conn.shared.engine.own_answer(decision, &head, &context)
     });
     if let Some(own) = own {
-        let response = encode::own(own, record);
-        return early(conn, response, incoming, facts, &reply).await;
+        // The body first: unread, those that wait would use up the connection's credit for all.
+        let after = leave_body(conn, incoming, facts, &reply).await;
+        if let Some(wait) = late::due(conn, decision) {
+            record.exchange.held = wait;
+            drop(parts);
+            late::hold(conn, wait).await;
+        }
+        return finish(encode::own(own, record), after);
     }
     let sizes = decision.snapshot.policy().sizes();
     if sizes
@@ -189,17 +196,24 @@ fn refuse(fault: Fault, reply: &ReplyContext<'_>, mut record: Box<Record>) -> Re
     encode::own(fault.response(reply), record)
 }
 
-/// Finishes an answer that was given without reading the request's body.
-async fn early(
+/// Gets rid of the request's body where the answer does not depend on it.
+async fn leave_body(
     conn: &Arc<ConnContext>,
-    mut response: Response<Body>,
     incoming: Incoming,
     facts: Facts,
     reply: &ReplyContext<'_>,
-) -> Response<Body> {
+) -> AfterAnswer {
     if reply.http2 {
         discard_stream(incoming, conn);
-    } else if discard(incoming, facts.expects_continue, conn).await == AfterAnswer::Close {
+        AfterAnswer::KeepAlive
+    } else {
+        discard(incoming, facts.expects_continue, conn).await
+    }
+}
+
+/// Says in an answer what becomes of the connection.
+fn finish(mut response: Response<Body>, after: AfterAnswer) -> Response<Body> {
+    if after == AfterAnswer::Close {
         encode::close(&mut response);
     }
     response

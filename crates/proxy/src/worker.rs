@@ -53,7 +53,7 @@ impl Worker {
     /// A socket that the runtime cannot take over.
     pub async fn run(self, drain: CancellationToken) -> Result<(), ProxyError> {
         let cut = CancellationToken::new();
-        let worker = WorkerContext::new(&self.shared, cut.clone());
+        let worker = WorkerContext::new(&self.shared, drain.clone(), cut.clone());
         let (draining, watch) = watch::channel(false);
         let mut loops = JoinSet::new();
         for listener in self.listeners {

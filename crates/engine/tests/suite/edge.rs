@@ -274,6 +274,9 @@ fn before_everything_that_is_shown_must_hold() {
     ] {
         assert!(is_mismatch(&show(field, cookie)), "{field} {cookie}");
     }
+    // It has the pace of credentials that do not hold.
+    assert!(show(&good, &forged).refuses_credential());
+    assert!(!show(&good, &root).refuses_credential());
     assert!(passes(&show(&good, "")), "an empty cookie is none");
     // Nobody shows an id: a limiter in front would count him under a name of his choice.
     let nobody = Ask::new("GET", "/orders").header("x-ratelimit-user-id", &forged);

@@ -16,5 +16,6 @@ mod failures;
 mod forwarded;
 mod keys;
 mod policy_tests;
+mod refusals;
 mod reload;
 mod support;

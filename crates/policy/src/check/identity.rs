@@ -11,7 +11,7 @@ use crate::diagnostics::Span;
 use crate::findings::Finding;
 use crate::identity::{
     Algorithm, Anonymous, BucketKeys, ClaimMap, IdentityConfig, InvalidToken, IssuerConfig,
-    RESERVED_ISSUERS,
+    RESERVED_ISSUERS, RefusalPace,
 };
 use crate::limit::{Across, Amount, Limit, Mode, OnChange, Per, Rate};
 use crate::node::{At, Given};
@@ -44,6 +44,16 @@ const FAILED_VERIFICATIONS_DEFAULT: Amount = Amount::Rate {
     burst: NonZeroU64::new(200).unwrap(),
 };
 
+/// What a connection is refused at once where nothing is written: a page whose token expired asks for
+/// a dozen things at a time, and whoever wants more than 20 refusals a second is no such page.
+const REFUSAL_PACE_DEFAULT: RefusalPace = RefusalPace {
+    rate: Rate {
+        count: NonZeroU64::new(20).unwrap(),
+        period: Duration::from_secs(1),
+    },
+    burst: NonZeroU64::new(20).unwrap(),
+};
+
 impl Check<'_, '_> {
     pub(super) fn identity(&mut self, raw: Option<RawIdentity>, span: Span) -> IdentityConfig {
         let nobody = raw.as_ref().is_none_or(|raw| {
@@ -69,6 +79,7 @@ impl Check<'_, '_> {
             invalid_token: InvalidToken::Reject,
             token_cookie: None,
             failed_verifications: Some(budget(FAILED_VERIFICATIONS, FAILED_VERIFICATIONS_DEFAULT)),
+            refusal_pace: Some(REFUSAL_PACE_DEFAULT),
             token_cache_entries: 100_000,
             bucket_keys: None,
         };
@@ -83,6 +94,7 @@ impl Check<'_, '_> {
                 }
             }
         }
+        config.refusal_pace = self.refusal_pace(raw.refusal_pace);
         config.trusted_proxies = self.trusted(raw.trusted_proxies.unwrap_or_default());
         if let Some(mut anonymous) = raw.anonymous {
             let trusted = anonymous.trusted_proxies.take().unwrap_or_default();
@@ -122,6 +134,20 @@ impl Check<'_, '_> {
         config.api_keys = raw.api_keys.map(|keys| self.api_keys(keys));
         config.issuers = self.issuers(raw.issuers.unwrap_or_default());
         config
+    }
+
+    fn refusal_pace(&mut self, raw: Option<OffOr<RawBudget>>) -> Option<RefusalPace> {
+        match raw {
+            None => Some(REFUSAL_PACE_DEFAULT),
+            Some(OffOr::Off) => None,
+            Some(OffOr::Value(RawBudget(raw))) => {
+                match self.rate(&raw.rate, raw.burst.as_ref()) {
+                    Some(Amount::Rate { rate, burst }) => Some(RefusalPace { rate, burst }),
+                    // Said already.
+                    _ => None,
+                }
+            }
+        }
     }
 
     fn trusted(&mut self, networks: Vec<At<Network>>) -> Vec<IpNet> {

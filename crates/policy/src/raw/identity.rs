@@ -38,6 +38,10 @@ section! {
         /// Beyond it the network's new tokens are answered 429 without a look; those that verified before still pass.
         /// Default: `{rate: 20/s, burst: 200}`.
         failed_verifications: Option<OffOr<RawBudget>>,
+        /// How many refusals of a credential one client connection is answered at once: a rate, `{rate: …, burst: …}`,
+        /// or `off`. Those beyond it are answered late, each when its turn comes, at most 2 s; other requests of the
+        /// connection do not wait. Default: `{rate: 20/s, burst: 20}`.
+        refusal_pace: Option<OffOr<RawBudget>>,
         /// Verified tokens kept in memory, 1 to 10,000,000. Default: 100,000.
         token_cache: Option<Whole<1, 10_000_000>>,
         /// File of the keys of bucket ids, or `environment` for the text of such a file in the variable

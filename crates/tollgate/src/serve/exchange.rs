@@ -25,6 +25,7 @@ pub(super) struct ExchangeCounts {
     client_aborted: AtomicU64,
     origin_aborted: AtomicU64,
     response_bytes: AtomicU64,
+    refusals_delayed: AtomicU64,
     access_log_dropped: AtomicU64,
 }
 
@@ -44,6 +45,7 @@ impl ExchangeCounts {
             client_aborted: AtomicU64::new(0),
             origin_aborted: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
+            refusals_delayed: AtomicU64::new(0),
             access_log_dropped: AtomicU64::new(0),
         }
     }
@@ -58,6 +60,9 @@ impl ExchangeCounts {
             Ending::OriginAborted => self.origin_aborted.fetch_add(1, Ordering::Relaxed),
             _ => 0,
         };
+        if !exchange.held.is_zero() {
+            self.refusals_delayed.fetch_add(1, Ordering::Relaxed);
+        }
         let bytes = exchange.response_bytes;
         self.response_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -96,6 +101,12 @@ impl ExchangeCounts {
             "tollgate_response_bytes",
             "Bytes of bodies sent to clients",
             self.response_bytes.load(Ordering::Relaxed),
+        )?;
+        metrics::counter(
+            encoder,
+            "tollgate_refusals_delayed",
+            "Refusals of a credential that were held back, since their connection's came too fast",
+            self.refusals_delayed.load(Ordering::Relaxed),
         )?;
         metrics::counter(
             encoder,
@@ -153,6 +164,10 @@ fn line(exchange: &Exchange, unix_ms: u64) -> String {
         "duration_us",
         json!(u64::try_from(exchange.elapsed.as_micros()).unwrap_or(u64::MAX)),
     );
+    if !exchange.held.is_zero() {
+        let held = exchange.held.as_micros();
+        put("held_us", json!(u64::try_from(held).unwrap_or(u64::MAX)));
+    }
     put("ending", json!(ending(exchange.ending)));
     if let Some(fault) = exchange.fault {
         put("fault", json!(fault));

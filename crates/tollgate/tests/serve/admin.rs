@@ -36,6 +36,27 @@ fn metrics_count_by_route_verdict_and_mode_without_users() {
 }
 
 #[test]
+fn a_refusal_that_is_held_back_shows_in_metrics_and_access_log() {
+    let rest = format!(
+        "  refusal_pace: 1/1h\n{PLANS}timeouts: {{body_idle: 20ms}}\naccess_log: access.log\n"
+    );
+    let running = Running::start(&rest);
+    for _ in 0..3 {
+        assert_eq!(running.get("/orders", "garbage").status(), 401);
+    }
+    let metric = "tollgate_refusals_delayed_total 2\n";
+    running.eventually("two are counted", || running.metrics().contains(metric));
+    let log = running.gateway.folder().join("access.log");
+    running.eventually("three lines are written", || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() == 3)
+    });
+    let log = std::fs::read_to_string(&log).unwrap();
+    let held = |line: &str| serde_json::from_str::<Value>(line).unwrap()["held_us"].as_u64();
+    let held: Vec<_> = log.lines().map(held).collect();
+    assert_eq!(held, [None, Some(20_000), Some(20_000)]);
+}
+
+#[test]
 fn case_036_without_keys_the_gateway_is_not_ready_and_lets_no_token_pass() {
     let running = Running::start(PLANS);
     running.issuer.set_fault(Fault::Down);
