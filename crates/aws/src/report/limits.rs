@@ -117,11 +117,19 @@ fn limits(deployment: &Deployment<'_>, out: &mut String) {
         line!(out);
         line!(
             out,
-            "No limit of the policy stands behind {}: they bound callers by network, preflights of \
-             browsers among them.",
+            "No limit of a plan stands behind {}: they bound callers by network.",
             names.join(", ")
         );
     }
+    line!(out);
+    line!(
+        out,
+        "A preflight of a browser has no id by design, and counts by its network: {}.",
+        match deployment.target.variant {
+            Variant::Before => "with all requests without one",
+            Variant::After | Variant::Chained => "with all callers for whom nobody vouches",
+        }
+    );
     let rules = &deployment.rules;
     if !rules.never_blocked.is_empty() {
         line!(out);
