@@ -1,0 +1,219 @@
+//! PostgreSQL from Debian: a cluster of its own in a temporary folder, which can go down and come back.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, geteuid};
+use tempfile::TempDir;
+
+use super::port::free_address;
+use super::process::{Launch, Peer, START_WAIT};
+use super::tool::Tool;
+use crate::error::TestkitError;
+
+/// Where Debian keeps the server's programs, by major version.
+const DEBIAN_FOLDER: &str = "/usr/lib/postgresql";
+/// Whom the server runs as where we are root, whom it refuses.
+const USER: &str = "postgres";
+/// The cluster's superuser, who needs no password on loopback.
+const SUPERUSER: &str = "tollgate";
+/// Pause between two looks whether it answers.
+const POLL_PAUSE: Duration = Duration::from_millis(20);
+/// How long it may take to end when it is told to at once.
+const END_WAIT: Duration = Duration::from_secs(10);
+
+/// A running PostgreSQL. Dropping it ends it and removes its data.
+#[derive(Debug)]
+pub struct Postgres {
+    programs: PathBuf,
+    arguments: Vec<String>,
+    address: std::net::SocketAddr,
+    /// `None` while it is down.
+    peer: Option<Peer>,
+    _folder: TempDir,
+}
+
+impl Postgres {
+    /// Makes a cluster and starts it on a free port of loopback.
+    ///
+    /// # Errors
+    /// When PostgreSQL is missing or does not start.
+    pub fn start() -> Result<Postgres, TestkitError> {
+        let programs = programs()?;
+        let folder = tempfile::Builder::new()
+            .prefix("tollgate-postgres-data-")
+            .tempdir()
+            .map_err(TestkitError::io("make a temporary folder"))?;
+        if geteuid().is_root() {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))
+                .map_err(TestkitError::io("open a temporary folder"))?;
+            run(Command::new("chown").arg(USER).arg(folder.path()), "chown")?;
+        }
+        let data = folder.path().join("data").display().to_string();
+        let initdb = programs.join("initdb").display().to_string();
+        let make = [
+            &initdb,
+            "--no-sync",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--username",
+            SUPERUSER,
+            "--pgdata",
+            &data,
+        ];
+        let make = unprivileged(&make);
+        // Not in our own folder, which the other user may not be allowed to enter.
+        let mut initdb = Command::new(&make[0]);
+        run(initdb.args(&make[1..]).current_dir("/"), "initdb")?;
+        let address = free_address()?;
+        let server = programs.join("postgres").display().to_string();
+        let port = address.port().to_string();
+        let serve = [
+            &server,
+            "-D",
+            &data,
+            "-p",
+            &port,
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            // The machine does not lose power in a test.
+            "-c",
+            "fsync=off",
+        ];
+        let mut postgres = Postgres {
+            programs,
+            arguments: unprivileged(&serve),
+            address,
+            peer: None,
+            _folder: folder,
+        };
+        postgres.come_up()?;
+        Ok(postgres)
+    }
+
+    /// A new, empty database, as a URL.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_database(&self, name: &str) -> Result<String, TestkitError> {
+        let mut createdb = self.client("createdb");
+        run(createdb.args(["-U", SUPERUSER, name]), "createdb")?;
+        let address = self.address;
+        Ok(format!("postgres://{SUPERUSER}@{address}/{name}"))
+    }
+
+    /// Ends it as a crash would: connections break, nothing is written any more.
+    pub fn go_down(&mut self) {
+        if let Some(mut peer) = self.peer.take() {
+            // "Immediate shutdown": its children must be gone before it can come back.
+            peer.signal(Signal::QUIT);
+            let _ended = peer.wait_ended(END_WAIT);
+        }
+    }
+
+    /// Starts it again on the same data and port, if it is down.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn come_up(&mut self) -> Result<(), TestkitError> {
+        if self.peer.is_some() {
+            return Ok(());
+        }
+        let arguments: Vec<&str> = self.arguments[1..].iter().map(String::as_str).collect();
+        let peer = Peer::launch(&Launch {
+            name: "postgres",
+            program: Path::new(&self.arguments[0]),
+            arguments: &arguments,
+            files: &[],
+            address: self.address,
+        })?;
+        self.peer = Some(peer);
+        self.wait_ready()
+    }
+
+    /// Stops every process of it without ending one, as a machine that hangs; or lets them go on.
+    ///
+    /// # Errors
+    /// When it is down.
+    pub fn freeze(&self, frozen: bool) -> Result<(), TestkitError> {
+        let pid = self.peer.as_ref().map(Peer::pid).unwrap_or_default();
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        // Each of its children has a session of its own.
+        let mut pkill = Command::new("pkill");
+        run(pkill.args([signal, "-P", &pid.to_string()]), "pkill")?;
+        let mut kill = Command::new("kill");
+        run(kill.args([signal, &pid.to_string()]), "kill")
+    }
+
+    /// It accepts connections before it answers.
+    fn wait_ready(&self) -> Result<(), TestkitError> {
+        let start = Instant::now();
+        let mut ready = self.client("pg_isready");
+        ready.stdout(Stdio::null());
+        while !ready.status().is_ok_and(|status| status.success()) {
+            if start.elapsed() > START_WAIT {
+                return Err(TestkitError::NotAccepting {
+                    address: self.address,
+                    waited_ms: START_WAIT.as_millis(),
+                });
+            }
+            std::thread::sleep(POLL_PAUSE);
+        }
+        Ok(())
+    }
+
+    fn client(&self, program: &str) -> Command {
+        let mut client = Command::new(self.programs.join(program));
+        client.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()]);
+        client
+    }
+}
+
+/// Debian's newest server, which is on nobody's PATH, or the PATH's.
+fn programs() -> Result<PathBuf, TestkitError> {
+    let versions = fs::read_dir(DEBIAN_FOLDER).into_iter().flatten().flatten();
+    let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let newest = versions
+        .map(|entry| entry.path())
+        .filter(|path| path.join("bin/postgres").is_file())
+        .max_by_key(|path| version(path));
+    match newest {
+        Some(folder) => Ok(folder.join("bin")),
+        None => {
+            let postgres = Tool::find("postgres")?;
+            let real = fs::canonicalize(postgres.path())
+                .map_err(TestkitError::io("find the programs of PostgreSQL"))?;
+            Ok(real.parent().unwrap_or(&real).to_owned())
+        }
+    }
+}
+
+/// The command as it is, or as another user where we are root.
+fn unprivileged(command: &[&str]) -> Vec<String> {
+    let user = format!("--reuid={USER}");
+    let group = format!("--regid={USER}");
+    let change = ["/usr/bin/setpriv", &user, &group, "--init-groups", "--"];
+    let change = geteuid().is_root().then_some(change);
+    let all = change.iter().flatten().chain(command);
+    all.map(|&part| part.to_owned()).collect()
+}
+
+fn run(command: &mut Command, name: &str) -> Result<(), TestkitError> {
+    let failed = |output: String| TestkitError::Tool {
+        program: name.to_owned(),
+        output,
+    };
+    let output = command
+        .output()
+        .map_err(|source| failed(source.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+}
