@@ -4,6 +4,7 @@
 //! All values are texts and 64-bit whole numbers. A statement is a `&'static str`: nothing that
 //! anybody sent can become part of one.
 
+mod bulk;
 mod errors;
 mod postgres;
 mod schema;
@@ -19,6 +20,7 @@ use sqlx::{Postgres, Row as _, Sqlite};
 
 use crate::error::StoreError;
 use crate::location::{Location, Place};
+pub(crate) use bulk::Assigned;
 use errors::failed;
 pub(crate) use postgres::Bell;
 
@@ -86,7 +88,7 @@ impl Pools {
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
         let pools = match &location.0 {
             Place::Sqlite(path) => sqlite::open(path)?,
-            Place::Postgres(options) => postgres::open(options),
+            Place::Postgres(options) => postgres::open(options).await?,
         };
         within(schema::MIGRATION_WAIT_MAX, schema::bring_up(&pools)).await?;
         Ok(pools)

@@ -42,6 +42,18 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is missing or does not start.
     pub fn start() -> Result<Postgres, TestkitError> {
+        Self::start_with(None)
+    }
+
+    /// As [`Postgres::start`], with TLS: a certificate and its key, as PEM.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn start_with_tls(certificate: &str, key: &str) -> Result<Postgres, TestkitError> {
+        Self::start_with(Some((certificate, key)))
+    }
+
+    fn start_with(tls: Option<(&str, &str)>) -> Result<Postgres, TestkitError> {
         let programs = programs()?;
         let folder = tempfile::Builder::new()
             .prefix("tollgate-postgres-data-")
@@ -50,7 +62,12 @@ impl Postgres {
         if geteuid().is_root() {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))
                 .map_err(TestkitError::io("open a temporary folder"))?;
-            run(Command::new("chown").arg(USER).arg(folder.path()), "chown")?;
+        }
+        let tls = tls.map(|(certificate, key)| lay_tls(folder.path(), certificate, key));
+        let tls = tls.transpose()?.unwrap_or_default();
+        if geteuid().is_root() {
+            let mut chown = Command::new("chown");
+            run(chown.args(["-R", USER]).arg(folder.path()), "chown")?;
         }
         let data = folder.path().join("data").display().to_string();
         let initdb = programs.join("initdb").display().to_string();
@@ -86,6 +103,10 @@ impl Postgres {
             "-c",
             "fsync=off",
         ];
+        let serve: Vec<&str> = serve
+            .into_iter()
+            .chain(tls.iter().map(String::as_str))
+            .collect();
         let mut postgres = Postgres {
             programs,
             arguments: unprivileged(&serve),
@@ -173,6 +194,23 @@ impl Postgres {
         client.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()]);
         client
     }
+}
+
+/// Lays certificate and key into the folder, and says with which arguments the server takes them.
+fn lay_tls(folder: &Path, certificate: &str, key: &str) -> Result<Vec<String>, TestkitError> {
+    let mut arguments = vec!["-c".to_owned(), "ssl=on".to_owned()];
+    for (setting, name, content) in [
+        ("ssl_cert_file", "server.crt", certificate),
+        ("ssl_key_file", "server.key", key),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(TestkitError::io(format!("write {name}")))?;
+        // The server refuses a key that others may read.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
+            .map_err(TestkitError::io(format!("close {name}")))?;
+        arguments.extend(["-c".to_owned(), format!("{setting}={}", path.display())]);
+    }
+    Ok(arguments)
 }
 
 /// Debian's newest server, which is on nobody's PATH, or the PATH's.

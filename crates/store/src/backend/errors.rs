@@ -1,5 +1,7 @@
 //! The words of the database's client as a [`StoreError`]: who is to blame, and whether to try again.
 
+use std::io::ErrorKind;
+
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -17,13 +19,16 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
             Some(said) => of_postgres(said.code(), reason),
             None => of_sqlite(said.as_ref(), reason),
         },
+        // How a certificate that we do not trust is told: somebody has to do something.
+        sqlx::Error::Io(io) if io.kind() == ErrorKind::InvalidData => {
+            StoreError::Refused { reason }
+        }
         sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => StoreError::Unreachable { reason },
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Damaged { reason },
-        sqlx::Error::Configuration(_) => StoreError::Refused { reason },
+        sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => StoreError::Refused { reason },
         // A stream that ends in the middle of a message, for one.
         sqlx::Error::Protocol(_) => StoreError::Unreachable { reason },
         _ => StoreError::Failed { reason },

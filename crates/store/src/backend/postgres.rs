@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool};
+use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{CONNECTION_WAIT_MAX, Pools};
+use super::{CONNECTION_WAIT_MAX, Pools, failed, within};
+use crate::error::StoreError;
 
 /// Connections at once, the one that listens included; more calls wait.
 const CONNECTIONS_MAX: u32 = 8;
@@ -42,7 +44,13 @@ pub(crate) struct Bell {
     retry_at: Instant,
 }
 
-pub(super) fn open(options: &PgConnectOptions) -> Pools {
+/// Connects once, for the reason if it cannot be: the pool tries again and again, and then only says that
+/// it took too long.
+pub(super) async fn open(options: &PgConnectOptions) -> Result<Pools, StoreError> {
+    let options = options.clone().application_name("tollgate");
+    let first = async { options.connect().await.map_err(failed) };
+    let first = within(CONNECTION_WAIT_MAX, first).await?;
+    first.close().await.map_err(failed)?;
     let pool = PoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(CONNECTION_WAIT_MAX)
@@ -52,8 +60,8 @@ pub(super) fn open(options: &PgConnectOptions) -> Pools {
                 Ok(())
             })
         })
-        .connect_lazy_with(options.clone().application_name("tollgate"));
-    Pools::Postgres(pool)
+        .connect_lazy_with(options);
+    Ok(Pools::Postgres(pool))
 }
 
 impl Bell {

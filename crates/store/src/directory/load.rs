@@ -4,12 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Directory, HolderKey, SHARDS, shard_of};
-use crate::backend::{Row, within};
-use crate::directory::shard::{Entry, Sorted, Timeline};
+use crate::backend::{Assigned, Row, within};
+use crate::directory::shard::{Entry, Held, Sorted, Timeline};
 use crate::error::StoreError;
 use crate::holder::HolderKind;
 use crate::limit_text::{LimitText, RouteName};
 use crate::record::Override;
+use crate::span::Span;
 use crate::store::{Store, span};
 use crate::texts::Note;
 
@@ -17,8 +18,6 @@ use crate::texts::Note;
 pub const LOAD_WAIT_MAX: Duration = Duration::from_secs(120);
 
 const LAST_SEQ: &str = "SELECT seq FROM feed WHERE one = 1";
-const ASSIGNMENTS: &str =
-    "SELECT kind, issuer, name, from_ms, until_ms, made, plan FROM assignments";
 const OVERRIDES: &str =
     "SELECT kind, issuer, name, from_ms, until_ms, made, route, limit_text FROM overrides";
 
@@ -61,8 +60,9 @@ impl Directory {
         };
         let mut session = store.pools().read_at_one_moment().await?;
         let seq = session.first(LAST_SEQ, &[], |row| row.count(0)).await?;
-        let assignment = |row: &Row<'_>| loader.assignment(row);
-        session.each(ASSIGNMENTS, &[], assignment).await?;
+        session
+            .each_assignment(|row| loader.assignment(row))
+            .await?;
         let overriding = |row: &Row<'_>| loader.overriding(row);
         session.each(OVERRIDES, &[], overriding).await?;
         session.commit().await?;
@@ -76,15 +76,19 @@ impl Directory {
 }
 
 impl Loader<'_> {
-    fn assignment(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
-        let (key, mut timeline) = (self.key(row)?, Timeline::default());
-        let plan = self.directory.plans.number(row.text(6)?);
-        let (Ok(span), Ok(plan)) = (span(row, 3), plan) else {
+    fn assignment(&mut self, row: Option<Assigned<'_>>) -> Result<(), StoreError> {
+        let read = |row: &Assigned<'_>| {
+            let kind = HolderKind::of_number(row.kind)?;
+            let key = self.directory.key(kind, row.issuer, row.name);
+            let span = Span::new(row.from_ms, row.until_ms)?;
+            let plan = self.directory.plans.number(row.plan)?;
+            Ok::<_, StoreError>((key, row.made, span, plan))
+        };
+        let Some((key, made, span, plan)) = row.and_then(|row| read(&row).ok()) else {
             self.unreadable += 1;
             return Ok(());
         };
-        timeline.add_plan(span, plan);
-        self.add(key, row.count(5)?, timeline)
+        self.add(key, made, Held::of_one(span, plan))
     }
 
     fn overriding(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
@@ -105,7 +109,7 @@ impl Loader<'_> {
             return Ok(());
         };
         timeline.add_override(entry);
-        self.add(key, row.count(5)?, timeline)
+        self.add(key, row.count(5)?, timeline.into_held())
     }
 
     fn key(&self, row: &Row<'_>) -> Result<HolderKey, StoreError> {
@@ -113,14 +117,13 @@ impl Loader<'_> {
         Ok(self.directory.key(kind, row.text(1)?, row.text(2)?))
     }
 
-    fn add(&mut self, key: HolderKey, made: u64, timeline: Timeline) -> Result<(), StoreError> {
+    fn add(&mut self, key: HolderKey, made: u64, held: Held) -> Result<(), StoreError> {
         self.rows += 1;
         // A bound on what is held before it is known whose it is.
         if self.rows > self.directory.holders_max.saturating_mul(2) {
             return Err(self.directory.full());
         }
-        let entry = key.entry(timeline.into_held());
-        self.entries[shard_of(key)].push((made, entry));
+        self.entries[shard_of(key)].push((made, key.entry(held)));
         Ok(())
     }
 

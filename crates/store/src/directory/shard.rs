@@ -72,14 +72,14 @@ impl Shard {
         ask: impl FnOnce(&Held) -> Option<T>,
     ) -> Option<T> {
         let entries = self.0.load();
-        let index = entries.binary_search_by_key(&key, |entry| entry.key).ok()?;
+        let index = place(&entries, key).ok()?;
         ask(&entries[index].held)
     }
 
     /// Replaces, adds or (with `None`) removes one holder's entry, in a copy.
     pub(super) fn put(&self, key: HolderKey, held: Option<Held>) {
         let old = self.0.load();
-        let (before, after) = match old.binary_search_by_key(&key, |entry| entry.key) {
+        let (before, after) = match place(&old, key) {
             Ok(index) => (&old[..index], &old[index + 1..]),
             Err(index) => old.split_at(index),
         };
@@ -102,9 +102,43 @@ impl Shard {
     }
 }
 
+/// Where a key is, or would be, in a sorted list. Keys are hashes and lie evenly: where one should be is
+/// a few entries, and with luck no other line of the cache, from where it is.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a fraction of the length of the list"
+)]
+pub(super) fn place(entries: &[Entry], key: HolderKey) -> Result<usize, usize> {
+    let share = u128::from(key.0) * entries.len() as u128;
+    let mut index = (share >> 64) as usize;
+    while index > 0 && entries[index - 1].key >= key {
+        index -= 1;
+    }
+    while index < entries.len() && entries[index].key < key {
+        index += 1;
+    }
+    match entries.get(index) {
+        Some(entry) if entry.key == key => Ok(index),
+        _ => Err(index),
+    }
+}
+
 // === impl Held ===
 
 impl Held {
+    /// One plan.
+    pub(super) fn of_one(span: Span, plan: AssignedPlan) -> Self {
+        let (from_ms, until_ms) = (span.from_ms(), span.until_ms());
+        match until_ms {
+            None => Held::Plan { plan, from_ms },
+            Some(_) => {
+                let mut timeline = Timeline::default();
+                timeline.add_plan(span, plan);
+                timeline.into_held()
+            }
+        }
+    }
+
     pub(super) fn plan_at(&self, at_ms: u64) -> Option<AssignedPlan> {
         match self {
             Held::Plan { plan, from_ms } => (*from_ms <= at_ms).then_some(*plan),

@@ -252,6 +252,25 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Also where keys do not lie evenly.
+    #[test]
+    fn a_key_is_found_where_a_binary_search_finds_it(
+        keys in proptest::collection::btree_set((0..5_u64, 0..5_u64), 0..20),
+        wide in proptest::collection::btree_set((any::<u64>(), any::<u64>()), 0..200),
+        asked in (0..6_u64, 0..6_u64),
+    ) {
+        for keys in [keys, wide] {
+            let held = Held::Plan { plan: AssignedPlan(0), from_ms: 0 };
+            let keys: Vec<HolderKey> = keys.into_iter().map(|(a, b)| HolderKey(a, b)).collect();
+            let entries: Vec<Entry> = keys.iter().map(|key| key.entry(held.clone())).collect();
+            for key in keys.iter().chain([&HolderKey(asked.0, asked.1)]) {
+                prop_assert_eq!(shard::place(&entries, *key), keys.binary_search(key));
+            }
+        }
+    }
+}
+
 #[test]
 fn an_entry_is_32_bytes() {
     assert_eq!(size_of::<Entry>(), 32);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tollgate_store::{CALL_WAIT_MAX, Location, Store, StoreError, Write, WriteKey};
-use tollgate_testkit::peers::free_address;
+use tollgate_testkit::peers::{Postgres, free_address};
 
 use crate::support::{Place, assign, clock, database, run, started, subject, write};
 
@@ -21,7 +21,45 @@ fn a_server_that_is_not_there_is_told_in_bounded_time() {
         let start = Instant::now();
         let error = refused(&format!("postgres://u@{}/d", free_address().unwrap())).await;
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error:?}");
+        assert!(error.to_string().contains("refused"), "{error}");
         assert!(start.elapsed() < BOUND);
+    });
+}
+
+#[test]
+fn a_certificate_is_checked_where_the_location_says_so() {
+    run(async {
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let own = rcgen::generate_simple_self_signed(names.clone()).unwrap();
+        let other = rcgen::generate_simple_self_signed(names).unwrap();
+        let server = Postgres::start_with_tls(&own.cert.pem(), &own.signing_key.serialize_pem());
+        let server = server.unwrap_or_else(|error| panic!("{error}"));
+        let url = server.make_database("tls").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let trusting = |name: &str, pem: String| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, pem).unwrap();
+            format!("{url}?sslmode=verify-full&sslrootcert={}", path.display())
+        };
+        let location = trusting("own.pem", own.cert.pem()).parse().unwrap();
+        let store = Store::open(&location, clock()).await.unwrap();
+        store
+            .write(&write(&subject("alice"), assign("pro")))
+            .await
+            .unwrap();
+        let error = refused(&trusting("other.pem", other.cert.pem())).await;
+        assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+        assert!(error.to_string().contains("certificate"), "{error}");
+    });
+}
+
+#[test]
+fn a_server_without_tls_is_refused_where_the_location_asks_for_it() {
+    run(async {
+        let server = started();
+        let url = server.make_database("plain").unwrap();
+        let error = refused(&format!("{url}?sslmode=require")).await;
+        assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     });
 }
 
