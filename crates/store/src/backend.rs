@@ -259,6 +259,14 @@ impl Session {
         Ok(())
     }
 
+    /// The statement of the database that is behind it.
+    pub(crate) fn in_words_of(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.connection {
+            Connection::Sqlite(_) => sqlite,
+            Connection::Postgres(_) => postgres,
+        }
+    }
+
     /// Tells other instances, once this transaction is committed; SQLite has no such thing.
     pub(crate) async fn ring(&mut self) -> Result<(), StoreError> {
         if let Connection::Postgres(_) = self.connection {

@@ -83,6 +83,11 @@ text! {
 }
 
 text! {
+    /// The name of a limit, as in the policy: 1 to 64 letters, digits, `_`, `-` and `.`.
+    LimitName, "the name of a limit", 1..=64, of_a_limit, "has letters, digits, `_`, `-` and `.` only"
+}
+
+text! {
     /// Why something was changed, for people: up to 1024 bytes; no control characters but line
     /// feeds and tabs.
     Note, "a note", 0..=1024, prose, "has no control characters but line feeds and tabs"
@@ -118,6 +123,10 @@ fn no_control(c: char) -> bool {
 
 fn visible(c: char) -> bool {
     c.is_ascii_graphic()
+}
+
+fn of_a_limit(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
 fn prose(c: char) -> bool {

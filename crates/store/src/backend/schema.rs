@@ -18,10 +18,16 @@ struct Step {
 }
 
 /// In order; the version of a schema is the number of steps it has taken.
-const STEPS: &[Step] = &[Step {
-    sqlite: include_str!("../../migrations/sqlite/1.sql"),
-    postgres: include_str!("../../migrations/postgres/1.sql"),
-}];
+const STEPS: &[Step] = &[
+    Step {
+        sqlite: include_str!("../../migrations/sqlite/1.sql"),
+        postgres: include_str!("../../migrations/postgres/1.sql"),
+    },
+    Step {
+        sqlite: include_str!("../../migrations/sqlite/2.sql"),
+        postgres: include_str!("../../migrations/postgres/2.sql"),
+    },
+];
 
 /// One instance at a time: nothing else in the database uses this lock ("toll" in ASCII).
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(1953459308)";

@@ -98,7 +98,7 @@ fn overriding(row: &Row<'_>) -> Result<Override, StoreError> {
 }
 
 /// What we would not have written: then whoever asks is not at fault.
-fn by_hand(error: StoreError) -> StoreError {
+pub(super) fn by_hand(error: StoreError) -> StoreError {
     match error.is_callers() {
         true => StoreError::damaged("a row that was changed by hand", error),
         false => error,

@@ -44,10 +44,21 @@ on_both! {
         place.open().await.close().await;
         meddle(&place, "UPDATE tollgate_schema SET version = 99").await;
         let error = place.try_open().await.unwrap_err();
-        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 1 });
+        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 2 });
         assert!(error.to_string().contains("start the newer version"), "{error}");
-        meddle(&place, "UPDATE tollgate_schema SET version = 1").await;
+        meddle(&place, "UPDATE tollgate_schema SET version = 2").await;
         place.open().await;
+    }
+
+    async fn a_store_of_an_older_version_is_brought_up_with_what_is_in_it(place: Place) {
+        let store = place.open().await;
+        store.write(&write(&subject("alice"), assign("p"))).await.unwrap();
+        store.close().await;
+        meddle(&place, "DROP TABLE quota_counts; DROP TABLE quota_writers; \
+             UPDATE tollgate_schema SET version = 1").await;
+        let store = place.open().await;
+        assert_eq!(store.changes_since(0).await.unwrap().len(), 1);
+        assert!(store.counts_after(None, 0).await.unwrap().is_empty());
     }
 
     async fn what_was_changed_by_hand_is_told_and_does_not_hide_the_rest(place: Place) {
