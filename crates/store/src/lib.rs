@@ -4,7 +4,7 @@
 //! A [`Write`] changes one record as one act, with its audit; a [`Feed`] gives every change to every
 //! instance, in order and without a gap; a [`Directory`] holds all of it in memory for the path of
 //! requests, which never waits for a store. Beside that, units counted against quotas are added in
-//! [`Batch`]es, each at most once.
+//! [`Batch`]es, each at most once, and a [`Notice`] waits in an outbox until it was delivered.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -60,6 +60,7 @@ mod feed;
 mod holder;
 mod limit_text;
 mod location;
+mod notice;
 mod quota;
 mod record;
 mod span;
@@ -75,12 +76,14 @@ pub use feed::Feed;
 pub use holder::{Holder, HolderKind};
 pub use limit_text::{LimitText, ROUTE_BYTES_MAX, RouteName};
 pub use location::Location;
+pub use notice::{Attempted, DueNotice, NOTICE_BYTES_MAX, Notice, NoticeTotals};
 pub use quota::{
     Added, Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Count, Counter, UNITS_PER_BATCH_MAX,
 };
 pub use record::{ASSIGNMENTS_MAX, Assignment, Edit, OVERRIDES_MAX, Override, Record, Start};
 pub use span::{Span, TIME_MS_MAX};
 pub use store::{
-    CHANGES_PER_CALL_MAX, COUNTS_PER_CALL_MAX, Store, Versioned, WRITE_KEY_KEPT_MS, Write, Written,
+    CHANGES_PER_CALL_MAX, COUNTS_PER_CALL_MAX, NOTICES_PER_CALL_MAX, Store, Versioned,
+    WRITE_KEY_KEPT_MS, Write, Written,
 };
 pub use texts::{Issuer, LimitName, Name, Note, PlanName, WriteKey};

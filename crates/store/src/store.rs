@@ -1,5 +1,6 @@
 //! The store: one type for both databases.
 
+mod notices;
 mod quota;
 mod read;
 mod rows;
@@ -18,6 +19,7 @@ use crate::holder::Holder;
 use crate::location::Location;
 use crate::record::Record;
 
+pub use notices::NOTICES_PER_CALL_MAX;
 pub use quota::COUNTS_PER_CALL_MAX;
 pub(crate) use rows::span;
 pub use write::{WRITE_KEY_KEPT_MS, Write, Written};

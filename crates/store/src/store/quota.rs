@@ -179,6 +179,14 @@ async fn counts(
 }
 
 fn count(row: &Row<'_>) -> Result<Count, StoreError> {
+    Ok(Count {
+        counter: counter(row)?,
+        units: row.count(7)?,
+    })
+}
+
+/// A counter, from the first seven columns.
+pub(super) fn counter(row: &Row<'_>) -> Result<Counter, StoreError> {
     let read = || {
         let kind = HolderKind::of_number(row.int(0)?)?;
         let holder = Holder::new(kind, row.text(1)?, row.text(2)?)?;
@@ -186,10 +194,7 @@ fn count(row: &Row<'_>) -> Result<Count, StoreError> {
         let route = Some(row.text(4)?).filter(|route| !route.is_empty());
         let route = route.map(RouteName::parse).transpose()?;
         let period = Span::new(row.count(5)?, Some(row.count(6)?))?;
-        Ok(Count {
-            counter: Counter::new(holder, limit, route, period)?,
-            units: row.count(7)?,
-        })
+        Counter::new(holder, limit, route, period)
     };
     read().map_err(rows::by_hand)
 }
@@ -204,6 +209,7 @@ async fn forget(pools: &Pools, ended_ms: u64) -> Result<u64, StoreError> {
     Ok(forgotten)
 }
 
-fn route(counter: &Counter) -> &str {
+/// As it is stored: nothing for all routes together.
+pub(super) fn route(counter: &Counter) -> &str {
     counter.route.as_ref().map_or("", RouteName::as_str)
 }

@@ -44,9 +44,9 @@ on_both! {
         place.open().await.close().await;
         meddle(&place, "UPDATE tollgate_schema SET version = 99").await;
         let error = place.try_open().await.unwrap_err();
-        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 2 });
+        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 3 });
         assert!(error.to_string().contains("start the newer version"), "{error}");
-        meddle(&place, "UPDATE tollgate_schema SET version = 2").await;
+        meddle(&place, "UPDATE tollgate_schema SET version = 3").await;
         place.open().await;
     }
 
@@ -54,7 +54,7 @@ on_both! {
         let store = place.open().await;
         store.write(&write(&subject("alice"), assign("p"))).await.unwrap();
         store.close().await;
-        meddle(&place, "DROP TABLE quota_counts; DROP TABLE quota_writers; \
+        meddle(&place, "DROP TABLE quota_counts; DROP TABLE quota_writers; DROP TABLE notices; \
              UPDATE tollgate_schema SET version = 1").await;
         let store = place.open().await;
         assert_eq!(store.changes_since(0).await.unwrap().len(), 1);
