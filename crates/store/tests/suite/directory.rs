@@ -62,6 +62,23 @@ on_both! {
         }
     }
 
+    async fn odd_names_are_loaded_byte_for_byte(place: Place) {
+        let store = place.open().await;
+        let odd = [
+            "DOMAIN\\user", "\\.", "\\N", "\"quoted\"", "a,b", "'", " ", "NULL", "😀", "e\u{301}", "é", "\u{2028}",
+        ];
+        for name in odd {
+            store.write(&write(&subject(name), assign("p\\\"'"))).await.unwrap();
+        }
+        let directory = Directory::new(100).unwrap();
+        let loaded = directory.load(&store).await.unwrap();
+        assert_eq!((loaded.holders, loaded.unreadable), (odd.len(), 0));
+        for name in odd {
+            let found = plan(&directory, name, None, START_MS);
+            assert_eq!(found.as_deref(), Some("p\\\"'"), "{name:?}");
+        }
+    }
+
     async fn a_directory_that_follows_agrees_with_the_store_while_it_changes(place: Place) {
         let store = place.open().await;
         let directory = Directory::new(100).unwrap();
