@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, geteuid};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
 use super::port::free_address;
@@ -163,13 +163,25 @@ impl Postgres {
     /// # Errors
     /// When it is down.
     pub fn freeze(&self, frozen: bool) -> Result<(), TestkitError> {
-        let pid = self.peer.as_ref().map(Peer::pid).unwrap_or_default();
-        let signal = if frozen { "-STOP" } else { "-CONT" };
-        // Each of its children has a session of its own.
-        let mut pkill = Command::new("pkill");
-        run(pkill.args([signal, "-P", &pid.to_string()]), "pkill")?;
-        let mut kill = Command::new("kill");
-        run(kill.args([signal, &pid.to_string()]), "kill")
+        let Some(pid) = self.peer.as_ref().map(Peer::pid) else {
+            return Err(TestkitError::NotAccepting {
+                address: self.address,
+                waited_ms: 0,
+            });
+        };
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        // Each of its children has a session of its own: a signal to its group does not reach them.
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+            .map_err(TestkitError::io("list the processes of PostgreSQL"))?;
+        let children = children.split_whitespace().map(str::parse::<i32>);
+        let own = i32::try_from(pid);
+        for pid in own.into_iter().chain(children.flatten()) {
+            if let Some(pid) = Pid::from_raw(pid) {
+                // One that has ended meanwhile needs no signal.
+                let _ended = kill_process(pid, signal);
+            }
+        }
+        Ok(())
     }
 
     /// It accepts connections before it answers.
@@ -211,6 +223,14 @@ fn lay_tls(folder: &Path, certificate: &str, key: &str) -> Result<Vec<String>, T
         arguments.extend(["-c".to_owned(), format!("{setting}={}", path.display())]);
     }
     Ok(arguments)
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // A test that failed may have left it frozen: its children, in sessions of their own, would stay.
+        let _down_already = self.freeze(false);
+        self.go_down();
+    }
 }
 
 /// Debian's newest server, which is on nobody's PATH, or the PATH's.

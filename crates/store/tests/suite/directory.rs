@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tollgate_store::{Directory, Edit, Level, Standing, Start, StoreError};
+use tollgate_store::{Directory, Edit, Feed, Level, Standing, Start, Store, StoreError};
 
 use crate::on_both;
 use crate::support::{Place, START_MS, account, assign, assign_from, limit, route, subject, write};
@@ -14,6 +14,15 @@ fn plan(directory: &Directory, name: &str, of: Option<&str>, at_ms: u64) -> Opti
     let account = of.map(|account| directory.account_key(ISSUER, account));
     let (_, plan) = directory.plan_at(subject, account, at_ms)?;
     directory.plan_name(plan).map(|name| name.to_string())
+}
+
+/// Handlers of an HTTP server must be able to move between threads.
+#[test]
+fn what_the_store_promises_can_be_sent_to_another_thread() {
+    fn sent<T: Send>(_: impl FnOnce(&'static Store, &'static Directory, &'static mut Feed) -> T) {}
+    sent(|store, directory, _| directory.load(store));
+    sent(|_, _, feed| feed.next());
+    sent(|store, _, _| store.last_seq());
 }
 
 on_both! {
