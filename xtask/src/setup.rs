@@ -11,7 +11,7 @@ use crate::shell::{self, cargo, command};
 /// A Debian package, and how to see that it is not needed any more.
 ///
 /// By what it brings and not by its name: machines have node, for one, from other packages too.
-const PACKAGES: [(&str, Sign); 11] = [
+const PACKAGES: [(&str, Sign); 12] = [
     ("build-essential", Sign::Program("cc")),
     ("curl", Sign::Program("curl")),
     ("haproxy", Sign::Program("haproxy")),
@@ -21,6 +21,10 @@ const PACKAGES: [(&str, Sign); 11] = [
     ("nodejs", Sign::Program("node")),
     ("npm", Sign::Program("npm")),
     ("pkg-config", Sign::Program("pkg-config")),
+    (
+        "postgresql",
+        Sign::OfSomeVersion("/usr/lib/postgresql", "bin/postgres"),
+    ),
     ("python3-venv", Sign::PythonModules("ensurepip, venv")),
     ("wrk", Sign::Program("wrk")),
 ];
@@ -30,6 +34,8 @@ const PACKAGES: [(&str, Sign); 11] = [
 enum Sign {
     /// A program on PATH or in the system's folders.
     Program(&'static str),
+    /// A file under one of a folder's folders, one a version.
+    OfSomeVersion(&'static str, &'static str),
     /// Modules that python3 can import.
     PythonModules(&'static str),
 }
@@ -97,6 +103,11 @@ fn is_there(sign: Sign) -> bool {
             let path = std::env::var_os("PATH").unwrap_or_default();
             let mut folders = std::env::split_paths(&path).chain([SYSTEM_FOLDER.into()]);
             folders.any(|folder| folder.join(name).is_file())
+        }
+        Sign::OfSomeVersion(folder, file) => {
+            let versions = fs::read_dir(folder).into_iter().flatten().flatten();
+            let mut files = versions.map(|version| version.path().join(file));
+            files.any(|file| file.is_file())
         }
         Sign::PythonModules(modules) => {
             let mut python = command("python3", ["-c", &format!("import {modules}")]);

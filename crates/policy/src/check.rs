@@ -63,12 +63,9 @@ pub(crate) fn check(
         .map(|(name, _)| name.value.clone())
         .collect();
     let mut check = Check {
-        findings,
-        base,
         whole,
         plan_names,
-        elsewhere: Vec::new(),
-        inputs: Vec::new(),
+        ..Check::new(base, findings)
     };
 
     let mode = raw.mode.map_or(Mode::Enforce, |Word(mode)| mode);
@@ -138,6 +135,20 @@ pub(crate) fn check(
         inputs,
     };
     (Some(policy), elsewhere)
+}
+
+impl<'a, 'f> Check<'a, 'f> {
+    /// Nothing known yet, and every part read.
+    pub(crate) fn new(base: &'a Path, findings: &'a mut Findings<'f>) -> Self {
+        Check {
+            findings,
+            base,
+            whole: true,
+            plan_names: Vec::new(),
+            elsewhere: Vec::new(),
+            inputs: Vec::new(),
+        }
+    }
 }
 
 impl Check<'_, '_> {

@@ -42,6 +42,7 @@ mod raw;
 mod route;
 mod routes;
 mod schema;
+mod single;
 mod suggest;
 mod template;
 mod yaml_value;
@@ -80,6 +81,7 @@ pub use policy::{LIMITS_PER_ROUTE_MAX, PLANS_MAX, POLICY_BYTES_MAX, Policy};
 pub use route::{Route, RouteId, RouteMethod};
 pub use routes::{ROUTES_MAX, RouteNode, RouteTable};
 pub use schema::json_schema;
+pub use single::LIMIT_BYTES_MAX;
 pub use template::{
     TEMPLATE_BYTES_MAX, TEMPLATE_SEGMENTS_MAX, Template, TemplateError, TemplateNote,
 };

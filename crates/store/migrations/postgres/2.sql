@@ -1,0 +1,20 @@
+-- Units counted against quotas: of a holder, a limit, a route (empty: all together) and a period.
+CREATE TABLE quota_counts (
+    kind BIGINT NOT NULL,
+    issuer TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    limit_name TEXT COLLATE "C" NOT NULL,
+    route TEXT COLLATE "C" NOT NULL,
+    from_ms BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL,
+    units BIGINT NOT NULL,
+    PRIMARY KEY (kind, issuer, name, limit_name, route, from_ms)
+);
+CREATE INDEX quota_counts_by_end ON quota_counts (until_ms);
+
+-- The last batch of each writer that was counted: one that is sent again is not.
+CREATE TABLE quota_writers (
+    writer TEXT COLLATE "C" PRIMARY KEY,
+    batch BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL
+);

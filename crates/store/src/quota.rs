@@ -1,0 +1,193 @@
+//! Units counted against quotas: what is counted, and batches of it that count once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+
+use crate::error::StoreError;
+use crate::holder::Holder;
+use crate::limit_text::RouteName;
+use crate::span::Span;
+use crate::texts::LimitName;
+
+/// The most counters of one batch.
+pub const COUNTS_PER_BATCH_MAX: usize = 10_000;
+/// The most units that one batch adds to one counter: 2^40.
+pub const UNITS_PER_BATCH_MAX: u64 = 1 << 40;
+
+/// One limit of one holder, in one period.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Counter {
+    /// Whose.
+    pub holder: Holder,
+    /// The limit's name, as in the policy.
+    pub limit: LimitName,
+    /// The one route it is counted on; `None`: all routes together.
+    pub route: Option<RouteName>,
+    /// The period's first millisecond since 1970: what tells periods apart.
+    from_ms: u64,
+    /// The first millisecond after it.
+    until_ms: u64,
+}
+
+/// A counter and its units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// What was counted.
+    pub counter: Counter,
+    /// How much.
+    pub units: u64,
+}
+
+/// Who sends batches: one process from its start to its end. Random, so that a process that was started
+/// again is another one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BatchWriter([u8; 16]);
+
+/// Units to be added, at most once however often they are sent.
+///
+/// A writer sends one batch at a time, and the same one again until it is answered; then the next,
+/// with a higher number. What it had not sent when it ended is lost; nothing is ever counted twice.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    pub(crate) writer: BatchWriter,
+    pub(crate) number: u64,
+    pub(crate) units: BTreeMap<Counter, u64>,
+}
+
+/// What became of a [`Batch`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is counted now.
+    Now,
+    /// It was counted when it was sent before.
+    Before,
+}
+
+impl Counter {
+    /// A counter of a period that has an end.
+    ///
+    /// # Errors
+    /// [`StoreError::Span`] for a period without one.
+    pub fn new(
+        holder: Holder,
+        limit: LimitName,
+        route: Option<RouteName>,
+        period: Span,
+    ) -> Result<Self, StoreError> {
+        let (from_ms, until_ms) = (period.from_ms(), period.until_ms());
+        let endless = StoreError::Span { from_ms, until_ms };
+        Ok(Self {
+            holder,
+            limit,
+            route,
+            from_ms,
+            until_ms: until_ms.ok_or(endless)?,
+        })
+    }
+
+    /// The period's first millisecond, since 1970.
+    #[must_use]
+    pub fn from_ms(&self) -> u64 {
+        self.from_ms
+    }
+
+    /// The first millisecond after the period.
+    #[must_use]
+    pub fn until_ms(&self) -> u64 {
+        self.until_ms
+    }
+}
+
+impl BatchWriter {
+    /// Another one than there ever was.
+    ///
+    /// # Errors
+    /// [`StoreError::Randomness`].
+    pub fn random() -> Result<Self, StoreError> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| StoreError::Randomness)?;
+        Ok(Self(id))
+    }
+}
+
+impl fmt::Display for BatchWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for BatchWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BatchWriter({self})")
+    }
+}
+
+impl Batch {
+    /// An empty one. Numbers of one writer only grow.
+    #[must_use]
+    pub fn new(writer: BatchWriter, number: u64) -> Self {
+        Self {
+            writer,
+            number,
+            units: BTreeMap::new(),
+        }
+    }
+
+    /// Adds units to a counter.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] when the batch is full, or one counter of it: send it first.
+    pub fn add(&mut self, counter: Counter, units: u64) -> Result<(), StoreError> {
+        let is_full = self.units.len() >= COUNTS_PER_BATCH_MAX;
+        if is_full && !self.units.contains_key(&counter) {
+            return Err(StoreError::TooMany {
+                what: "counters in one batch",
+                max: COUNTS_PER_BATCH_MAX,
+            });
+        }
+        let sum = self.units.get(&counter).copied().unwrap_or_default();
+        let sum = sum.saturating_add(units);
+        if sum > UNITS_PER_BATCH_MAX {
+            return Err(StoreError::TooMany {
+                what: "units of one counter in one batch",
+                max: usize::try_from(UNITS_PER_BATCH_MAX).unwrap_or(usize::MAX),
+            });
+        }
+        self.units.insert(counter, sum);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counter(name: &str) -> Counter {
+        let holder = Holder::subject("i", name).unwrap();
+        let limit = LimitName::parse("monthly").unwrap();
+        let period = Span::new(0, Some(10)).unwrap();
+        Counter::new(holder, limit, None, period).unwrap()
+    }
+
+    #[test]
+    fn a_batch_adds_up_and_has_bounds() {
+        let mut batch = Batch::new(BatchWriter::random().unwrap(), 1);
+        for number in 0..COUNTS_PER_BATCH_MAX {
+            batch.add(counter(&number.to_string()), 1).unwrap();
+        }
+        assert!(batch.add(counter("one more"), 1).is_err());
+        batch.add(counter("0"), UNITS_PER_BATCH_MAX - 1).unwrap();
+        assert!(batch.add(counter("0"), 1).is_err());
+        assert_eq!(batch.units[&counter("0")], UNITS_PER_BATCH_MAX);
+    }
+
+    #[test]
+    fn a_period_without_an_end_is_none() {
+        let holder = Holder::subject("i", "s").unwrap();
+        let limit = LimitName::parse("monthly").unwrap();
+        let endless = Span::new(0, None).unwrap();
+        assert!(Counter::new(holder, limit, None, endless).is_err());
+    }
+}

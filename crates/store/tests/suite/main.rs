@@ -1,0 +1,18 @@
+//! One suite, on SQLite and on a real PostgreSQL, which `cargo xtask setup` installs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may panic, and say what they measured"
+)]
+
+mod bad_input;
+mod directory;
+mod failures;
+mod feed;
+mod notices;
+mod quota;
+mod schema;
+mod support;
+mod writes;

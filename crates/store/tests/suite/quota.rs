@@ -1,0 +1,124 @@
+//! Counts of quotas: added once, by several, read, forgotten.
+
+use tollgate_store::{Added, Batch, BatchWriter, Count, Counter, Holder, LimitName, Span, Store};
+
+use crate::on_both;
+use crate::support::{Place, START_MS, account, route, subject};
+
+const MONTH_MS: u64 = 30 * 86_400_000;
+
+fn counter(holder: Holder, limit: &str, of: Option<&str>, from_ms: u64) -> Counter {
+    let limit = LimitName::parse(limit).unwrap();
+    let period = Span::new(from_ms, Some(from_ms + MONTH_MS)).unwrap();
+    Counter::new(holder, limit, of.map(route), period).unwrap()
+}
+
+fn batch(writer: BatchWriter, number: u64, units: &[(&Counter, u64)]) -> Batch {
+    let mut batch = Batch::new(writer, number);
+    for (counter, units) in units {
+        batch.add((*counter).clone(), *units).unwrap();
+    }
+    batch
+}
+
+async fn units(store: &Store, counter: &Counter, at_ms: u64) -> u64 {
+    let counts = store.counts_of(&counter.holder, at_ms).await.unwrap();
+    let found = counts.iter().find(|count| count.counter == *counter);
+    found.map_or(0, |count| count.units)
+}
+
+on_both! {
+    async fn a_batch_counts_once_however_often_it_is_sent(place: Place) {
+        let store = place.open().await;
+        let alice = counter(subject("it's \"alice\" \\ 😀"), "monthly", None, START_MS);
+        let orders = counter(account("acme"), "monthly", Some("GET /orders/{id}"), START_MS);
+        let writer = BatchWriter::random().unwrap();
+        let first = batch(writer, 1, &[(&alice, 5), (&orders, 7), (&alice, 1)]);
+        assert_eq!(store.add_counts(&first).await.unwrap(), Added::Now);
+        assert_eq!(store.add_counts(&first).await.unwrap(), Added::Before);
+        assert_eq!(units(&store, &alice, START_MS).await, 6);
+        let second = batch(writer, 2, &[(&alice, 10)]);
+        assert_eq!(store.add_counts(&second).await.unwrap(), Added::Now);
+        // One that was on its way for long.
+        assert_eq!(store.add_counts(&first).await.unwrap(), Added::Before);
+        let other = batch(BatchWriter::random().unwrap(), 1, &[(&alice, 100)]);
+        assert_eq!(store.add_counts(&other).await.unwrap(), Added::Now);
+        assert_eq!(units(&store, &alice, START_MS).await, 116);
+        assert_eq!(units(&store, &orders, START_MS).await, 7);
+        assert_eq!(store.add_counts(&Batch::new(writer, 3)).await.unwrap(), Added::Now);
+    }
+
+    async fn periods_are_counted_apart(place: Place) {
+        let store = place.open().await;
+        let this = counter(subject("alice"), "monthly", None, START_MS);
+        let next = counter(subject("alice"), "monthly", None, START_MS + MONTH_MS);
+        let both = batch(BatchWriter::random().unwrap(), 1, &[(&this, 3), (&next, 4)]);
+        store.add_counts(&both).await.unwrap();
+        let of = |at_ms| store.counts_of(&this.holder, at_ms);
+        assert!(of(START_MS - 1).await.unwrap().is_empty());
+        let last = of(START_MS + MONTH_MS - 1).await.unwrap();
+        assert_eq!(last, [Count { counter: this.clone(), units: 3 }]);
+        assert_eq!(of(START_MS + MONTH_MS).await.unwrap()[0].units, 4);
+
+        assert_eq!(store.forget_counts(START_MS + MONTH_MS).await.unwrap(), 1);
+        assert_eq!(store.forget_counts(START_MS + MONTH_MS).await.unwrap(), 0);
+        assert_eq!(units(&store, &next, START_MS + MONTH_MS).await, 4);
+    }
+
+    async fn writers_at_once_lose_no_unit(place: Place) {
+        const WRITERS: u64 = 6;
+        const BATCHES: u64 = 20;
+        let counters: Vec<Counter> = (0..50)
+            .map(|number| counter(subject(&format!("user-{number}")), "monthly", None, START_MS))
+            .collect();
+        let mut writers = Vec::new();
+        for _ in 0..WRITERS {
+            let (store, counters) = (place.open().await, counters.clone());
+            writers.push(tokio::spawn(async move {
+                let writer = BatchWriter::random().unwrap();
+                for number in 1..=BATCHES {
+                    let all: Vec<_> = counters.iter().rev().map(|counter| (counter, number)).collect();
+                    let batch = batch(writer, number, &all);
+                    while let Err(error) = store.add_counts(&batch).await {
+                        assert!(error.is_passing(), "{error}");
+                    }
+                }
+            }));
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let store = place.open().await;
+        let each = WRITERS * BATCHES * (BATCHES + 1) / 2;
+        for counter in &counters {
+            assert_eq!(units(&store, counter, START_MS).await, each);
+        }
+    }
+
+    async fn all_counts_are_read_page_by_page(place: Place) {
+        let store = place.open().await;
+        let writer = BatchWriter::random().unwrap();
+        let mut large = Batch::new(writer, 1);
+        for number in 0..10_000 {
+            let holder = subject(&format!("user-{number:05}"));
+            large.add(counter(holder, "monthly", None, START_MS), number + 1).unwrap();
+        }
+        store.add_counts(&large).await.unwrap();
+        let past = counter(subject("past"), "monthly", None, START_MS - MONTH_MS);
+        let on_route = counter(subject("user-00000"), "monthly", Some("GET /a"), START_MS);
+        let more = batch(writer, 2, &[(&past, 1), (&on_route, 1)]);
+        store.add_counts(&more).await.unwrap();
+        let mut all: Vec<Count> = Vec::new();
+        loop {
+            let last = all.last().map(|count| count.counter.clone());
+            let page = store.counts_after(last.as_ref(), START_MS).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page);
+        }
+        assert_eq!(all.len(), 10_001);
+        let sum: u64 = all.iter().map(|count| count.units).sum();
+        assert_eq!(sum, 10_000 * 10_001 / 2 + 1);
+    }
+}

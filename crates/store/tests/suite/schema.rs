@@ -1,0 +1,95 @@
+//! The schema: made once, by whoever comes first, and not touched by a program that does not know it.
+
+use std::os::unix::fs::PermissionsExt;
+
+use sqlx::{Connection, PgConnection, SqliteConnection};
+use tollgate_store::StoreError;
+
+use crate::on_both;
+use crate::support::{Place, assign, subject, write};
+
+/// A statement that is none of the store's.
+async fn meddle(place: &Place, sql: &'static str) {
+    match place.file() {
+        Some(file) => {
+            let mut sqlite = SqliteConnection::connect(&format!("sqlite:{}", file.display()))
+                .await
+                .unwrap();
+            sqlx::raw_sql(sql).execute(&mut sqlite).await.unwrap();
+            sqlite.close().await.unwrap();
+        }
+        None => {
+            let mut postgres = PgConnection::connect(&place.url()).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut postgres).await.unwrap();
+            postgres.close().await.unwrap();
+        }
+    }
+}
+
+on_both! {
+    async fn instances_that_start_at_once_make_one_schema(place: Place) {
+        let opening: Vec<_> = (0..8).map(|_| place.try_open()).collect();
+        let mut stores = Vec::new();
+        for opened in futures_util::future::join_all(opening).await {
+            stores.push(opened.unwrap());
+        }
+        for (number, store) in stores.iter().enumerate() {
+            let holder = subject(&format!("user-{number}"));
+            store.write(&write(&holder, assign("p"))).await.unwrap();
+        }
+        assert_eq!(stores[0].changes_since(0).await.unwrap().len(), 8);
+    }
+
+    async fn a_schema_of_a_newer_version_is_refused_and_left_alone(place: Place) {
+        place.open().await.close().await;
+        meddle(&place, "UPDATE tollgate_schema SET version = 99").await;
+        let error = place.try_open().await.unwrap_err();
+        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 3 });
+        assert!(error.to_string().contains("start the newer version"), "{error}");
+        meddle(&place, "UPDATE tollgate_schema SET version = 3").await;
+        place.open().await;
+    }
+
+    async fn a_store_of_an_older_version_is_brought_up_with_what_is_in_it(place: Place) {
+        let store = place.open().await;
+        store.write(&write(&subject("alice"), assign("p"))).await.unwrap();
+        store.close().await;
+        meddle(&place, "DROP TABLE quota_counts; DROP TABLE quota_writers; DROP TABLE notices; \
+             UPDATE tollgate_schema SET version = 1").await;
+        let store = place.open().await;
+        assert_eq!(store.changes_since(0).await.unwrap().len(), 1);
+        assert!(store.counts_after(None, 0).await.unwrap().is_empty());
+    }
+
+    async fn what_was_changed_by_hand_is_told_and_does_not_hide_the_rest(place: Place) {
+        let store = place.open().await;
+        for name in ["alice", "bob"] {
+            store.write(&write(&subject(name), assign("p"))).await.unwrap();
+        }
+        meddle(&place, "UPDATE assignments SET plan = 'no plan' WHERE name = 'alice'").await;
+        let error = store.record(&subject("alice")).await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+        let directory = tollgate_store::Directory::new(10).unwrap();
+        let loaded = directory.load(&store).await.unwrap();
+        assert_eq!((loaded.holders, loaded.unreadable), (1, 1));
+        let bob = directory.subject_key("https://login.example", "bob");
+        assert!(directory.plan_at(bob, None, crate::support::START_MS).is_some());
+    }
+}
+
+#[test]
+fn a_file_of_sqlite_is_its_owners_only() {
+    crate::support::run(async {
+        let place = Place::sqlite();
+        let store = place.open().await;
+        store
+            .write(&write(&subject("alice"), assign("p")))
+            .await
+            .unwrap();
+        for suffix in ["", "-wal", "-shm"] {
+            let file = format!("{}{suffix}", place.file().unwrap().display());
+            let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+    });
+}
