@@ -150,7 +150,14 @@ fn failures(deployment: &Deployment<'_>, out: &mut String) {
         out,
         "| the function itself fails (an exception, too much time) | CloudFront's documentation \
          says 503; another source says that such a request goes on without the function. Neither \
-         was tried: plan for both. Behind CloudFront the rule for ids then counts nothing |"
+         was tried: plan for both. {} |",
+        match (deployment.target.variant, deployment.target.on_failure) {
+            (Variant::Before, _) => "WAF has counted what the client showed",
+            (_, FailMode::Closed) =>
+                "In the latter case the web ACL answers 403 to what has no id of a known class; whoever \
+                 writes one of its own into the field is counted under that",
+            (_, FailMode::Open) => "In the latter case addresses are counted",
+        }
     );
     line!(
         out,

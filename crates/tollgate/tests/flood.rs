@@ -31,10 +31,13 @@ use tollgate_testkit::peers::{
 use tollgate_testkit::{Algorithm, Issuer};
 
 const AUDIENCE: &str = "https://api.example.com";
-/// Rounds of the minute, and how long each is.
+/// The flood, and the rounds of users within it and around it.
+const FLOOD_S: u32 = 62;
 const ROUNDS: usize = 5;
-const FLOOD_S: u32 = 12;
+const ROUND_S: u32 = 11;
 const ALONE_S: u32 = 5;
+/// Between two looks at the gateway's memory: each reads every process, which users beside it feel.
+const LOOK_S: u64 = 1;
 /// Rounds of the floods that nothing holds back.
 const HARD_ROUNDS: usize = 3;
 const HARD_S: u32 = 4;
@@ -158,7 +161,7 @@ fn watch(gateway: &Peer, done: &AtomicBool) -> u64 {
     let mut most = 0;
     while !done.load(Ordering::Relaxed) {
         most = most.max(gateway.resident_bytes());
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_secs(LOOK_S));
     }
     most
 }
@@ -248,6 +251,31 @@ impl Bench {
         })
     }
 
+    /// Users in rounds within one flood, which has begun before the first and ends after the last.
+    fn within_bad(&self) -> (Vec<LoadReport>, LoadReport, u64) {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let memory = scope.spawn(|| watch(&self.gateway, &done));
+            let script = [BAD, NEIGHBOUR].concat();
+            let flood = scope.spawn(move || self.load(NEIGHBOURS, FLOOD_S, &script, &self.forged));
+            let refused = "tollgate_refusals_delayed_total";
+            let start = Instant::now();
+            while self.count(refused) == 0 {
+                assert!(start.elapsed().as_secs() < 5, "the flood does not begin");
+                std::thread::yield_now();
+            }
+            let users = (0..ROUNDS).map(|_| self.alone(ROUND_S)).collect();
+            assert!(
+                !flood.is_finished(),
+                "the flood ended before the last round"
+            );
+            let flood = flood.join().unwrap();
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(flood.requests, flood.refused);
+            (users, flood, memory.join().unwrap())
+        })
+    }
+
     fn beside_good(&self, how: &str, seconds: u32) -> Seen {
         self.beside((GOOD, &self.users), how, seconds)
     }
@@ -280,17 +308,15 @@ fn a_minute_of_bad_tokens_costs_neither_memory_nor_fetches_nor_users() {
     // Everything that ordinary load makes the gateway take is taken before the first look.
     bench.beside_good("", ALONE_S);
     let (before, fetches) = (bench.gateway.resident_bytes(), bench.issuer.jwks_fetches());
-    let (start, mut alone, mut flood) = (Instant::now(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        alone.push(bench.alone(ALONE_S));
-        flood.push(bench.beside_bad("", FLOOD_S));
-    }
+    let mut alone: Vec<LoadReport> = (0..ROUNDS).map(|_| bench.alone(ALONE_S)).collect();
+    let start = Instant::now();
+    let (users, flood, memory) = bench.within_bad();
     let took_s = start.elapsed().as_secs();
     let fetched = bench.issuer.jwks_fetches() - fetches;
+    alone.extend((0..ROUNDS).map(|_| bench.alone(ALONE_S)));
     let most_fetches = took_s / COOLDOWN_S + 1;
-    let growth = flood.iter().map(|seen| seen.memory).max().unwrap();
-    let growth = growth.saturating_sub(before);
-    let sent: u64 = flood.iter().map(|seen| seen.neighbours.requests).sum();
+    let growth = memory.saturating_sub(before);
+    let sent = flood.requests;
     let (unseen, late) = (
         bench.unseen(),
         bench.count("tollgate_refusals_delayed_total"),
@@ -300,15 +326,16 @@ fn a_minute_of_bad_tokens_costs_neither_memory_nor_fetches_nor_users() {
          {fetched} of {most_fetches} fetches",
         growth / 1024
     );
-    let beside = median_p99(flood.iter().map(|seen| seen.users));
-    let alone = median_p99(alone);
+    let p99 = |rounds: &[LoadReport]| rounds.iter().map(|users| users.p99_us).collect::<Vec<_>>();
+    let (each_alone, each_beside) = (p99(&alone), p99(&users));
+    let (alone, beside) = (median_p99(alone), median_p99(users));
     println!(
-        "p99 of users on {WATCHED} connections: {alone} µs alone, {beside} µs beside {NEIGHBOURS} \
-         connections of bad tokens"
+        "p99 of users on {WATCHED} connections: {alone} µs alone {each_alone:?}, {beside} µs beside \
+         {NEIGHBOURS} connections of bad tokens {each_beside:?}"
     );
     // The flood got its pace, all of it, and nothing beyond.
     let (burst, paced) = (PACE, PACE * u64::from(FLOOD_S + 1));
-    let most = ROUNDS as u64 * u64::from(NEIGHBOURS) * (burst + paced);
+    let most = u64::from(NEIGHBOURS) * (burst + paced);
     assert!(sent <= most && sent > most / 2, "{sent} of {most}");
     assert!(late > sent / 2, "{late} of {sent}");
     // Half of it, and some for chance, was one network's; which got its budget and no look beyond.

@@ -37,7 +37,11 @@ fn trust(deployment: &Deployment<'_>, out: &mut String) {
                 out,
                 "Every token is verified at the edge: its HMAC, `exp`, `nbf`, `iss`, `aud` and what \
                  else the policy asks. Nobody has a user's bucket without a token that the issuer \
-                 signed; who has none counts by its network."
+                 signed; who has none counts by its {}.",
+                match deployment.target.variant {
+                    Variant::Before => "address, in IPv6 the whole of it",
+                    Variant::After | Variant::Chained => "network",
+                }
             );
             line!(out);
             let secrets = identity.issuers.iter();
@@ -75,7 +79,8 @@ fn trust(deployment: &Deployment<'_>, out: &mut String) {
                  write anybody's `sub` into a token of their own: spend a victim's limit until the \
                  victim is blocked, or take a new `sub` for a fresh limit, as often as they like. \
                  What is behind has to verify every token, and this edge protects it from nobody \
-                 who means harm."
+                 who means harm. Nor from work: nobody has signed what the function reads, which may take \
+                 it some milliseconds, more than AWS may grant; claims of 1 KB and more are refused."
             );
         }
     }
@@ -115,7 +120,8 @@ fn duties(deployment: &Deployment<'_>, out: &mut String) {
                 out,
                 "- Answers from CloudFront's cache are not counted. The templates keep one for {CACHE_S_MAX} s \
                  at most, where the origin says that it may be kept, and only for requests with the \
-                 same credentials, cookies and query: a behaviour of your own must name them too."
+                 same cookies, query and fields that this policy takes credentials from: a behaviour of \
+                 your own must name them too, and fields that only your origin knows."
             );
             if deployment.target.variant == Variant::Chained {
                 line!(
@@ -147,7 +153,8 @@ fn duties(deployment: &Deployment<'_>, out: &mut String) {
                 out,
                 "- Answers from CloudFront's cache are counted, and the function still runs. The \
                  templates keep one for {CACHE_S_MAX} s at most, where the origin says that it may be \
-                 kept, and only for requests with the same credentials, ids, cookies and query."
+                 kept, and only for requests with the same cookies, query, id and fields that this policy \
+                 takes credentials from."
             );
             line!(
                 out,

@@ -1,7 +1,7 @@
 //! The rules as a web ACL, in the shape that CloudFormation and the API share.
 
 use serde_json::{Value, json};
-use tollgate_policy::Policy;
+use tollgate_policy::{FailMode, Policy};
 
 use super::{EdgeRule, RuleKey, RuleScope, Rules};
 use crate::function::{CLIENT_HEADER, id_header};
@@ -19,6 +19,9 @@ pub fn web_acl(rules: &Rules, policy: &Policy, target: &Target) -> Value {
     let mut written = Vec::new();
     if target.variant.sets_id() {
         written.push(lock(target));
+        if target.on_failure == FailMode::Closed {
+            written.push(named_only(rules, &id_header, target));
+        }
     }
     let scopes = || rules.rules.iter().map(|rule| &rule.scope);
     let by_cookie = scopes().any(|scope| matches!(scope, RuleScope::Cookies(..)));
@@ -51,6 +54,24 @@ pub fn web_acl(rules: &Rules, policy: &Policy, target: &Target) -> Value {
         "CustomResponseBodies": bodies(rules, policy),
         "Rules": written,
         "VisibilityConfig": visibility(&target.name),
+    })
+}
+
+/// What comes through the function has an id: without one, something has gone on without the
+/// function.
+fn named_only(rules: &Rules, id_header: &str, target: &Target) -> Value {
+    let name = format!("{}-named-only", target.name);
+    let action = if target.shadow {
+        json!({"Count": {}})
+    } else {
+        json!({"Block": {"CustomResponse": {"ResponseCode": 403}}})
+    };
+    json!({
+        "Name": name,
+        "Priority": 1,
+        "Action": action,
+        "Statement": not(&starts_with_any(&rules.classes, id_header)),
+        "VisibilityConfig": visibility(&name),
     })
 }
 

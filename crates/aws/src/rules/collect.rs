@@ -9,7 +9,8 @@ use crate::target::{PER_NETWORK_WINDOW_S, Target, Trust, Variant};
 use crate::waf::check::{LIMIT_MIN, RATE_BASED_PER_WEB_ACL_MAX};
 
 /// Said where a limit by network is counted over all routes of its class.
-const ALL_ROUTES_OF_CLASS: &str = "WAF counts an address over all routes of the class together";
+const ALL_ROUTES_OF_CLASS: &str =
+    "WAF counts an address over all routes of the rule's classes together";
 /// Said where a rule without ids is all that an anonymous caller meets.
 const ALL_ROUTES: &str = "WAF counts an address over all routes together";
 
@@ -58,7 +59,9 @@ pub(super) fn collect(policy: &Policy, target: &Target) -> Rules {
                 }
             }
         }
-        let is_watched = rules.rules.iter().any(|rule| rule.scope.names(class));
+        let enforced = |rule: &&EdgeRule| target.shadow || !rule.count_only;
+        let mut enforced = rules.rules.iter().filter(enforced);
+        let is_watched = enforced.any(|rule| rule.scope.names(class));
         if callers.users && !is_watched {
             rules.unwatched.push(class.clone());
         }
@@ -272,9 +275,10 @@ impl Rules {
                 if limit.mode == Mode::Off {
                     continue;
                 }
-                if let Ok((key, fit, _)) = watched(limit, false, target) {
+                if let Ok((key, fit, note)) = watched(limit, false, target) {
                     let class = &*plan.class;
-                    let source = source(plan, limit, class, fit, Some(ALL_ROUTES_OF_PLAN));
+                    let note = note.or(Some(ALL_ROUTES_OF_PLAN));
+                    let source = source(plan, limit, class, fit, note);
                     let rule = rule(plan, limit, key, source, target);
                     own.push(EdgeRule {
                         name: format!("{}-cookie", rule.name),
@@ -293,9 +297,15 @@ impl Rules {
                 }
                 for limit in policy.limits(plan_id, *route) {
                     let watched = watched(limit, false, target);
-                    let fit = watched.ok().filter(|_| limit.mode == Mode::Enforce);
-                    if let Some((_, fit, _)) = fit
-                        && !own.iter().any(|rule| rule.is_within(&fit))
+                    let watched = watched.ok().filter(|_| limit.mode == Mode::Enforce);
+                    let holds = |key: &RuleKey, fit: &Fit| {
+                        let is_like = |rule: &EdgeRule| {
+                            (rule.key == RuleKey::Address) == (*key == RuleKey::Address)
+                        };
+                        own.iter().any(|rule| is_like(rule) && rule.is_within(fit))
+                    };
+                    if let Some((key, fit, _)) = watched
+                        && !holds(&key, &fit)
                     {
                         self.gap(plan, limit, class, Unfit::ByCookie);
                     }

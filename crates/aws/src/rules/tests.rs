@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tollgate_policy::Policy;
+use tollgate_policy::{FailMode, Policy};
 
 use super::*;
 use crate::target::{Trust, Variant};
@@ -74,6 +74,54 @@ fn by_cookie_a_user_has_the_limits_of_its_own_plan() {
         of(&two_plans("{}", "anon"), Variant::Before)
             .gaps
             .is_empty()
+    );
+}
+
+#[test]
+fn by_cookie_a_limit_is_held_by_one_of_its_own_kind_only() {
+    let with = |plan: &str, route: &str| {
+        let text = format!(
+            "identity:
+  issuers: [{{issuer: i, audience: a, algorithms: [HS256], secret_file: s}}]
+  bucket_keys: k
+routes: [POST /orders]
+plans: {{p: {{limits: [{plan}], routes: {{POST /orders: [{route}]}}}}}}
+edge: {{before: {{cookie: c}}}}
+"
+        );
+        let rules = of(&policy(&text), Variant::Before);
+        let gaps = rules.gaps.into_iter().map(|gap| (gap.says, gap.why));
+        gaps.collect::<Vec<_>>()
+    };
+    let by_user = "{name: b, window: 100/min}";
+    let by_network = "{name: b, window: 10/min, per: network}";
+    let told = |says: &str| vec![(says.to_owned(), Unfit::ByCookie)];
+    assert_eq!(with(by_network, by_user), told("100/min sliding"));
+    assert_eq!(with(by_user, by_network), told("10/min sliding"));
+    assert_eq!(with(by_user, by_user), []);
+}
+
+#[test]
+fn what_has_gone_around_the_function_is_refused_or_counted() {
+    let first = |on_failure| {
+        let mut target = Target::new(Variant::After, Trust::Hs256);
+        target.on_failure = on_failure;
+        let policy = two_plans("{}", "anon");
+        let rules = Rules::of(&policy, &target, true).unwrap();
+        let acl = web_acl(&rules, &policy, &target);
+        let names = acl["Rules"].as_array().unwrap().iter();
+        let names: Vec<String> = names.map(|rule| rule["Name"].to_string()).collect();
+        names.join(" ")
+    };
+    let closed = first(FailMode::Closed);
+    assert!(
+        closed.contains("named-only") && !closed.contains("no-id"),
+        "{closed}"
+    );
+    let open = first(FailMode::Open);
+    assert!(
+        open.contains("no-id") && !open.contains("named-only"),
+        "{open}"
     );
 }
 

@@ -75,8 +75,8 @@ output "store_arn" {
 /// What a variable has that is a secret, and becomes the value of a header field.
 const SECRET: &str = r#"  sensitive   = true
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{32,128}$", var.lock_secret))
-    error_message = "The lock's secret has 32 to 128 letters, digits, - and _."
+    condition     = can(regex("^[A-Za-z0-9_-]{32,200}$", var.lock_secret))
+    error_message = "The lock's secret has 32 to 200 letters, digits, - and _."
   }
 "#;
 
@@ -109,7 +109,7 @@ fn variables(variant: Variant) -> String {
     if variant.sets_id() {
         add(
             "lock_secret",
-            "What CloudFront tells the web ACL behind it; 32 to 128 letters, digits, - and _",
+            "What CloudFront tells the web ACL behind it; 32 to 200 letters, digits, - and _",
             true,
         );
     }

@@ -108,6 +108,36 @@ fn without_the_store_the_function_lets_through_or_refuses_as_it_is_told() {
 }
 
 #[test]
+fn a_path_may_end_in_any_script_at_any_length() {
+    let setup = setup(Variant::After, FailMode::Closed);
+    let ends = [
+        "%C3%A9",
+        "%E6%97%A5",
+        "%F0%9F%98%80",
+        "%C3%A9%2A",
+        "\u{e9}",
+        "%2a\u{65e5}",
+    ];
+    let paths = (1..=200).flat_map(|length| {
+        let plain = "a".repeat(length);
+        ends.map(|end| format!("/orders/{plain}{end}"))
+    });
+    let credential = by(&setup, &alice("acme")).headers.remove(0).1;
+    let requests: Vec<Request> = paths
+        .map(|path| Request::get(&path).with("authorization", &credential))
+        .collect();
+    let expected: Vec<Outcome> = requests
+        .iter()
+        .map(|one| oracle::expected(&setup, one))
+        .collect();
+    let passed = |outcome: &&Outcome| matches!(outcome, Outcome::Passed { .. });
+    assert_eq!(expected.iter().filter(passed).count(), requests.len());
+    for outcomes in compare::in_both(&setup, &requests) {
+        assert_eq!(outcomes, expected);
+    }
+}
+
+#[test]
 fn case_124_no_request_makes_the_function_fail_or_believe_a_forged_id() {
     let setup = setup(Variant::After, FailMode::Closed);
     assert!(setup.compiled.source.len() <= FUNCTION_BYTES_MAX);
