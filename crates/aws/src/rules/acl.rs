@@ -27,17 +27,17 @@ pub fn web_acl(rules: &Rules, policy: &Policy, target: &Target) -> Value {
     let by_cookie = scopes().any(|scope| matches!(scope, RuleScope::Cookies(..)));
     if by_cookie {
         let in_field = starts_with_any(&rules.classes, &id_header);
-        written.push(labels(FIELD, in_field, written.len(), target));
+        written.push(labels(FIELD, &in_field, written.len(), target));
         let mut shown = vec![has_label(FIELD)];
         for scope in scopes() {
             if let RuleScope::Cookies(name, classes) = scope {
                 shown.extend(rooted(name, classes));
             }
         }
-        written.push(labels(KNOWN, any(shown), written.len(), target));
+        written.push(labels(KNOWN, &any(shown), written.len(), target));
     } else if scopes().any(|scope| matches!(scope, RuleScope::NoIdOrPath(_))) {
         let in_field = starts_with_any(&rules.classes, &id_header);
-        written.push(labels(KNOWN, in_field, written.len(), target));
+        written.push(labels(KNOWN, &in_field, written.len(), target));
     }
     for rule in &rules.rules {
         let priority = written.len();
@@ -94,7 +94,7 @@ const KNOWN: &str = "tollgate:known";
 
 /// Labels requests, so that later rules need not spell all classes: Terraform's provider takes no
 /// deeper nesting.
-fn labels(label: &str, statement: Value, priority: usize, target: &Target) -> Value {
+fn labels(label: &str, statement: &Value, priority: usize, target: &Target) -> Value {
     let (_, what) = label.split_once(':').unwrap_or_default();
     let name = format!("{}-{what}", target.name);
     json!({
