@@ -188,7 +188,7 @@ async function handler(event) {
 //#if open
 const UNREAD = 'the store was not read';
 
-// What was asked for makes nothing else pass.
+// What `open` lets through is this failure alone: no request can cause it.
 async function read(key) {
     let value;
     try {
