@@ -1,5 +1,7 @@
 //! The store: one type for both databases.
 
+mod counted_logs;
+mod meters;
 mod notices;
 mod quota;
 mod read;
@@ -19,6 +21,8 @@ use crate::holder::Holder;
 use crate::location::Location;
 use crate::record::Record;
 
+pub use counted_logs::LOG_FORKS_MAX;
+pub use meters::METERS_PER_CALL_MAX;
 pub use notices::NOTICES_PER_CALL_MAX;
 pub use quota::COUNTS_PER_CALL_MAX;
 pub(crate) use rows::span;

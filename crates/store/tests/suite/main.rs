@@ -8,9 +8,11 @@
 )]
 
 mod bad_input;
+mod counted_logs;
 mod directory;
 mod failures;
 mod feed;
+mod meters;
 mod notices;
 mod quota;
 mod schema;
