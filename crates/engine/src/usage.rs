@@ -31,6 +31,7 @@ const SHARDS: usize = 64;
 pub(crate) struct Usage {
     shards: Box<[Mutex<HashMap<Key, Used>>]>,
     rows_per_shard: usize,
+    begun: AtomicU64,
     left_out: AtomicU64,
 }
 
@@ -47,6 +48,8 @@ struct Key {
 /// What one caller used on one route under one plan within a minute.
 #[derive(Debug, Clone)]
 pub struct Used {
+    /// The place of this row among all, in the order in which they were begun.
+    pub order: u64,
     /// Who; `None` for all anonymous callers together.
     pub user: Option<Arc<User>>,
     /// The policy that decided.
@@ -85,6 +88,7 @@ impl Usage {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             rows_per_shard: rows_max.get().div_ceil(SHARDS),
+            begun: AtomicU64::new(0),
             left_out: AtomicU64::new(0),
         }
     }
@@ -120,6 +124,7 @@ impl Usage {
                 self.left_out.fetch_add(1, Ordering::Relaxed);
             }
             Entry::Vacant(free) => change(free.insert(Used {
+                order: self.begun.fetch_add(1, Ordering::Relaxed),
                 user: user.cloned(),
                 snapshot: Arc::clone(&decision.snapshot),
                 route: key.route,

@@ -41,6 +41,14 @@ pub(crate) struct Scale {
 // === impl CarryOver ===
 
 impl CarryOver {
+    /// `spent` units of a capacity of `from`, as units of a capacity of `to`: for counts that are kept
+    /// elsewhere.
+    #[must_use]
+    pub fn units(self, spent: u64, from: u64, to: u64) -> u64 {
+        let of = |capacity| Scale { unit: 1, capacity };
+        self.convert(spent, of(from), of(to))
+    }
+
     /// `spent` steps of the measure `from`, in steps of the measure `to`.
     pub(crate) fn convert(self, spent: u64, from: Scale, to: Scale) -> u64 {
         let full = to.full();

@@ -24,7 +24,6 @@ use crate::change::Change;
 use crate::effective::{Level, Standing};
 use crate::error::StoreError;
 use crate::holder::HolderKind;
-use crate::limit_text::RouteName;
 use crate::record::{Override, Record};
 use names::PlanNames;
 use shard::{Entry, Held, Shard, Timeline};
@@ -120,14 +119,14 @@ impl Directory {
         Some((Level::Account, plan(account?)?))
     }
 
-    /// The overrides in force on one route, one a limit: the subject's before its account's. Waits for
+    /// The overrides in force on one route (`GET /orders/{order_id}`, or `*`), one a limit: the subject's before its account's. Waits for
     /// nobody; allocates only where there are some.
     #[must_use]
     pub fn overrides_at(
         &self,
         subject: HolderKey,
         account: Option<HolderKey>,
-        route: &RouteName,
+        route: &str,
         at_ms: u64,
     ) -> Vec<(Level, Override)> {
         let timeline = |key| self.shard(key).find(key, Held::timeline);

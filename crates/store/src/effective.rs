@@ -5,7 +5,6 @@
 //! | which plan | the subject's assignment, the account's; else the caller goes on with the verified claim, then the default plan |
 //! | which limit of a name, on a route | the subject's override for the route, for every route, the account's for the route, for every route; else the plan's |
 
-use crate::limit_text::RouteName;
 use crate::record::{Assignment, Override, Record};
 
 /// Whose record it was.
@@ -40,7 +39,7 @@ impl<'a> Standing<'a> {
     #[must_use]
     pub fn override_at(
         self,
-        route: &RouteName,
+        route: &str,
         limit: &str,
         at_ms: u64,
     ) -> Option<(Level, &'a Override)> {
@@ -54,7 +53,7 @@ impl<'a> Standing<'a> {
 
     /// All overrides in force on one route, one a limit, sorted by the limit's name.
     #[must_use]
-    pub fn overrides_at(self, route: &RouteName, at_ms: u64) -> Vec<(Level, &'a Override)> {
+    pub fn overrides_at(self, route: &str, at_ms: u64) -> Vec<(Level, &'a Override)> {
         let overrides = self.levels().flat_map(|(_, record)| record.overrides());
         let mut names: Vec<&str> = overrides.map(|entry| entry.limit.name()).collect();
         names.sort_unstable();

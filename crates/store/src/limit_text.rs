@@ -48,6 +48,12 @@ impl LimitText {
         &self.text
     }
 
+    /// As written, to share.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
     /// What it means.
     #[must_use]
     pub fn limit(&self) -> &Arc<Limit> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
+use tollgate_limiter::CarryOver;
 
 use crate::counted_log::LogStep;
 use crate::error::StoreError;
@@ -11,7 +12,7 @@ use crate::holder::Holder;
 use crate::limit_text::RouteName;
 use crate::meter::Meters;
 use crate::span::Span;
-use crate::texts::LimitName;
+use crate::texts::{LimitName, Name};
 
 /// The most counters of one batch.
 pub const COUNTS_PER_BATCH_MAX: usize = 10_000;
@@ -23,6 +24,8 @@ pub const UNITS_PER_BATCH_MAX: u64 = 1 << 40;
 pub struct Counter {
     /// Whose.
     pub holder: Holder,
+    /// The account that a subject acted in: in each it has a count of its own.
+    pub account: Option<Name>,
     /// The limit's name, as in the policy.
     pub limit: LimitName,
     /// The one route it is counted on; `None`: all routes together.
@@ -42,6 +45,15 @@ pub struct Count {
     pub units: u64,
 }
 
+/// Units to be added to a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Addition {
+    pub(crate) units: u64,
+    /// How many units there are; 0 where that is not known.
+    pub(crate) quota: u64,
+    pub(crate) carry: CarryOver,
+}
+
 /// Who sends batches: one process from its start to its end. Random, so that a process that was started
 /// again is another one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +67,7 @@ pub struct BatchWriter([u8; 16]);
 pub struct Batch {
     pub(crate) writer: BatchWriter,
     pub(crate) number: u64,
-    pub(crate) units: BTreeMap<Counter, u64>,
+    pub(crate) units: BTreeMap<Counter, Addition>,
     pub(crate) meters: Meters,
     /// Of which lines it is, if it is of a log's.
     pub(crate) log: Option<LogStep>,
@@ -85,11 +97,18 @@ impl Counter {
         let endless = StoreError::Span { from_ms, until_ms };
         Ok(Self {
             holder,
+            account: None,
             limit,
             route,
             from_ms,
             until_ms: until_ms.ok_or(endless)?,
         })
+    }
+
+    /// The same of a subject that acted in an account.
+    #[must_use]
+    pub fn in_account(self, account: Option<Name>) -> Self {
+        Self { account, ..self }
     }
 
     /// The period's first millisecond, since 1970.
@@ -142,28 +161,60 @@ impl Batch {
         }
     }
 
-    /// Adds units to a counter.
+    /// Adds units to a counter of a quota that never changes.
     ///
     /// # Errors
-    /// [`StoreError::TooMany`] when the batch is full, or one counter of it: send it first.
+    /// As [`Batch::add_of`].
     pub fn add(&mut self, counter: Counter, units: u64) -> Result<(), StoreError> {
-        let is_full = self.units.len() >= COUNTS_PER_BATCH_MAX;
-        if is_full && !self.units.contains_key(&counter) {
+        self.add_of(counter, units, 0, CarryOver::AsIs)
+    }
+
+    /// Adds units to a counter of a quota of so many. What the counter has already, of a quota that was
+    /// another one, is carried over first, as `carry` says.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] when the batch is full, or one counter of it, or has the counter with
+    /// another quota: send it first.
+    pub fn add_of(
+        &mut self,
+        counter: Counter,
+        units: u64,
+        quota: u64,
+        carry: CarryOver,
+    ) -> Result<(), StoreError> {
+        let known = self.units.get(&counter).copied();
+        if known.is_none() && self.units.len() >= COUNTS_PER_BATCH_MAX {
             return Err(StoreError::TooMany {
                 what: "counters in one batch",
                 max: COUNTS_PER_BATCH_MAX,
             });
         }
-        let sum = self.units.get(&counter).copied().unwrap_or_default();
-        let sum = sum.saturating_add(units);
-        if sum > UNITS_PER_BATCH_MAX {
+        if known.is_some_and(|known| known.quota != quota) {
+            return Err(StoreError::TooMany {
+                what: "quotas of one counter in one batch",
+                max: 1,
+            });
+        }
+        let units = known.map_or(0, |known| known.units).saturating_add(units);
+        if units > UNITS_PER_BATCH_MAX {
             return Err(StoreError::TooMany {
                 what: "units of one counter in one batch",
                 max: usize::try_from(UNITS_PER_BATCH_MAX).unwrap_or(usize::MAX),
             });
         }
-        self.units.insert(counter, sum);
+        let addition = Addition {
+            units,
+            quota,
+            carry,
+        };
+        self.units.insert(counter, addition);
         Ok(())
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.meters.series.is_empty() && self.log.is_none()
     }
 }
 
@@ -187,7 +238,9 @@ mod tests {
         assert!(batch.add(counter("one more"), 1).is_err());
         batch.add(counter("0"), UNITS_PER_BATCH_MAX - 1).unwrap();
         assert!(batch.add(counter("0"), 1).is_err());
-        assert_eq!(batch.units[&counter("0")], UNITS_PER_BATCH_MAX);
+        assert_eq!(batch.units[&counter("0")].units, UNITS_PER_BATCH_MAX);
+        let other = batch.add_of(counter("1"), 1, 100, CarryOver::Keep);
+        assert!(other.is_err(), "two quotas of one counter");
     }
 
     #[test]

@@ -85,16 +85,10 @@ impl Record {
     /// The override in force for a limit, on one route (or, with `None`, on every route): of those
     /// whose time it is, the one that began last, as with plans.
     #[must_use]
-    pub fn override_at(
-        &self,
-        route: Option<&RouteName>,
-        limit: &str,
-        at_ms: u64,
-    ) -> Option<&Override> {
-        let of_both = self
-            .overrides
-            .iter()
-            .filter(|entry| entry.route.as_ref() == route && entry.limit.name() == limit);
+    pub fn override_at(&self, route: Option<&str>, limit: &str, at_ms: u64) -> Option<&Override> {
+        let of_both = self.overrides.iter().filter(|entry| {
+            entry.route.as_ref().map(RouteName::as_str) == route && entry.limit.name() == limit
+        });
         in_force(of_both, |entry| entry.span, at_ms)
     }
 }

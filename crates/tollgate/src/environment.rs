@@ -10,6 +10,14 @@ use crate::failure::Failure;
 /// The text of a key ring, for policies with `bucket_keys: environment`.
 pub(crate) const BUCKET_KEYS: &str = "TOLLGATE_BUCKET_KEYS";
 
+/// The URL of the store, for policies with `store: environment`.
+pub(crate) const STORE: &str = "TOLLGATE_STORE";
+
+/// What [`STORE`] says, if it is set; it may have a password.
+pub(crate) fn store() -> Option<Zeroizing<String>> {
+    std::env::var(STORE).ok().map(Zeroizing::new)
+}
+
 /// The text of [`BUCKET_KEYS`], if it is set.
 pub(crate) fn bucket_keys_text() -> Result<Option<Zeroizing<String>>, Failure> {
     let Some(text) = std::env::var_os(BUCKET_KEYS) else {

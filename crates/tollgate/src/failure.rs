@@ -72,6 +72,17 @@ pub(crate) enum Failure {
     /// A file would be replaced that nobody said may be.
     #[error("{} is there already; nothing was written (`--force` replaces it)", .0.display())]
     IsThere(PathBuf),
+    /// The store cannot be had.
+    #[error("{location} cannot be used: {source}")]
+    Store {
+        /// Where it is, without a password.
+        location: String,
+        /// What is wrong with it.
+        source: tollgate_store::StoreError,
+    },
+    /// The policy leaves the store to the environment, which has none.
+    #[error("the policy says `store: environment`, and `TOLLGATE_STORE` is not set")]
+    NoStore,
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -80,6 +91,15 @@ pub(crate) enum Failure {
 impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         Self::Compile(Box::new(error))
+    }
+}
+
+impl From<tollgate_store::StoreError> for Failure {
+    fn from(source: tollgate_store::StoreError) -> Self {
+        Self::Store {
+            location: "the store".to_owned(),
+            source,
+        }
     }
 }
 
@@ -110,6 +130,8 @@ impl Failure {
             Self::System { .. }
             | Self::Proxy(_)
             | Self::Fetch(_)
+            | Self::Store { .. }
+            | Self::NoStore
             | Self::Telemetry(_)
             | Self::IsThere(_)
             | Self::NotEmpty(_)

@@ -9,12 +9,14 @@ mod access_log;
 mod admin;
 mod counts;
 mod exchange;
+mod kept;
 mod metrics;
 mod reload;
 mod traces;
 mod workers;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +33,7 @@ use tollgate_proxy::{Shared, SharedOptions, check_health};
 
 use self::access_log::{AccessLog, Writer};
 use self::exchange::{ExchangeCounts, Recorder};
+use self::kept::{Kept, Opened, USAGE_ROWS_MAX};
 use self::metrics::Sources;
 use self::reload::{LOOK_INTERVAL, ReloadCounts, Reloader};
 use self::workers::Workers;
@@ -53,6 +56,7 @@ struct ControlPlane {
     admin: Option<TcpListener>,
     access_log: Option<Writer>,
     counts: Option<counts::Keeper>,
+    kept: Option<(Kept, Option<Opened>)>,
     drain: CancellationToken,
     draining: Arc<AtomicBool>,
 }
@@ -102,12 +106,23 @@ impl Gateway {
         let workers = workers.unwrap_or_else(cores);
         let observability = policy.observability().clone();
         let admin = policy.admin();
+        let kept = Kept::of(&policy)?;
         let options = EngineOptions {
             threads: workers,
+            table: None,
             bucket_keys: environment::bucket_keys()?,
-            ..EngineOptions::default()
+            standings: kept.as_ref().map(Kept::standings),
+            usage_rows: NonZeroUsize::new(USAGE_ROWS_MAX).filter(|_| kept.is_some()),
         };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Failure::system("start the control plane"))?;
         let (engine, clock) = counts::engine(policy, options)?;
+        let store = match &kept {
+            Some(kept) => runtime.block_on(kept.open(Arc::new(clock.clone())))?,
+            None => None,
+        };
         let keeper = counts::Keeper::new(&engine, &clock);
         let (log, writer) = AccessLog::open(&observability.access_log)?.unzip();
         let counts = Arc::new(ExchangeCounts::new());
@@ -115,16 +130,13 @@ impl Gateway {
             counts: counts.clone(),
             access_log: log,
             clock: clock.clone(),
+            engine: engine.clone(),
         };
         let options = SharedOptions {
             spans: observability.otlp.is_some(),
             clock: clock.clone(),
         };
         let shared = Shared::new(engine, Arc::new(recorder), options)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Failure::system("start the control plane"))?;
         let admin = admin
             .map(|address| bind_admin(&runtime, address))
             .transpose()?;
@@ -143,7 +155,9 @@ impl Gateway {
                 reloads: Arc::new(ReloadCounts::default()),
                 gateway: counts,
                 counts: keeper.clone(),
+                kept: kept.as_ref().map(|kept| kept.state.clone()),
             },
+            kept: kept.map(|kept| (kept, store)),
             shared,
             admin,
             access_log: writer,
@@ -186,6 +200,9 @@ impl ControlPlane {
         }
         let health = tokio::spawn(check_health(self.shared.clone()));
         let saving = self.counts.clone().map(|keeper| tokio::spawn(keeper.run()));
+        let clock = self.sources.clock.clone();
+        let keeping = self.kept.take();
+        let keeping = keeping.map(|(kept, store)| kept.keep(store, engine.clone(), clock));
         let reloads = self.sources.reloads.clone();
         let mut reloader = Reloader::new(&self.config, self.shared.clone(), reloads);
         let mut events = Events::new()?;
@@ -216,6 +233,9 @@ impl ControlPlane {
             _ = events.interrupted() => false,
         };
         health.abort();
+        if let Some(keeping) = keeping {
+            keeping.finish().await;
+        }
         if let (Some(keeper), Some(saving)) = (&self.counts, saving) {
             saving.abort();
             keeper.save();

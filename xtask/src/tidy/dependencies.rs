@@ -45,6 +45,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "tollgate-proxy",
             "tollgate-aws",
             "tollgate-edge",
+            "tollgate-store",
             // The demo shows the gateway between them.
             "tollgate-testkit",
         ],

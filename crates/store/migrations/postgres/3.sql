@@ -6,6 +6,7 @@ CREATE TABLE notices (
     kind BIGINT NOT NULL,
     issuer TEXT COLLATE "C" NOT NULL,
     name TEXT COLLATE "C" NOT NULL,
+    account TEXT COLLATE "C" NOT NULL,
     limit_name TEXT COLLATE "C" NOT NULL,
     route TEXT COLLATE "C" NOT NULL,
     from_ms BIGINT NOT NULL,
@@ -16,6 +17,6 @@ CREATE TABLE notices (
     state BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
     due_ms BIGINT NOT NULL,
-    UNIQUE (kind, issuer, name, limit_name, route, from_ms, threshold_percent)
+    UNIQUE (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent)
 );
 CREATE INDEX notices_by_due ON notices (state, due_ms);

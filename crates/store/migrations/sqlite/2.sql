@@ -1,14 +1,17 @@
--- Units counted against quotas: of a holder, a limit, a route (empty: all together) and a period.
+-- Units counted against quotas: of a holder (a subject's by the account that it acted in, empty: none), a
+-- limit, a route (empty: all together) and a period. `quota`: how many there are, 0: not known.
 CREATE TABLE quota_counts (
     kind INTEGER NOT NULL,
     issuer TEXT NOT NULL,
     name TEXT NOT NULL,
+    account TEXT NOT NULL,
     limit_name TEXT NOT NULL,
     route TEXT NOT NULL,
     from_ms INTEGER NOT NULL,
     until_ms INTEGER NOT NULL,
     units INTEGER NOT NULL,
-    PRIMARY KEY (kind, issuer, name, limit_name, route, from_ms)
+    quota INTEGER NOT NULL,
+    PRIMARY KEY (kind, issuer, name, account, limit_name, route, from_ms)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quota_counts_by_end ON quota_counts (until_ms);
 

@@ -6,6 +6,7 @@ CREATE TABLE notices (
     kind INTEGER NOT NULL,
     issuer TEXT NOT NULL,
     name TEXT NOT NULL,
+    account TEXT NOT NULL,
     limit_name TEXT NOT NULL,
     route TEXT NOT NULL,
     from_ms INTEGER NOT NULL,
@@ -16,6 +17,6 @@ CREATE TABLE notices (
     state INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     due_ms INTEGER NOT NULL,
-    UNIQUE (kind, issuer, name, limit_name, route, from_ms, threshold_percent)
+    UNIQUE (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent)
 ) STRICT;
 CREATE INDEX notices_by_due ON notices (state, due_ms);

@@ -6,6 +6,7 @@ use super::*;
 use crate::change::Act;
 use crate::holder::Holder;
 use crate::limit_text::LimitText;
+use crate::limit_text::RouteName;
 use crate::record::{Edit, Occasion, Start};
 use crate::texts::{Name, Note, PlanName};
 
@@ -196,7 +197,7 @@ proptest! {
                         naive_limit([record, &latest[2]], route, limit, at_ms)
                     });
                     let expected: Vec<String> = expected.collect();
-                    let found = directory.overrides_at(key, account, &route_name, at_ms);
+                    let found = directory.overrides_at(key, account, route_name.as_str(), at_ms);
                     let found: Vec<String> =
                         found.iter().map(|(_, entry)| entry.limit.as_str().to_owned()).collect();
                     prop_assert_eq!(&found, &expected);

@@ -19,23 +19,24 @@ const DELIVERED: i64 = 2;
 const GIVEN_UP: i64 = 3;
 
 const POST: &str = "\
-    INSERT INTO notices (kind, issuer, name, limit_name, route, from_ms, until_ms, \
+    INSERT INTO notices (kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
         threshold_percent, body, made_ms, state, attempts, due_ms) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, 0, $10) \
-    ON CONFLICT (kind, issuer, name, limit_name, route, from_ms, threshold_percent) DO NOTHING";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, 0, $11) \
+    ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent) \
+    DO NOTHING";
 
 /// Several take at a time: on PostgreSQL each leaves what another is about to take, on SQLite they come one
 /// after the other. As an array it is selected once, whatever the planner does.
 const TAKE_SQLITE: &str = "\
     UPDATE notices SET attempts = attempts + 1, due_ms = $2 WHERE id IN \
         (SELECT id FROM notices WHERE state = 1 AND due_ms <= $1 ORDER BY due_ms, id LIMIT $3) \
-    RETURNING kind, issuer, name, limit_name, route, from_ms, until_ms, \
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
         id, threshold_percent, body, made_ms, attempts";
 const TAKE_POSTGRES: &str = "\
     UPDATE notices SET attempts = attempts + 1, due_ms = $2 WHERE id = ANY (ARRAY \
         (SELECT id FROM notices WHERE state = 1 AND due_ms <= $1 ORDER BY due_ms, id LIMIT $3 \
          FOR UPDATE SKIP LOCKED)) \
-    RETURNING kind, issuer, name, limit_name, route, from_ms, until_ms, \
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
         id, threshold_percent, body, made_ms, attempts";
 
 /// Only by who has it still: another attempt may be under way since.
@@ -115,6 +116,7 @@ async fn post(pools: &Pools, notice: &Notice, now_ms: u64) -> Result<bool, Store
         kind,
         issuer,
         name,
+        Value::Text(quota::account(counter)),
         Value::Text(counter.limit.as_str()),
         Value::Text(quota::route(counter)),
         Value::Int(stored(counter.from_ms())),
@@ -149,10 +151,10 @@ fn due(row: &Row<'_>) -> Result<DueNotice, StoreError> {
             u32::try_from(number).map_err(|_| StoreError::damaged("a number", number))
         };
         Ok(DueNotice {
-            id: row.count(7)?,
-            notice: Notice::new(counter, small(8)?, row.text(9)?.to_owned())?,
-            made_ms: row.count(10)?,
-            attempt: small(11)?,
+            id: row.count(8)?,
+            notice: Notice::new(counter, small(9)?, row.text(10)?.to_owned())?,
+            made_ms: row.count(11)?,
+            attempt: small(12)?,
         })
     };
     read().map_err(rows::by_hand)

@@ -9,7 +9,7 @@ use crate::holder::{Holder, HolderKind};
 use crate::limit_text::RouteName;
 use crate::quota::{Added, Batch, Count, Counter};
 use crate::span::Span;
-use crate::texts::LimitName;
+use crate::texts::{LimitName, Name};
 
 /// The most counts that one call gives, or forgets.
 pub const COUNTS_PER_CALL_MAX: u32 = 5_000;
@@ -20,35 +20,66 @@ const TAKE_BATCH: &str = "\
     ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch, at_ms = excluded.at_ms \
     WHERE quota_writers.batch < excluded.batch";
 
-/// All of a batch as one statement: each costs a client as much as a hundred rows.
+/// Counts of a batch whose quota was another one. As one statement: each costs a client as much as a
+/// hundred rows.
+const CHANGED_SQLITE: &str = "\
+    SELECT c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, c.until_ms, \
+        c.units, c.quota \
+    FROM json_each($1) AS b JOIN quota_counts AS c \
+    ON c.kind = b.value ->> 0 AND c.issuer = b.value ->> 1 AND c.name = b.value ->> 2 \
+        AND c.account = b.value ->> 3 AND c.limit_name = b.value ->> 4 \
+        AND c.route = b.value ->> 5 AND c.from_ms = b.value ->> 6 \
+    WHERE c.quota <> b.value ->> 9";
+const CHANGED_POSTGRES: &str = "\
+    SELECT c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, c.until_ms, \
+        c.units, c.quota \
+    FROM json_array_elements($1::json) AS b (value) JOIN quota_counts AS c \
+    ON c.kind = (b.value ->> 0)::bigint AND c.issuer = b.value ->> 1 AND c.name = b.value ->> 2 \
+        AND c.account = b.value ->> 3 AND c.limit_name = b.value ->> 4 \
+        AND c.route = b.value ->> 5 AND c.from_ms = (b.value ->> 6)::bigint \
+    WHERE c.quota <> (b.value ->> 9)::bigint \
+    ORDER BY c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms \
+    FOR UPDATE OF c";
+const CARRY: &str = "\
+    UPDATE quota_counts SET units = $8, quota = $9 \
+    WHERE kind = $1 AND issuer = $2 AND name = $3 AND account = $4 AND limit_name = $5 \
+        AND route = $6 AND from_ms = $7";
+
+/// All of a batch, and what there is then.
 const ADD_SQLITE: &str = "\
-    INSERT INTO quota_counts (kind, issuer, name, limit_name, route, from_ms, until_ms, units) \
+    INSERT INTO quota_counts \
+        (kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, quota) \
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-        value ->> 6, value ->> 7 \
+        value ->> 6, value ->> 7, value ->> 8, value ->> 9 \
     FROM json_each($1) WHERE true \
-    ON CONFLICT (kind, issuer, name, limit_name, route, from_ms) \
-    DO UPDATE SET units = quota_counts.units + excluded.units";
+    ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms) \
+    DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota \
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units";
 const ADD_POSTGRES: &str = "\
-    INSERT INTO quota_counts (kind, issuer, name, limit_name, route, from_ms, until_ms, units) \
-    SELECT (value ->> 0)::bigint, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
-        (value ->> 5)::bigint, (value ->> 6)::bigint, (value ->> 7)::bigint \
+    INSERT INTO quota_counts \
+        (kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, quota) \
+    SELECT (value ->> 0)::bigint, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+        (value ->> 6)::bigint, (value ->> 7)::bigint, (value ->> 8)::bigint, (value ->> 9)::bigint \
     FROM json_array_elements($1::json) \
-    ON CONFLICT (kind, issuer, name, limit_name, route, from_ms) \
-    DO UPDATE SET units = quota_counts.units + excluded.units";
+    ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms) \
+    DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota \
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units";
 
 const OF_HOLDER: &str = "\
-    SELECT kind, issuer, name, limit_name, route, from_ms, until_ms, units FROM quota_counts \
+    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units \
+    FROM quota_counts \
     WHERE kind = $1 AND issuer = $2 AND name = $3 AND from_ms <= $4 AND until_ms > $4 \
-    ORDER BY limit_name, route LIMIT $5";
+    ORDER BY account, limit_name, route LIMIT $5";
 const OF_ALL: &str = "\
-    SELECT kind, issuer, name, limit_name, route, from_ms, until_ms, units FROM quota_counts \
-    WHERE (kind, issuer, name, limit_name, route, from_ms) > ($1, $2, $3, $4, $5, $6) \
-    AND from_ms <= $7 AND until_ms > $7 \
-    ORDER BY kind, issuer, name, limit_name, route, from_ms LIMIT $8";
+    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units \
+    FROM quota_counts \
+    WHERE (kind, issuer, name, account, limit_name, route, from_ms) > ($1, $2, $3, $4, $5, $6, $7) \
+    AND from_ms <= $8 AND until_ms > $8 \
+    ORDER BY kind, issuer, name, account, limit_name, route, from_ms LIMIT $9";
 
 const FORGET: &str = "\
-    DELETE FROM quota_counts WHERE (kind, issuer, name, limit_name, route, from_ms) IN \
-    (SELECT kind, issuer, name, limit_name, route, from_ms FROM quota_counts \
+    DELETE FROM quota_counts WHERE (kind, issuer, name, account, limit_name, route, from_ms) IN \
+    (SELECT kind, issuer, name, account, limit_name, route, from_ms FROM quota_counts \
     WHERE until_ms <= $1 LIMIT $2)";
 const FORGET_WRITERS: &str = "DELETE FROM quota_writers WHERE at_ms <= $1";
 
@@ -59,6 +90,17 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn add_counts(&self, batch: &Batch) -> Result<Added, StoreError> {
+        let now_ms = self.clock.now().unix_ms;
+        let added = within(CALL_WAIT_MAX, add(&self.pools, batch, now_ms)).await?;
+        Ok(added.map_or(Added::Before, |_| Added::Now))
+    }
+
+    /// As [`Store::add_counts`], and says what is counted then by each counter of the batch; `None`
+    /// where the batch was counted before.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn add_and_sum(&self, batch: &Batch) -> Result<Option<Vec<Count>>, StoreError> {
         let now_ms = self.clock.now().unix_ms;
         within(CALL_WAIT_MAX, add(&self.pools, batch, now_ms)).await
     }
@@ -93,6 +135,7 @@ impl Store {
             kind,
             issuer,
             name,
+            Value::Text(last.map_or("", account)),
             Value::Text(last.map_or("", |last| last.limit.as_str())),
             Value::Text(last.map_or("", route)),
             Value::Int(last.map_or(0, |last| stored(last.from_ms()))),
@@ -113,16 +156,17 @@ impl Store {
     }
 }
 
-async fn add(pools: &Pools, batch: &Batch, now_ms: u64) -> Result<Added, StoreError> {
+/// What is counted then; `None` where the batch was counted before.
+async fn add(pools: &Pools, batch: &Batch, now_ms: u64) -> Result<Option<Vec<Count>>, StoreError> {
     let mut session = pools.write().await?;
     match add_in_transaction(&mut session, batch, now_ms).await {
-        Ok(Added::Now) => {
+        Ok(Some(sums)) => {
             session.commit().await?;
-            Ok(Added::Now)
+            Ok(Some(sums))
         }
-        Ok(Added::Before) => {
+        Ok(None) => {
             session.roll_back().await?;
-            Ok(Added::Before)
+            Ok(None)
         }
         Err(error) => {
             // Where this fails too, the connection ends, and the transaction with it.
@@ -136,7 +180,7 @@ async fn add_in_transaction(
     session: &mut Session,
     batch: &Batch,
     now_ms: u64,
-) -> Result<Added, StoreError> {
+) -> Result<Option<Vec<Count>>, StoreError> {
     let writer = batch.writer.to_string();
     let values = [
         Value::Text(&writer),
@@ -144,37 +188,70 @@ async fn add_in_transaction(
         Value::Int(stored(now_ms)),
     ];
     if session.execute(TAKE_BATCH, &values).await? == 0 {
-        return Ok(Added::Before);
+        return Ok(None);
     }
     if let Some(step) = &batch.log {
         counted_logs::advance(session, step, now_ms).await?;
     }
-    add_counts(session, batch).await?;
+    let sums = add_counts(session, batch).await?;
     meters::add(session, &batch.meters).await?;
-    Ok(Added::Now)
+    Ok(Some(sums))
 }
 
-async fn add_counts(session: &mut Session, batch: &Batch) -> Result<(), StoreError> {
+async fn add_counts(session: &mut Session, batch: &Batch) -> Result<Vec<Count>, StoreError> {
     if batch.units.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     // In the order of their keys, as every writer does: two that meet wait for each other, in one direction.
-    let rows = batch.units.iter().map(|(counter, units)| {
+    let rows = batch.units.iter().map(|(counter, addition)| {
         let holder = &counter.holder;
         json!([
             holder.kind.number(),
             holder.issuer.as_str(),
             holder.name.as_str(),
+            account(counter),
             counter.limit.as_str(),
             route(counter),
             counter.from_ms(),
             counter.until_ms(),
-            units
+            addition.units,
+            addition.quota,
         ])
     });
     let rows = serde_json::Value::Array(rows.collect()).to_string();
+    carry_over(session, batch, &rows).await?;
     let statement = session.in_words_of(ADD_SQLITE, ADD_POSTGRES);
-    session.execute(statement, &[Value::Text(&rows)]).await?;
+    session.rows(statement, &[Value::Text(&rows)], count).await
+}
+
+/// What was counted under quotas that were others, in terms of those of the batch.
+async fn carry_over(session: &mut Session, batch: &Batch, rows: &str) -> Result<(), StoreError> {
+    let statement = session.in_words_of(CHANGED_SQLITE, CHANGED_POSTGRES);
+    let read = |row: &Row<'_>| Ok((count(row)?, row.count(9)?));
+    let changed = session.rows(statement, &[Value::Text(rows)], read).await?;
+    for (Count { counter, units }, before) in changed {
+        let Some(addition) = batch.units.get(&counter) else {
+            continue;
+        };
+        // Of what there was no quota before there is no share.
+        let carried = match (before, addition.quota) {
+            (0, _) | (_, 0) => units,
+            (from, to) => addition.carry.units(units, from, to),
+        };
+        let [kind, issuer, name] = rows::key(&counter.holder);
+        let values = [
+            kind,
+            issuer,
+            name,
+            Value::Text(account(&counter)),
+            Value::Text(counter.limit.as_str()),
+            Value::Text(route(&counter)),
+            Value::Int(stored(counter.from_ms())),
+            Value::Int(stored(carried)),
+            Value::Int(stored(addition.quota)),
+        ];
+        session.execute(CARRY, &values).await?;
+    }
     Ok(())
 }
 
@@ -192,20 +269,22 @@ async fn counts(
 fn count(row: &Row<'_>) -> Result<Count, StoreError> {
     Ok(Count {
         counter: counter(row)?,
-        units: row.count(7)?,
+        units: row.count(8)?,
     })
 }
 
-/// A counter, from the first seven columns.
+/// A counter, from the first eight columns.
 pub(super) fn counter(row: &Row<'_>) -> Result<Counter, StoreError> {
     let read = || {
         let kind = HolderKind::of_number(row.int(0)?)?;
         let holder = Holder::new(kind, row.text(1)?, row.text(2)?)?;
-        let limit = LimitName::parse(row.text(3)?)?;
-        let route = Some(row.text(4)?).filter(|route| !route.is_empty());
+        let account = Some(row.text(3)?).filter(|account| !account.is_empty());
+        let account = account.map(Name::parse).transpose()?;
+        let limit = LimitName::parse(row.text(4)?)?;
+        let route = Some(row.text(5)?).filter(|route| !route.is_empty());
         let route = route.map(RouteName::parse).transpose()?;
-        let period = Span::new(row.count(5)?, Some(row.count(6)?))?;
-        Counter::new(holder, limit, route, period)
+        let period = Span::new(row.count(6)?, Some(row.count(7)?))?;
+        Ok(Counter::new(holder, limit, route, period)?.in_account(account))
     };
     read().map_err(rows::by_hand)
 }
@@ -218,6 +297,11 @@ async fn forget(pools: &Pools, ended_ms: u64) -> Result<u64, StoreError> {
     session.execute(FORGET_WRITERS, &[ended]).await?;
     session.commit().await?;
     Ok(forgotten)
+}
+
+/// As it is stored: nothing for none.
+pub(super) fn account(counter: &Counter) -> &str {
+    counter.account.as_ref().map_or("", Name::as_str)
 }
 
 /// As it is stored: nothing for all routes together.

@@ -62,7 +62,7 @@ on_both! {
             let alice = directory.subject_key(ISSUER, "alice");
             let acme = Some(directory.account_key(ISSUER, "acme"));
             let burst = |route: &str| {
-                let found = directory.overrides_at(alice, acme, &crate::support::route(route), START_MS);
+                let found = directory.overrides_at(alice, acme, route, START_MS);
                 let found = found.into_iter().map(|(level, entry)| (level, entry.limit.limit().amount.to_string()));
                 found.collect::<Vec<_>>()
             };
@@ -114,8 +114,8 @@ on_both! {
             for at in (START_MS..START_MS + 1_500).step_by(50) {
                 let expected = standing.plan_at(at).map(|(_, entry)| entry.plan.to_string());
                 assert_eq!(plan(&directory, &name, None, at), expected);
-                let expected = standing.overrides_at(&orders, at);
-                let found = directory.overrides_at(key, None, &orders, at);
+                let expected = standing.overrides_at(orders.as_str(), at);
+                let found = directory.overrides_at(key, None, orders.as_str(), at);
                 assert_eq!(found.len(), expected.len());
                 for ((_, found), (_, expected)) in found.iter().zip(&expected) {
                     assert_eq!(found, *expected);

@@ -27,6 +27,10 @@ async fn units(store: &Store, counter: &Counter, at_ms: u64) -> u64 {
     found.map_or(0, |count| count.units)
 }
 
+async fn units_of(store: &Store, counter: &Counter) -> u64 {
+    units(store, counter, START_MS).await
+}
+
 on_both! {
     async fn a_batch_counts_once_however_often_it_is_sent(place: Place) {
         let store = place.open().await;
@@ -46,6 +50,51 @@ on_both! {
         assert_eq!(units(&store, &alice, START_MS).await, 116);
         assert_eq!(units(&store, &orders, START_MS).await, 7);
         assert_eq!(store.add_counts(&Batch::new(writer, 3)).await.unwrap(), Added::Now);
+    }
+
+    async fn what_was_counted_is_carried_over_when_the_quota_becomes_another(place: Place) {
+        use tollgate_limiter::CarryOver::{AsIs, Keep, Reset};
+        let store = place.open().await;
+        let alice = counter(subject("alice"), "monthly", None, START_MS);
+        let bob = counter(subject("bob"), "monthly", None, START_MS);
+        let writer = BatchWriter::random().unwrap();
+        let mut number = 0;
+        for (units, quota, carry, sum) in [
+            (500, 1_000, Keep, 500),
+            (10, 10_000, Keep, 5_010),
+            // Rounded up: 5,010 of 10,000 is 1.503 of 3.
+            (0, 3, Keep, 2),
+            (7, 100, AsIs, 9),
+            (0, 5, AsIs, 5),
+            (1, 1_000, Reset, 1),
+            (1, 1_000, Reset, 2),
+        ] {
+            number += 1;
+            let mut batch = Batch::new(writer, number);
+            batch.add_of(alice.clone(), units, quota, carry).unwrap();
+            batch.add(bob.clone(), 1).unwrap();
+            let sums = store.add_and_sum(&batch).await.unwrap().unwrap();
+            let of = |counter: &Counter| sums.iter().find(|count| count.counter == *counter).unwrap().units;
+            assert_eq!((of(&alice), of(&bob)), (sum, number), "{units} of {quota}");
+            assert_eq!(units_of(&store, &alice).await, sum);
+            assert_eq!(store.add_and_sum(&batch).await.unwrap(), None);
+        }
+    }
+
+    async fn a_subject_has_a_count_in_each_of_its_accounts(place: Place) {
+        let store = place.open().await;
+        let of = |account: Option<&str>| {
+            let account = account.map(|account| tollgate_store::Name::parse(account).unwrap());
+            counter(subject("alice"), "monthly", None, START_MS).in_account(account)
+        };
+        let all = [of(None), of(Some("acme")), of(Some("beta"))];
+        let writer = BatchWriter::random().unwrap();
+        store.add_counts(&batch(writer, 1, &[(&all[0], 1), (&all[1], 2), (&all[2], 3)])).await.unwrap();
+        let counts = store.counts_of(&subject("alice"), START_MS).await.unwrap();
+        let found: Vec<_> = counts.into_iter().map(|count| (count.counter, count.units)).collect();
+        assert_eq!(found, all.clone().into_iter().zip([1, 2, 3]).collect::<Vec<_>>());
+        let after = store.counts_after(Some(&all[1]), START_MS).await.unwrap();
+        assert_eq!(after, [Count { counter: all[2].clone(), units: 3 }]);
     }
 
     async fn periods_are_counted_apart(place: Place) {

@@ -110,7 +110,7 @@ on_both! {
         assert_eq!(found.record.overrides().len(), 2);
         let burst = found.record.override_at(None, "burst", START_MS).unwrap();
         assert_eq!(burst.limit.as_str(), text);
-        let daily = found.record.override_at(Some(&orders), "daily", START_MS).unwrap();
+        let daily = found.record.override_at(Some(orders.as_str()), "daily", START_MS).unwrap();
         assert_eq!(daily.limit.limit().amount.to_string(), "7/day in Europe/Berlin");
 
         let lift = Edit::Lift { limit: "daily".to_owned(), route: Some(orders), made: None };

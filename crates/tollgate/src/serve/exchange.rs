@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use prometheus_client::encoding::DescriptorEncoder;
 use serde_json::{Map, Value, json};
-use tollgate_engine::{Decision, Principal};
+use tollgate_engine::{Decision, Engine, Principal};
 use tollgate_limiter::{Clock, SystemClock};
 use tollgate_proxy::{Ending, Exchange, Observer};
 use tracing::Span;
@@ -34,6 +34,7 @@ pub(super) struct Recorder {
     pub(super) counts: std::sync::Arc<ExchangeCounts>,
     pub(super) access_log: Option<AccessLog>,
     pub(super) clock: SystemClock,
+    pub(super) engine: std::sync::Arc<Engine>,
 }
 
 // === impl ExchangeCounts ===
@@ -128,6 +129,9 @@ impl fmt::Debug for ExchangeCounts {
 impl Observer for Recorder {
     fn finished(&self, exchange: &Exchange) {
         self.counts.count(exchange);
+        if let Some(decision) = &exchange.decision {
+            self.engine.add_bytes(decision, exchange.response_bytes);
+        }
         traces::finish(exchange);
         if let Some(log) = &self.access_log {
             log.write(line(exchange, self.clock.now().unix_ms));

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -27,6 +27,7 @@ pub(super) struct Sources {
     pub(super) reloads: Arc<ReloadCounts>,
     pub(super) gateway: Arc<super::exchange::ExchangeCounts>,
     pub(super) counts: Option<super::counts::Keeper>,
+    pub(super) kept: Option<Arc<super::kept::State>>,
 }
 
 /// Renders all metrics in the Prometheus text format.
@@ -58,6 +59,7 @@ impl Collector for Sources {
         self.certificates(&mut encoder)?;
         self.reloads(&mut encoder)?;
         self.origin(&mut encoder)?;
+        self.store(&mut encoder)?;
         self.gateway.encode(&mut encoder)
     }
 }
@@ -292,8 +294,69 @@ impl Sources {
         )
     }
 
+    fn store(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(kept) = &self.kept else {
+            return Ok(());
+        };
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        gauge(
+            encoder,
+            "tollgate_store_up",
+            "Whether the store answered when it was last asked for changes: 1 or 0",
+            u64::from(kept.reachable.load(Ordering::Relaxed)),
+        )?;
+        gauge(
+            encoder,
+            "tollgate_store_holders",
+            "Subjects and accounts of whom something is said",
+            read(&kept.holders),
+        )?;
+        family(
+            encoder,
+            "tollgate_store_changes",
+            "Changes of plans and overrides that were taken over, by result",
+            [
+                (vec![("result", "success".to_owned())], read(&kept.changes)),
+                (
+                    vec![("result", "failure".to_owned())],
+                    read(&kept.changes_failed),
+                ),
+            ],
+        )?;
+        counter(
+            encoder,
+            "tollgate_usage_rows_written",
+            "Rows of usage (caller, route, plan, minute) that the store took",
+            read(&kept.rows_written),
+        )?;
+        counter(
+            encoder,
+            "tollgate_usage_rows_lost",
+            "Rows of usage that the store refused",
+            read(&kept.rows_lost),
+        )?;
+        counter(
+            encoder,
+            "tollgate_usage_decisions_left_out",
+            "Decisions that found no room among the rows that wait for the store",
+            self.engine().usage_left_out(),
+        )?;
+        counter(
+            encoder,
+            "tollgate_usage_write_failures",
+            "Attempts to write usage that failed",
+            read(&kept.writes_failed),
+        )?;
+        counter(
+            encoder,
+            "tollgate_overrides_left_out",
+            "Overrides that could not be put in force: one limit too many, or one that cannot be counted",
+            self.engine().snapshot().own_limits_left_out(),
+        )
+    }
+
     fn reloads(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let count = |result: &str, count: &std::sync::atomic::AtomicU64| {
+        let count = |result: &str, count: &AtomicU64| {
             let label = vec![("result", result.to_owned())];
             (label, count.load(Ordering::Relaxed))
         };

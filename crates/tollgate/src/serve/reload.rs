@@ -166,6 +166,7 @@ fn needs_restart(before: &Policy, now: &Policy) -> Vec<&'static str> {
         ("listen", before.listeners() != now.listeners()),
         ("admin", before.admin() != now.admin()),
         ("counting", before.counting() != now.counting()),
+        ("store", before.store() != now.store()),
         (
             "telemetry",
             before.observability().otlp != now.observability().otlp,

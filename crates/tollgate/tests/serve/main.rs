@@ -11,6 +11,7 @@ mod api_keys;
 mod counts;
 mod drain;
 mod edge;
+mod kept;
 mod reload;
 mod support;
 mod traces;

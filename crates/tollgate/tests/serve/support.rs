@@ -100,6 +100,25 @@ impl Running {
     }
 }
 
+/// What the gateway says as it does not start with this policy.
+pub(crate) fn refused(rest: &str) -> String {
+    let issuer = Issuer::with_keys(&[Algorithm::EdDsa]).unwrap();
+    let origin = Origin::start().unwrap();
+    let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tollgate.yaml");
+    std::fs::write(&file, policy(&issuer, &origin, listen, admin, rest)).unwrap();
+    let mut serve = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    let ended = serve
+        .arg("serve")
+        .arg("--config")
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(!ended.status.success());
+    String::from_utf8(ended.stderr).unwrap()
+}
+
 fn launch(policy: &str, address: SocketAddr) -> Peer {
     let gateway = Gateway {
         binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),

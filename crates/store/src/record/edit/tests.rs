@@ -137,8 +137,8 @@ fn overrides_are_told_apart_by_route_and_name() {
         record = edited(&record, edit, NOW);
     }
     let route = RouteName::parse("GET /a").unwrap();
-    let amount = |route, limit| {
-        let found = record.override_at(route, limit, NOW);
+    let amount = |route: Option<&RouteName>, limit| {
+        let found = record.override_at(route.map(RouteName::as_str), limit, NOW);
         found.map(|found| found.limit.limit().amount.to_string())
     };
     assert_eq!(amount(None, "burst").as_deref(), Some("4/s burst 4"));

@@ -1,0 +1,175 @@
+//! What outlives the process: assigned plans and overrides, followed from the store into memory; usage,
+//! written to it from time to time. No request waits for any of it.
+
+mod follow;
+mod standings;
+mod usage;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::task::JoinHandle;
+use tollgate_engine::{Engine, Standings};
+use tollgate_limiter::Clock;
+use tollgate_policy::{FailMode, Policy, StoreConfig, StorePlace};
+use tollgate_store::{Directory, Loaded, Location, Store, StoreError};
+use zeroize::Zeroizing;
+
+use self::follow::follow;
+use self::standings::DirectoryStandings;
+use self::usage::Writer;
+use crate::environment;
+use crate::failure::Failure;
+
+/// Rows of usage that wait for the store, at most.
+pub(super) const USAGE_ROWS_MAX: usize = 1 << 18;
+
+/// What is kept, before there is a store to keep it in.
+pub(super) struct Kept {
+    config: StoreConfig,
+    when_away: FailMode,
+    location: Location,
+    directory: Arc<Directory>,
+    pub(super) state: Arc<State>,
+}
+
+/// How that goes; read by metrics.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) reachable: AtomicBool,
+    pub(super) changes: AtomicU64,
+    pub(super) changes_failed: AtomicU64,
+    pub(super) rows_written: AtomicU64,
+    pub(super) rows_lost: AtomicU64,
+    pub(super) writes_failed: AtomicU64,
+    pub(super) holders: AtomicU64,
+}
+
+/// The tasks that keep it, and the last thing to do.
+pub(super) struct Keeping {
+    following: JoinHandle<()>,
+    writing: JoinHandle<()>,
+    stop: Arc<tokio::sync::Notify>,
+}
+
+// === impl Kept ===
+
+impl Kept {
+    /// What `policy` wants kept; `None` if nothing.
+    pub(super) fn of(policy: &Policy) -> Result<Option<Self>, Failure> {
+        let Some(config) = policy.store().cloned() else {
+            return Ok(None);
+        };
+        let location = location(&config.place)?;
+        Ok(Some(Self {
+            directory: Arc::new(Directory::new(config.holders)?),
+            when_away: policy.on_failure().store,
+            location,
+            config,
+            state: Arc::default(),
+        }))
+    }
+
+    /// For the engine.
+    pub(super) fn standings(&self) -> Arc<dyn Standings> {
+        Arc::new(DirectoryStandings(Arc::clone(&self.directory)))
+    }
+
+    /// Opens the store and takes over what is in it; `None` where it cannot be had and the policy says to
+    /// serve without.
+    pub(super) async fn open(&self, clock: Arc<dyn Clock>) -> Result<Option<Opened>, Failure> {
+        match self.try_open(clock).await {
+            Ok(opened) => {
+                let Loaded { holders, .. } = opened.loaded;
+                tracing::info!(store = %self.location, holders, "plans and overrides loaded");
+                Ok(Some(opened))
+            }
+            Err(error) if self.when_away == FailMode::Open && error.is_passing() => {
+                tracing::error!(
+                    store = %self.location,
+                    "the store cannot be had, serving with the plans that credentials name: {error}"
+                );
+                Ok(None)
+            }
+            Err(source) => Err(Failure::Store {
+                location: self.location.to_string(),
+                source,
+            }),
+        }
+    }
+
+    async fn try_open(&self, clock: Arc<dyn Clock>) -> Result<Opened, StoreError> {
+        let store = Store::open(&self.location, clock).await?;
+        let loaded = self.directory.load(&store).await?;
+        self.state.reachable.store(true, Ordering::Relaxed);
+        self.count_holders();
+        if loaded.unreadable > 0 {
+            tracing::error!(
+                records = loaded.unreadable,
+                "records of the store cannot be read and are as none"
+            );
+        }
+        Ok(Opened { store, loaded })
+    }
+
+    /// Starts the tasks on this runtime. Without a store yet, they try until there is one.
+    pub(super) fn keep(
+        self,
+        opened: Option<Opened>,
+        engine: Arc<Engine>,
+        clock: Arc<dyn Clock>,
+    ) -> Keeping {
+        let kept = Arc::new(self);
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let (found, store) = tokio::sync::watch::channel(None);
+        let writer = Writer::new(engine, Arc::clone(&clock), Arc::clone(&kept.state));
+        let flush = kept.config.flush;
+        Keeping {
+            following: tokio::spawn(follow(kept, opened, clock, found)),
+            writing: tokio::spawn(writer.run(store, flush, Arc::clone(&stop))),
+            stop,
+        }
+    }
+
+    fn count_holders(&self) {
+        let holders = self.directory.holders() as u64;
+        self.state.holders.store(holders, Ordering::Relaxed);
+    }
+}
+
+/// A store with what was in it taken over.
+pub(super) struct Opened {
+    store: Store,
+    loaded: Loaded,
+}
+
+// === impl Keeping ===
+
+impl Keeping {
+    /// Writes what is left to write, and ends.
+    pub(super) async fn finish(self) {
+        self.stop.notify_one();
+        // Ends by itself: every call to the store has its time.
+        let _ = self.writing.await;
+        self.following.abort();
+    }
+}
+
+/// Where the store is.
+pub(crate) fn location(place: &StorePlace) -> Result<Location, Failure> {
+    let at = |text: &str| {
+        text.parse().map_err(|source| Failure::Store {
+            location: "the store".to_owned(),
+            source,
+        })
+    };
+    match place {
+        StorePlace::File(path) => Ok(Location::sqlite(path)),
+        StorePlace::Url(url) => at(url),
+        StorePlace::Environment => {
+            let url: Option<Zeroizing<String>> = environment::store();
+            let url = url.ok_or(Failure::NoStore)?;
+            at(&url)
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Usage to the store: meters and counts of quotas, in batches that count once; and back what all
+//! instances have counted.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::MissedTickBehavior;
+use tollgate_engine::{Engine, QuotaUsed, Used, User};
+use tollgate_limiter::{CarryOver, Clock};
+use tollgate_store::{
+    Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Caller, Count, Counter, Holder, Issuer, LimitName,
+    METERS_PER_BATCH_MAX, Meter, Name, PlanName, RouteName, Series, Span, Store, StoreError, Usage,
+};
+
+use super::State;
+
+/// How often what is left is sent at the end, before it is given up.
+const LAST_ATTEMPTS: u32 = 3;
+/// Between two attempts at the end.
+const LAST_RETRY: Duration = Duration::from_millis(200);
+
+/// Writes what the engine took down.
+pub(super) struct Writer {
+    engine: Arc<Engine>,
+    clock: Arc<dyn Clock>,
+    state: Arc<State>,
+    /// Of this process; made when the first batch is.
+    writer: Option<BatchWriter>,
+    number: u64,
+    /// To be sent, the oldest first; each again until it is answered.
+    waiting: VecDeque<Packed>,
+}
+
+/// A batch, and the rows that it is made of.
+struct Packed {
+    batch: Batch,
+    /// Of how many units its counters are.
+    quotas: HashMap<Counter, u64>,
+    rows: Vec<Used>,
+}
+
+/// Units that go to one counter.
+struct Counted {
+    counter: Counter,
+    units: u64,
+    quota: u64,
+    carry: CarryOver,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    pub(super) fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, state: Arc<State>) -> Self {
+        Self {
+            engine,
+            clock,
+            state,
+            writer: None,
+            number: 0,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Writes every `flush` until it is stopped, then once more.
+    pub(super) async fn run(
+        mut self,
+        mut store: watch::Receiver<Option<Store>>,
+        flush: Duration,
+        stop: Arc<Notify>,
+    ) {
+        let mut tick = tokio::time::interval(flush);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let stopped = tokio::select! {
+                _ = tick.tick() => false,
+                () = stop.notified() => true,
+            };
+            let found = store.borrow_and_update().clone();
+            match (found, stopped) {
+                (Some(store), false) => {
+                    self.flush(&store).await;
+                }
+                (Some(store), true) => return self.finish(&store).await,
+                (None, true) => return self.give_up(),
+                // Rows wait in the engine, which has room for so many.
+                (None, false) => {}
+            }
+        }
+    }
+
+    async fn finish(mut self, store: &Store) {
+        for attempt in 1..=LAST_ATTEMPTS {
+            if self.flush(store).await {
+                return;
+            }
+            if attempt < LAST_ATTEMPTS {
+                tokio::time::sleep(LAST_RETRY).await;
+            }
+        }
+        self.give_up();
+    }
+
+    fn give_up(self) {
+        let waiting: usize = self.waiting.iter().map(|packed| packed.rows.len()).sum();
+        let lost = waiting + self.engine.take_usage().len();
+        if lost > 0 {
+            tracing::error!(
+                rows = lost,
+                "usage lost: the store did not answer until the end"
+            );
+        }
+    }
+
+    /// Sends what waits; `false` when the store did not take it.
+    async fn flush(&mut self, store: &Store) -> bool {
+        if self.waiting.is_empty()
+            && let Err(error) = self.pack()
+        {
+            tracing::error!("usage not written: {error}");
+            return false;
+        }
+        while let Some(packed) = self.waiting.front() {
+            match store.add_and_sum(&packed.batch).await {
+                Ok(sums) => {
+                    let rows = packed.rows.len() as u64;
+                    self.state.rows_written.fetch_add(rows, Ordering::Relaxed);
+                    self.take_back(packed, &sums.unwrap_or_default());
+                    self.waiting.pop_front();
+                }
+                Err(error) if error.is_passing() => {
+                    self.failed("usage not written yet", &error);
+                    return false;
+                }
+                Err(error) => {
+                    // It would be refused again: what comes after it must not wait for it.
+                    self.failed("usage lost", &error);
+                    let rows = packed.rows.len() as u64;
+                    self.state.rows_lost.fetch_add(rows, Ordering::Relaxed);
+                    self.waiting.pop_front();
+                }
+            }
+        }
+        true
+    }
+
+    fn failed(&self, what: &str, error: &StoreError) {
+        // Said with the first of a row of failures; the metric counts them all.
+        if self.state.writes_failed.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!("{what}: {error}");
+        } else {
+            tracing::debug!("{what}: {error}");
+        }
+    }
+
+    /// What the engine took down, as batches.
+    fn pack(&mut self) -> Result<(), StoreError> {
+        let mut rows = self.engine.take_usage();
+        // As they were made: what was counted under a quota before another one took its place goes first.
+        rows.sort_unstable_by_key(|row| row.order);
+        let mut current: Option<Packed> = None;
+        for row in rows {
+            let counters = match counters(&row) {
+                Ok(counters) => counters,
+                Err(error) => {
+                    self.unwritable(&error);
+                    continue;
+                }
+            };
+            let full = current.take_if(|packed| !packed.has_room(&counters));
+            self.waiting.extend(full);
+            let packed = match &mut current {
+                Some(packed) => packed,
+                None => current.insert(self.empty()?),
+            };
+            if let Err(error) = packed.add(row, counters) {
+                self.unwritable(&error);
+            }
+        }
+        self.waiting.extend(current);
+        Ok(())
+    }
+
+    fn unwritable(&self, error: &StoreError) {
+        self.state.rows_lost.fetch_add(1, Ordering::Relaxed);
+        tracing::error!("usage of one caller lost: {error}");
+    }
+
+    fn empty(&mut self) -> Result<Packed, StoreError> {
+        let writer = match self.writer {
+            Some(writer) => writer,
+            None => *self.writer.insert(BatchWriter::random()?),
+        };
+        self.number += 1;
+        Ok(Packed {
+            batch: Batch::new(writer, self.number),
+            quotas: HashMap::new(),
+            rows: Vec::new(),
+        })
+    }
+
+    /// What all instances have counted, into this one's buckets.
+    fn take_back(&self, packed: &Packed, sums: &[Count]) {
+        let sums: HashMap<&Counter, u64> = sums
+            .iter()
+            .map(|count| (&count.counter, count.units))
+            .collect();
+        let now = self.clock.now();
+        for (user, quota) in packed.rows.iter().flat_map(quotas) {
+            let counter = counter(user, &quota).ok();
+            if let Some(units) = counter.and_then(|counter| sums.get(&counter)) {
+                self.engine.raise_quota(&quota, *units, now);
+            }
+        }
+    }
+}
+
+// === impl Packed ===
+
+impl Packed {
+    /// Whether a row with these counters fits: by their number, and since a counter of two quotas is two
+    /// batches, the first of which is carried over.
+    fn has_room(&self, counters: &[Counted]) -> bool {
+        let same = |new: &Counted| {
+            let known = self.quotas.get(&new.counter);
+            known.is_none_or(|quota| *quota == new.quota)
+        };
+        self.rows.len() < METERS_PER_BATCH_MAX
+            && self.quotas.len() + counters.len() <= COUNTS_PER_BATCH_MAX
+            && counters.iter().all(same)
+    }
+
+    fn add(&mut self, row: Used, counters: Vec<Counted>) -> Result<(), StoreError> {
+        let meter = Meter::at(series(&row)?, row.minute.saturating_mul(60_000))?;
+        let usage = Usage {
+            admitted: row.admitted,
+            limited: row.limited,
+            bytes_out: row.response_bytes,
+            cost_units: row.units,
+            ..Usage::default()
+        };
+        self.batch.meter(meter, &usage)?;
+        for Counted {
+            counter,
+            units,
+            quota,
+            carry,
+        } in counters
+        {
+            self.batch.add_of(counter.clone(), units, quota, carry)?;
+            self.quotas.insert(counter, quota);
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+}
+
+fn quotas(row: &Used) -> impl Iterator<Item = (&User, QuotaUsed<'_>)> {
+    let user = row.user.as_deref().into_iter();
+    user.flat_map(|user| row.quotas().map(move |quota| (user, quota)))
+}
+
+fn counters(row: &Used) -> Result<Vec<Counted>, StoreError> {
+    let counted = quotas(row).map(|(user, quota)| {
+        Ok(Counted {
+            counter: counter(user, &quota)?,
+            units: quota.units,
+            quota: quota.limit.quota,
+            carry: quota.limit.carry(),
+        })
+    });
+    counted.collect()
+}
+
+fn counter(user: &User, quota: &QuotaUsed<'_>) -> Result<Counter, StoreError> {
+    let (holder, account) = match quota.account() {
+        Some(account) => (Holder::account(&user.issuer, account)?, None),
+        None => (
+            Holder::subject(&user.issuer, &user.subject)?,
+            user.account.as_deref().map(Name::parse).transpose()?,
+        ),
+    };
+    let (from_min, until_min) = quota.period();
+    let period = Span::new(from_min * 60_000, Some(until_min * 60_000))?;
+    let limit = LimitName::parse(&quota.limit.name)?;
+    let route = quota.route().map(RouteName::parse).transpose()?;
+    Ok(Counter::new(holder, limit, route, period)?.in_account(account))
+}
+
+fn series(row: &Used) -> Result<Series, StoreError> {
+    let policy = row.snapshot.policy();
+    let caller = match &row.user {
+        None => Caller::Anonymous,
+        Some(user) => Caller::Subject {
+            issuer: Issuer::parse(&user.issuer)?,
+            subject: Name::parse(&user.subject)?,
+            account: user.account.as_deref().map(Name::parse).transpose()?,
+        },
+    };
+    let plan = &policy.plans()[usize::from(row.plan.0)];
+    let route = policy.routes().get(row.route).to_string();
+    let route = Some(route).filter(|route| route != "*");
+    Ok(Series {
+        caller,
+        plan: Some(PlanName::parse(&plan.name)?),
+        route: route.as_deref().map(RouteName::parse).transpose()?,
+    })
+}
