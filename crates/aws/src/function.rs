@@ -11,7 +11,9 @@ mod template;
 mod token;
 
 use serde_json::{Value, json};
-use tollgate_policy::{FailMode, InvalidToken, IssuerConfig, Policy, RouteId, TrailingSlash};
+use tollgate_policy::{
+    FailMode, InvalidToken, IssuerConfig, Policy, Route, RouteId, TrailingSlash,
+};
 
 use crate::classes::Classes;
 use crate::target::{Target, Trust, Variant};
@@ -98,11 +100,15 @@ pub fn compile(policy: &Policy, target: &Target) -> Result<Function, FunctionErr
     }
     let classes = Classes::of(policy);
     // Once without any route, to see how much is left for them.
-    let frame = |root: &str, spill: bool, patterns: bool| {
+    let frame = |root: &str, patterns: bool, size: Size| {
         let mut filling = filling(policy, target, &classes);
         filling.values.insert("ROUTES", root.to_owned());
-        filling.when("spill", spill);
         filling.when("patterns", patterns);
+        let is_fast = size == Size::Fast;
+        let issuers = issuers(policy, is_fast).to_string();
+        filling.values.insert("ISSUERS", issuers);
+        filling.when("fast", is_fast);
+        filling.when("spill", size == Size::Spilt);
         shorten::shorten(&filling.fill(SOURCE))
     };
     let group = |id: RouteId| classes.group(id);
@@ -121,29 +127,34 @@ pub fn compile(policy: &Policy, target: &Target) -> Result<Function, FunctionErr
         })
     };
     let mut tree = written(usize::MAX)?;
-    let mut source = frame(&tree.root, false, tree.any_pattern);
+    let mut source = frame(&tree.root, tree.any_pattern, Size::Fast);
     if source.len() > FUNCTION_BYTES_MAX {
-        let without = frame("{}", true, tree.any_pattern).len();
+        source = frame(&tree.root, tree.any_pattern, Size::Small);
+    }
+    if source.len() > FUNCTION_BYTES_MAX {
+        let without = frame("{}", tree.any_pattern, Size::Spilt).len();
         let left = FUNCTION_BYTES_MAX.checked_sub(without);
         let left = left.ok_or(FunctionError::TooLarge { bytes: without })?;
         let any_pattern = tree.any_pattern;
         tree = written(left + "{}".len())?;
-        source = frame(&tree.root, true, any_pattern);
+        source = frame(&tree.root, any_pattern, Size::Spilt);
     }
     subset::check(&source)?;
     let issuer_reads = usize::from(target.trust == Trust::Hs256);
-    // Whoever mints an id names a second path.
-    let classified = if target.variant == Variant::Before {
-        2
-    } else {
-        1
-    };
     let stored = tree.chunks.into_iter().enumerate();
     Ok(Function {
         source,
         stored_routes: stored.map(|(n, text)| (format!("r{n}"), text)).collect(),
-        store_reads_max: 1 + issuer_reads + tree.reads_max * classified,
+        store_reads_max: 1 + issuer_reads + tree.reads_max,
     })
+}
+
+/// What there is room for: shortcuts for what nearly all requests are, the routes, or neither.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Fast,
+    Small,
+    Spilt,
 }
 
 /// What a child takes that is a number in the store: name, quotes, colon, number, comma.
@@ -190,6 +201,13 @@ fn conditions(policy: &Policy, target: &Target, filling: &mut Filling) {
     let typ = identity.issuers.iter().any(|issuer| issuer.typ.is_some());
     filling.when("typ", typ);
     filling.when("usual", target.trust == Trust::Hs256 && !typ);
+    filling.when("same", target.trust == Trust::Hs256 || is_pass || is_before);
+    let required = |issuer: &IssuerConfig| !issuer.required_claims.is_empty();
+    filling.when("required", identity.issuers.iter().any(required));
+    let client = |issuer: &IssuerConfig| issuer.claims.client.is_some();
+    filling.when("client", identity.issuers.iter().any(client));
+    let is_ascii = |(_, route): (RouteId, &Route)| route.template.is_ascii();
+    filling.when("ascii", policy.routes().iter().all(is_ascii));
     let rules = policy.paths();
     filling.when("slash", rules.trailing_slash == TrailingSlash::Ignore);
     filling.when("fold", !rules.case_sensitive);
@@ -217,12 +235,11 @@ fn values(policy: &Policy, target: &Target, classes: &Classes, filling: &mut Fil
         Value::Object(names.collect())
     };
     let text = |text: Option<&str>| quoted(text.unwrap_or_default());
-    let values: [(&'static str, String); 21] = [
+    let values: [(&'static str, String); 20] = [
         ("NOTPLAIN", NOT_PLAIN_BYTES_MAX.to_string()),
         ("UNMATCHED", classes.group(RouteId::UNMATCHED).to_string()),
         ("CLASSES", json!(classes.by_plan).to_string()),
         ("NAMES", names.to_string()),
-        ("ISSUERS", issuers(policy).to_string()),
         ("ID", quoted(&id_header)),
         ("CLIENT", quoted(CLIENT_HEADER)),
         ("NOBODY", quoted(&classes.nobody)),
@@ -278,7 +295,8 @@ pub(crate) fn id_header(policy: &Policy) -> String {
         .to_owned()
 }
 
-fn issuers(policy: &Policy) -> Value {
+/// With the beginning of what a user's root is made from, if `is_fast`.
+fn issuers(policy: &Policy, is_fast: bool) -> Value {
     let one = |issuer: &IssuerConfig| {
         let claims = &issuer.claims;
         let path = |path: &Option<String>| path.as_deref().map(claim_path);
@@ -288,7 +306,7 @@ fn issuers(policy: &Policy) -> Value {
             .iter()
             .map(|one| claim_path(one))
             .collect();
-        json!({
+        let mut one = json!({
             "iss": issuer.issuer,
             "aud": issuer.audiences,
             "alg": algorithms,
@@ -300,15 +318,21 @@ fn issuers(policy: &Policy) -> Value {
             "client": path(&claims.client),
             "account": path(&claims.account),
             "plan": path(&claims.plan),
-        })
+        });
+        if is_fast {
+            let name = &issuer.issuer;
+            one["user"] = format!("tollgate/user/1{}:{name}", name.len()).into();
+        }
+        one
     };
     policy.identity().issuers.iter().map(one).collect()
 }
 
-/// A claim's place: dots descend, unless the name is a URI (as `crates/identity` reads it).
+/// A claim's place, the names of a list one in the other: dots descend, unless the name is a URI (as
+/// `crates/identity` reads it).
 fn claim_path(path: &str) -> Value {
-    if path.contains([':', '/']) {
-        return json!([path]);
+    if path.contains([':', '/']) || !path.contains('.') {
+        return json!(path);
     }
     path.split('.').collect()
 }

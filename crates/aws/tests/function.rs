@@ -52,6 +52,16 @@ fn every_policy_and_variant_fits_in_ten_kilobytes() {
 }
 
 #[test]
+fn shortcuts_are_left_out_before_routes_go_to_the_store() {
+    for (name, has_shortcuts) in [("one-plan.yaml", true), ("openapi.yaml", false)] {
+        let target = Target::new(Variant::After, Trust::Hs256);
+        let function = function::compile(&policy(name), &target).unwrap();
+        assert_eq!(function.source.contains("atob("), has_shortcuts, "{name}");
+        assert_eq!(function.stored_routes, [], "{name}");
+    }
+}
+
+#[test]
 fn trust_that_cannot_be_kept_is_refused() {
     let check = |name: &str, variant, trust, accept| {
         Target::new(variant, trust).check(&policy(name), accept)

@@ -3,7 +3,8 @@
 // A template: `//#if` lines choose what a policy needs, `$NAME` stands for a value of the policy,
 // and comments and long names do not reach AWS. Two conventions make that possible: a property has
 // no blank before its colon (`value:`), a condition has one (`a ? b : c`); and an `await` is a
-// statement of its own, since the runtime refuses it among arguments.
+// statement of its own, since the runtime refuses it among arguments. What is `fast` are shortcuts:
+// the same comes out without them, where there is no room.
 //
 // What it computes is what `crates/identity`, `crates/policy` and `crates/engine` compute: change
 // both, or the differential test says so.
@@ -12,10 +13,16 @@ import crypto from 'crypto';
 import cf from 'cloudfront';
 
 const store = cf.kvs();
+const JSON_VALUE = {format:'json'};
 const ROUTES = $ROUTES;
 const HAS = Object.prototype.hasOwnProperty;
 const UNMATCHED = $UNMATCHED;
 const CLASSES = $CLASSES;
+//#if same
+// The same memory twice.
+const NUMBERS = new Float64Array(16);
+const BYTES = Buffer.from(NUMBERS.buffer, 0);
+//#endif
 const NAMES = $NAMES;
 //#if token
 const ISSUERS = $ISSUERS;
@@ -40,10 +47,29 @@ async function handler(event) {
 //#endif
             return refuse(400, 'Bad Request');
         }
+//#if before
+        // Who mints an id names the route that it is for, if any.
+        let by = method;
+        let to = path;
+        if (isMinting) {
+            const query = request.querystring;
+            by = query.method ? query.method.value : 'GET';
+            to = query.path && canonical(query.path.value.split('%2f').join('/').split('%2F').join('/'));
+        }
+        let route;
+        if (to) {
+//#if spill
+            route = await classify(by, to);
+//#else
+            route = classify(by, to);
+//#endif
+        }
+//#else
 //#if spill
         const route = await classify(method, path);
 //#else
         const route = classify(method, path);
+//#endif
 //#endif
         const isPreflight = method == 'OPTIONS' && headers.origin && headers['access-control-request-method'];
 //#if before
@@ -51,129 +77,28 @@ async function handler(event) {
         if (isPreflight) {
             return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
         }
+        const isOther = isMinting;
+//#else
+        const isOther = isPreflight;
+//#endif
+//#if token
+        const token = isPreflight ? undefined : credential(headers, request.cookies);
+        const claimed = typeof token == 'string' && said(token);
 //#endif
         const ring = await read('keys');
-        const now = Math.floor(Date.now() / 1000);
-//#if behind
-        // No browser puts a credential on it, so that it counts by its network; WAF must see some id.
-        if (isPreflight) {
-            headers[$ID] = {value:name(rootOf({network:network(event.viewer.ip)}, ring, ring.c), ring.c, $NOBODY, {m:'ANY', t:'*'})};
-            return request;
-        }
-//#endif
-        let limitClass;
-        let caller;
-//#if pass
-        caller = holder(headers, request.cookies, ring, now);
-//#if before
-        if (!caller) {
-            return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
-        }
-//#else
-        if (!caller) {
-            caller = {network:network(event.viewer.ip)};
-//#if anonymous
-            if (bare(headers, request.cookies)) {
-                caller.plan = $ANONYMOUS;
-            } else {
-                limitClass = $NOBODY;
-            }
-//#else
-            limitClass = $NOBODY;
-//#endif
-        }
-//#endif
-//#else
-        const token = credential(headers, request.cookies);
-        if (token === 400) {
-            return refuse(400, 'Bad Request');
-        }
-        const claimed = token && token !== 401 && said(token);
-        if (claimed) {
 //#if hs256
-            let secrets = ring.s && ring.s[claimed.index];
-            if (!secrets) {
-                secrets = await read('secret' + claimed.index);
-            }
-            if (isSigned(claimed.parts, secrets)) {
-                caller = verified(claimed, now);
-            }
+        let secrets = claimed && ring.s && ring.s[claimed.index];
+        if (claimed && !secrets) {
+            secrets = await read('secret' + claimed.index);
+        }
+        return decide(event, isOther, route, ring, token, claimed, secrets);
 //#else
-            caller = verified(claimed, now);
-//#endif
-        }
-        if (!caller) {
-//#if lenient
+//#if token
+        return decide(event, isOther, route, ring, token, claimed);
 //#else
-            if (token) {
-                return refuse(401, 'Unauthorized', ', error="invalid_token"');
-            }
-//#endif
-//#if anonymous
-            caller = {network:network(event.viewer.ip), plan:$ANONYMOUS};
-//#else
-            return refuse(401, 'Unauthorized', token ? ', error="invalid_token"' : '');
-//#endif
-        }
-//#endif
-        const kid = ring.c;
-//#if before
-        const inTime = accepts(ring, kid, now);
-        if (isMinting) {
-            if (caller.network) {
-                return refuse(401, 'Unauthorized', '');
-            }
-            if (!inTime) {
-                return refuse(503, 'Service Unavailable');
-            }
-//#if spill
-            const document = await minted(caller, ring, request.querystring);
-//#else
-            const document = minted(caller, ring, request.querystring);
-//#endif
-//#if idcookie
-            const asked = request.querystring.cookie;
-            const site = headers['sec-fetch-site'];
-            if (asked && asked.value != '0' && !(site && site.value == 'cross-site')) {
-                const ends = ring.k[kid][2];
-                document.cookies = kept(rooted(caller, kid, rootOf(caller, ring, kid)), ends ? '; Max-Age=' + (ends - now) : '');
-            }
-//#endif
-            return document;
-        }
-        const shown = presented(headers, request.cookies);
-        if (caller.network) {
-            return shown.length ? refuse(403, 'Forbidden', 'mismatch') : request;
-        }
-        if ($FREE[route.k]) {
-            return request;
-        }
-        if (!shown.length) {
-//#if without
-            return request;
-//#else
-            return refuse(403, 'Forbidden', 'missing');
-//#endif
-        }
-        limitClass = CLASSES[caller.plan][route.k];
-        for (let i = 0; i < shown.length; i++) {
-            if (!holds(shown[i], caller, ring, now, limitClass, route)) {
-                return refuse(403, 'Forbidden', 'mismatch');
-            }
-        }
-//#if log
-        console.log(JSON.stringify({rid:event.context.requestId, b:name(rootOf(caller, ring, kid), kid, limitClass, route), r:route.m + ' ' + route.t}));
-//#endif
-//#else
-        const unverified = limitClass ? {m:'ANY', t:'*'} : route;
-        limitClass = limitClass || CLASSES[caller.plan][route.k];
-        const bucket = name(rootOf(caller, ring, kid), kid, limitClass, unverified);
-        headers[$ID] = {value:bucket};
-//#if log
-        console.log(JSON.stringify({rid:event.context.requestId, b:bucket, r:route.m + ' ' + route.t}));
+        return decide(event, isOther, route, ring);
 //#endif
 //#endif
-        return request;
     } catch (error) {
         console.log('tollgate: ' + error);
 //#if open
@@ -185,6 +110,123 @@ async function handler(event) {
     }
 }
 
+// What to do with a request of somebody: `isOther` if it mints an id (before WAF) or is a preflight
+// (behind it). Apart from `handler`, since what a function holds when it awaits is copied.
+function decide(event, isOther, route, ring, token, claimed, secrets) {
+    const request = event.request;
+    const headers = request.headers;
+    let now = Date.now() / 1000;
+    now -= now % 1;
+//#if behind
+    // No browser puts a credential on it, so that it counts by its network; WAF must see some id.
+    if (isOther) {
+        headers[$ID] = {value:name(rootOf({network:network(event.viewer.ip)}, ring, ring.c), ring.c, $NOBODY, {m:'ANY', t:'*'})};
+        return request;
+    }
+    let limitClass;
+//#endif
+    let caller;
+//#if pass
+    caller = holder(headers, request.cookies, ring, now);
+//#if before
+    if (!caller) {
+        return presented(headers, request.cookies).length ? refuse(403, 'Forbidden', 'mismatch') : request;
+    }
+//#else
+    if (!caller) {
+        caller = {network:network(event.viewer.ip)};
+//#if anonymous
+        if (bare(headers, request.cookies)) {
+            caller.plan = $ANONYMOUS;
+        } else {
+            limitClass = $NOBODY;
+        }
+//#else
+        limitClass = $NOBODY;
+//#endif
+    }
+//#endif
+//#else
+//#if hs256
+    if (claimed && isSigned(claimed, secrets)) {
+//#else
+    if (claimed) {
+//#endif
+        caller = verified(claimed, now);
+    }
+    if (!caller) {
+        if (token === 400 || (token && headers.authorization && !TOKEN.test(token) && /[^ \t]/.test(token))) {
+            return refuse(400, 'Bad Request');
+        }
+//#if lenient
+//#else
+        if (token) {
+            return refuse(401, 'Unauthorized', ', error="invalid_token"');
+        }
+//#endif
+//#if anonymous
+        caller = {network:network(event.viewer.ip), plan:$ANONYMOUS};
+//#else
+        return refuse(401, 'Unauthorized', token ? ', error="invalid_token"' : '');
+//#endif
+    }
+//#endif
+    const kid = ring.c;
+//#if before
+    const inTime = accepts(ring, kid, now);
+    if (isOther) {
+        if (caller.network) {
+            return refuse(401, 'Unauthorized', '');
+        }
+        if (!inTime) {
+            return refuse(503, 'Service Unavailable');
+        }
+        const document = minted(caller, ring, route);
+//#if idcookie
+        const asked = request.querystring.cookie;
+        const site = headers['sec-fetch-site'];
+        if (asked && asked.value != '0' && !(site && site.value == 'cross-site')) {
+            const ends = ring.k[kid][2];
+            document.cookies = kept(rooted(caller, kid, rootOf(caller, ring, kid)), ends ? '; Max-Age=' + (ends - now) : '');
+        }
+//#endif
+        return document;
+    }
+    const shown = presented(headers, request.cookies);
+    if (caller.network) {
+        return shown.length ? refuse(403, 'Forbidden', 'mismatch') : request;
+    }
+    if ($FREE[route.k]) {
+        return request;
+    }
+    if (!shown.length) {
+//#if without
+        return request;
+//#else
+        return refuse(403, 'Forbidden', 'missing');
+//#endif
+    }
+    const limitClass = CLASSES[caller.plan][route.k];
+    for (let i = 0; i < shown.length; i++) {
+        if (!holds(shown[i], caller, ring, now, limitClass, route)) {
+            return refuse(403, 'Forbidden', 'mismatch');
+        }
+    }
+//#if log
+    console.log(JSON.stringify({rid:event.context.requestId, b:name(rootOf(caller, ring, kid), kid, limitClass, route), r:route.m + ' ' + route.t}));
+//#endif
+//#else
+    const unverified = limitClass ? {m:'ANY', t:'*'} : route;
+    limitClass = limitClass || CLASSES[caller.plan][route.k];
+    const bucket = name(rootOf(caller, ring, kid), kid, limitClass, unverified);
+    headers[$ID] = {value:bucket};
+//#if log
+    console.log(JSON.stringify({rid:event.context.requestId, b:bucket, r:route.m + ' ' + route.t}));
+//#endif
+//#endif
+    return request;
+}
+
 //#if open
 const UNREAD = 'the store was not read';
 
@@ -192,7 +234,7 @@ const UNREAD = 'the store was not read';
 async function read(key) {
     let value;
     try {
-        value = await store.get(key, {format:'json'});
+        value = await store.get(key, JSON_VALUE);
     } catch (error) {
         console.log('tollgate: ' + error);
         throw UNREAD;
@@ -201,7 +243,7 @@ async function read(key) {
 }
 //#else
 function read(key) {
-    return store.get(key, {format:'json'});
+    return store.get(key, JSON_VALUE);
 }
 //#endif
 
@@ -240,6 +282,10 @@ function bytesOf(value, encoding) {
     return Buffer.from(value, encoding);
 }
 
+function spelt(bytes) {
+    return Buffer.from(bytes).toString('base64url');
+}
+
 function charOf(code) {
     return String.fromCharCode(code);
 }
@@ -253,21 +299,24 @@ function lp(text) {
     return bytesOf(text).length + ':' + text;
 }
 
-// Takes the same time wherever a text differs from the true one, which is ASCII; eight bytes at
-// once, since each step is paid for. As a number no eight bytes of ASCII equal any others.
+//#if same
+// Takes the same time wherever a text differs from the true one, which is ASCII of at most 64
+// characters; eight bytes at once, since each step is paid for.
 function same(shown, known) {
-    // Blanks, so that no byte is left over.
-    const one = bytesOf(shown + '       ');
-    const two = bytesOf(known + '       ');
-    let i = two.length;
-    let differ = one.length != i;
-    i = differ ? 0 : i & -8;
-    while (i) {
-        i -= 8;
-        differ += one.readDoubleLE(i) != two.readDoubleLE(i);
+    // Each over and over, so that no byte is left over.
+    BYTES.fill(known, 0, 64);
+    BYTES.fill(shown, 64);
+    // As a number no eight bytes of ASCII equal any others, nor 0, which nobody wrote.
+    let differ = shown.length != known.length || !NUMBERS[0];
+    const end = known.length / 8;
+    let i = 0;
+    while (i < end) {
+        differ += NUMBERS[i] != NUMBERS[i + 8];
+        i++;
     }
     return !differ;
 }
+//#endif
 
 function rootOf(caller, ring, kid) {
     const secret = ring.k[kid][0];
@@ -277,12 +326,22 @@ function rootOf(caller, ring, kid) {
         return mac(secret, 'tollgate/network/1' + lp(caller.network));
     }
 //#endif
-    return mac(secret, 'tollgate/user/1' + lp(caller.iss) + lp(caller.sub) + lp(caller.account));
+    return mac(secret, caller.user);
+}
+
+// What a user's root is made from.
+function userOf(iss, sub, account) {
+    return 'tollgate/user/1' + lp(iss) + lp(sub) + lp(account);
 }
 
 function name(root, kid, limitClass, route) {
     // Class and method are ASCII.
-    const message = 'tollgate/route/1' + limitClass.length + ':' + limitClass + route.m.length + ':' + route.m + lp(route.t);
+    const message = 'tollgate/route/1' + limitClass.length + ':' + limitClass + route.m.length + ':' + route.m
+//#if ascii
+        + route.t.length + ':' + route.t;
+//#else
+        + lp(route.t);
+//#endif
     return limitClass + '.' + kid + '.' + mac(root, message).slice(0, 22);
 }
 
@@ -337,23 +396,13 @@ function rooted(caller, kid, root) {
 }
 //#endif
 
-//#if spill
-async function minted(caller, ring, query) {
-//#else
-function minted(caller, ring, query) {
-//#endif
+// The document of who mints an id, with the id of the route if one was named.
+function minted(caller, ring, route) {
     const kid = ring.c;
     const root = rootOf(caller, ring, kid);
     const headers = {'cache-control':{value:'no-store'}, 'content-type':{value:'application/json'}};
     const body = {root:root, kid:kid, class:$PLANCLASSES[caller.plan], expires:ring.k[kid][2]};
-    const asked = query.path && canonical(query.path.value.split('%2f').join('/').split('%2F').join('/'));
-    if (asked) {
-        const method = query.method ? query.method.value : 'GET';
-//#if spill
-        const route = await classify(method, asked);
-//#else
-        const route = classify(method, asked);
-//#endif
+    if (route) {
         body.class = CLASSES[caller.plan][route.k];
         body.id = name(root, kid, body.class, route);
         body.route = route.t == '*' ? '*' : route.m + ' ' + route.t;
@@ -421,7 +470,7 @@ function passed(pass, ring, now) {
     const signed = parts[0] + '.' + parts[1];
     for (let kid in ring.k) {
         const header = '{"alg":"HS256","kid":"' + kid + '","typ":"tollgate-pass+jwt"}';
-        if (bytesOf(header).toString('base64url') != parts[0] || !accepts(ring, kid, now)) {
+        if (spelt(header) != parts[0] || !accepts(ring, kid, now)) {
             continue;
         }
         if (!same(parts[2], mac(ring.k[kid][0], signed))) {
@@ -430,7 +479,7 @@ function passed(pass, ring, now) {
         // Ours from here on: only who has the key can have made it.
         const claims = JSON.parse(bytesOf(parts[1], 'base64url').toString());
         if (claims.exp > now && HAS.call($PLANOFCLASS, claims.class)) {
-            return {iss:claims.iss, sub:claims.sub, account:claims.account || '', plan:$PLANOFCLASS[claims.class]};
+            return {user:userOf(claims.iss, claims.sub, claims.account || ''), plan:$PLANOFCLASS[claims.class]};
         }
     }
 }
@@ -446,15 +495,16 @@ function bare(headers, cookies) {
 //#endif
 
 //#if token
-// What is no blank, no comma and no control character.
+// What is no blank, no comma and no control character: all that a token holds that holds.
 const TOKEN = /^[!-+--~]+$/;
 
-// A bearer token, undefined without a credential, 400 or 401 for one that cannot be read.
+// A bearer token, undefined without a credential, 400 or 401 for one that cannot be read. What is
+// in a token is looked at where it does not hold.
 function credential(headers, cookies) {
     if (!headers.authorization) {
 //#if tokencookie
         const cookie = one(cookies[$TOKENCOOKIE]);
-        return cookie === null ? 400 : !cookie ? undefined : TOKEN.test(cookie) ? cookie : 401;
+        return cookie === null ? 400 : cookie || undefined;
 //#else
         return;
 //#endif
@@ -463,9 +513,9 @@ function credential(headers, cookies) {
     if (value === null) {
         return 400;
     }
-    const token = value.slice(7);
-    if (TOKEN.test(token) && value.slice(0, 7).toLowerCase() == 'bearer ') {
-        return token;
+    const scheme = value.slice(0, 7);
+    if (scheme == 'Bearer ' || scheme.toLowerCase() == 'bearer ') {
+        return value.slice(7) || 401;
     }
     if (/^(bearer)?[ \t]*$/i.test(value)) {
         return 401;
@@ -477,25 +527,43 @@ function credential(headers, cookies) {
 
 // A JSON object with its text, not yet known to be strict.
 function object(part) {
-    const text = bytesOf(part, 'base64url').toString();
-    // The only spelling of this text, and nothing that is no text.
-    if (bytesOf(text).toString('base64url') != part) {
-        return;
-    }
+    let text = '';
     let value;
+//#if fast
+    try {
+        // Sooner, where it is ASCII and of no `-` and `_`; or else it is not spelt so.
+        text = atob(part);
+    } catch (error) {}
+    if (spelt(text) != part) {
+//#else
+    {
+//#endif
+        text = bytesOf(part, 'base64url').toString();
+        // The only spelling of this text, and nothing that is no text.
+        if (spelt(text) != part) {
+            return;
+        }
+    }
     try {
         value = JSON.parse(text);
     } catch (error) {
         return;
     }
-    return value && typeof value == 'object' && !Array.isArray(value) && [value, text];
+    return (text[0] == '{' || (value && typeof value == 'object' && !Array.isArray(value))) && [value, text];
 }
+
+// No escape, and few objects and lists.
+const SHALLOW = /^[^\\{[]*(?:[{[][^\\{[]*){0,16}$/;
 
 // Whether no name stands twice in a JSON object, within the bounds of the gateway. For what is
 // signed: it takes its time with what is long.
 function strict(value, text) {
     // What is written again as it was has nothing twice; what is short has not many values.
-    const plain = text.length < 1024 && text.indexOf('\\') < 0 && text.split('{').length + text.split('[').length < 19;
+    const plain = text.length < 1024 && (
+//#if fast
+        text.search(/(?!^)[\\[{]/) < 0 ||
+//#endif
+        !text.search(SHALLOW));
 //#if hs256
     return (plain && JSON.stringify(value) == text) || once(text);
 //#else
@@ -546,12 +614,13 @@ function once(text) {
 
 // The claim at a path; null counts as absent.
 function claim(claims, path) {
+    const names = [].concat(path);
     let value = claims;
-    for (let i = 0; i < path.length; i++) {
-        if ((i && (!value || typeof value != 'object' || Array.isArray(value))) || !HAS.call(value, path[i])) {
+    for (let i = 0; i < names.length; i++) {
+        if ((i && (!value || typeof value != 'object' || Array.isArray(value))) || !HAS.call(value, names[i])) {
             return;
         }
-        value = value[path[i]];
+        value = value[names[i]];
     }
     return value === null ? undefined : value;
 }
@@ -562,18 +631,22 @@ function isName(value) {
     return typeof value == 'string' && (value.length < 64 || bytesOf(value).length < 256);
 }
 
-// An optional name: empty if absent, null if it cannot be one.
-function optional(claims, path) {
+// A name: empty if absent, null if it cannot be one.
+function named(claims, path) {
+//#if fast
+    const flat = claims[path];
+    // Nothing that is inherited is a text.
+    if (typeof path == 'string' && typeof flat == 'string' && flat.length < 64) {
+        return flat;
+    }
+//#endif
     const value = path ? claim(claims, path) : undefined;
     return value === undefined ? '' : isName(value) ? value : null;
 }
 
-// Whole seconds; undefined if absent, NaN if it is no time.
-function seconds(claims, key) {
-    const value = claims[key];
-    if (value !== undefined) {
-        return typeof value == 'number' && value >= 0 && value <= 2 ** 53 ? Math.floor(value) : NaN;
-    }
+// Whole seconds, NaN if it is no time.
+function seconds(value) {
+    return typeof value == 'number' && value >= 0 && value <= 9007199254740992 ? value - value % 1 : NaN;
 }
 
 // Of a media type what counts (RFC 7515 section 4.1.9).
@@ -607,27 +680,34 @@ function allows(issuer, header, text) {
 
 // What a token says, and who is said to have issued it; not believed yet.
 function said(token) {
-    const parts = token.length > 16384 ? [] : token.split('.');
-    if (parts.length != 3 || !parts[0] || !parts[1] || !parts[2] || parts[0].length > 4096 || parts[2].length > 1366) {
+    // There is no third: that would be in the claims, whose text has none.
+    const one = token.indexOf('.');
+    const two = token.lastIndexOf('.');
+    const header = token.slice(0, one);
+    const signature = token.slice(two + 1);
+    if (token.length > 16384 || one < 1 || one > 4096 || !signature || signature.length > 1366) {
         return;
     }
 //#if usual
     // Nearly all headers are this one: {"alg":"HS256","typ":"JWT"}.
-    const head = parts[0] == 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9' || object(parts[0]);
+    const head = header == 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9' || object(header);
 //#else
-    const head = object(parts[0]);
+    const head = object(header);
 //#endif
-    const body = object(parts[1]);
+    const body = object(token.slice(one + 1, two));
     let index = ISSUERS.length;
     while (head && body && index-- && ISSUERS[index].iss !== body[0].iss) {}
-    return ISSUERS[index] && {parts:parts, head:head, body:body, index:index};
+    return ISSUERS[index] && {text:token.slice(0, two), signature:signature, head:head, body:body, index:index};
 }
 
 //#if hs256
 // The comparison takes one spelling of the signature only.
-function isSigned(parts, secrets) {
-    const text = parts[0] + '.' + parts[1];
-    return secrets.some((secret) => same(parts[2], mac(bytesOf(secret, 'base64url'), text)));
+function isSigned(claimed, secrets) {
+    for (let i = 0; i < secrets.length; i++) {
+        if (same(claimed.signature, mac(Buffer.from(secrets[i], 'base64url'), claimed.text))) {
+            return true;
+        }
+    }
 }
 //#endif
 
@@ -637,7 +717,7 @@ function verified(claimed, now) {
     const claims = claimed.body[0];
 //#if hs256
 //#else
-    if (bytesOf(claimed.parts[2], 'base64url').toString('base64url') != claimed.parts[2]) {
+    if (spelt(bytesOf(claimed.signature, 'base64url')) != claimed.signature) {
         return;
     }
 //#endif
@@ -653,35 +733,59 @@ function verified(claimed, now) {
     if (!strict(claims, claimed.body[1])) {
         return;
     }
-    if (![].concat(claims.aud).some((one) => issuer.aud.indexOf(one) >= 0)) {
+    if (
+//#if fast
+        issuer.aud.indexOf(claims.aud) < 0 &&
+//#endif
+        ![].concat(claims.aud).some((one) => issuer.aud.indexOf(one) >= 0)) {
         return;
     }
-    const expires = seconds(claims, 'exp');
-    const notBefore = seconds(claims, 'nbf');
-    const issued = seconds(claims, 'iat');
-    const horizon = now + issuer.leeway;
-    const isTimely = expires + issuer.leeway > now && expires <= horizon + issuer.max
-        && (notBefore === undefined || notBefore <= horizon)
-        && (issued === undefined || (issued <= horizon && expires - issued <= issuer.max));
-    if (!isTimely || issuer.required.some((path) => claim(claims, path) === undefined)) {
+    const expires = seconds(claims.exp);
+    const issued = claims.iat === undefined ? now : seconds(claims.iat);
+    const leeway = issuer.leeway;
+    const horizon = now + leeway;
+    const isTimely = expires + leeway > now && expires <= horizon + issuer.max
+        && (claims.nbf === undefined || seconds(claims.nbf) <= horizon)
+        && issued <= horizon && (claims.iat === undefined || expires - issued <= issuer.max);
+    if (!isTimely) {
         return;
     }
-    let subject = claim(claims, issuer.sub);
-    if (subject === undefined) {
-        const client = issuer.client ? claim(claims, issuer.client) : undefined;
-        if (!isName(client) || !client) {
+//#if required
+    if (issuer.required.some((path) => claim(claims, path) === undefined)) {
+        return;
+    }
+//#endif
+    let subject = named(claims, issuer.sub);
+//#if client
+    if (issuer.client) {
+        if (claim(claims, issuer.sub) === undefined) {
+            const client = named(claims, issuer.client);
+            subject = client && 'client:' + client;
+            if (!isName(subject)) {
+                return;
+            }
+        } else if (subject && subject.indexOf('client:') == 0) {
             return;
         }
-        subject = 'client:' + client;
-    } else if (issuer.client && isName(subject) && subject.indexOf('client:') == 0) {
+    }
+//#endif
+    const account = named(claims, issuer.account);
+    const plan = named(claims, issuer.plan);
+    if (!subject || account === null || plan === null) {
         return;
     }
-    const account = optional(claims, issuer.account);
-    const plan = optional(claims, issuer.plan);
-    if (!isName(subject) || !subject || account === null || plan === null || /[\x00-\x1f\x7f-\x9f]/.test(subject + account + plan)) {
-        return;
+    const all = subject + account + plan;
+    // Nothing that is inherited is a number.
+    const index = typeof NAMES[plan] == 'number' ? NAMES[plan] : $DEFAULT;
+//#if fast
+    // What is ASCII has as many bytes as characters.
+    if (all.search(/[^ -~]/) < 0) {
+        return {user:issuer.user + subject.length + ':' + subject + account.length + ':' + account, plan:index};
     }
-    return {iss:issuer.iss, sub:subject, account:account, plan:HAS.call(NAMES, plan) ? NAMES[plan] : $DEFAULT};
+//#endif
+    if (all.search(/[\x00-\x1f\x7f-\x9f]/) < 0) {
+        return {user:userOf(issuer.iss, subject, account), plan:index};
+    }
 }
 //#endif
 
@@ -695,11 +799,14 @@ const UNSAFE = /[\x00-\x1f\x7f\\]|%(?:[01]|2[ef]|5c|7f|(?![\da-f]{2}))|\/\.\.?(?
 // The canonical form of a path, or nothing for what two servers may read differently. Nor is there
 // one of `OPTIONS *`: it asks a server about itself, and that is CloudFront here, not the origin.
 function canonical(uri) {
-    if (uri[0] != '/' || uri.length > 8192 || uri.split('/').length > 257) {
+    if (uri.length > 256 && (uri.length > 8192 || uri.split('/').length > 257)) {
         return;
     }
-    if (PLAIN.test(uri)) {
+    if (uri.search(PLAIN) >= 0) {
         return uri;
+    }
+    if (uri[0] != '/') {
+        return;
     }
     // Whatever is not plain is paid for by its length.
     if (bytesOf(uri).length > $NOTPLAIN || UNSAFE.test(uri)) {
@@ -739,23 +846,47 @@ async function classify(method, path) {
 //#else
 function classify(method, path) {
 //#endif
-//#if slash
-    if (path.length > 1 && path[path.length - 1] == '/') {
-        path = path.slice(0, -1);
-    }
-//#endif
     if (path.indexOf('%') >= 0) {
         path = path.replace(/%(..)/g, (all, digits) => charOf(parseInt(digits, 16)));
     }
 //#if fold
     path = path.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 //#endif
-    const parts = path == '/' ? [] : path.slice(1).split('/');
-//#if spill
-    const found = await walk(ROUTES, parts, 0, method, '');
+    // What is before the first slash, too.
+    const parts = path.split('/');
+//#if slash
+    if (!parts[parts.length - 1]) {
 //#else
-    const found = walk(ROUTES, parts, 0, method, '');
+    if (path == '/') {
 //#endif
+        parts.pop();
+    }
+    let found;
+//#if fast
+    // The way that `walk` would go first, where most paths end: without its steps back.
+    const end = parts.length;
+    let node = ROUTES;
+    let text = '';
+    for (let at = 1; node && at < end; at++) {
+        const literal = '/' + parts[at];
+        let next = node[literal];
+        if (next) {
+            text += literal;
+        } else if (parts[at] && !node.x) {
+            next = node.p;
+            text += '/{' + node.n + '}';
+        }
+        node = next;
+    }
+    found = node && pick(node.h, method, text || '/');
+//#endif
+    if (!found) {
+//#if spill
+        found = await walk(ROUTES, parts, 1, method, '');
+//#else
+        found = walk(ROUTES, parts, 1, method, '');
+//#endif
+    }
     return found || {m:'ANY', t:'*', k:UNMATCHED};
 }
 
@@ -774,12 +905,14 @@ function walk(node, parts, at, method, text) {
         return pick(node.h, method, text || '/') || pick(node.a, method, '');
     }
     const part = parts[at];
-    let found;
-    if (HAS.call(node, '/' + part)) {
+    // No name that is inherited begins like this.
+    const literal = '/' + part;
+    let found = node[literal];
+    if (found !== undefined) {
 //#if spill
-        found = await walk(node['/' + part], parts, at + 1, method, text + '/' + part);
+        found = await walk(found, parts, at + 1, method, text + literal);
 //#else
-        found = walk(node['/' + part], parts, at + 1, method, text + '/' + part);
+        found = walk(found, parts, at + 1, method, text + literal);
 //#endif
     }
 //#if patterns
@@ -794,7 +927,7 @@ function walk(node, parts, at, method, text) {
         }
     }
 //#endif
-    if (!found && part && HAS.call(node, 'p')) {
+    if (!found && part && node.p !== undefined) {
 //#if spill
         found = await walk(node.p, parts, at + 1, method, text + '/{' + node.n + '}');
 //#else
@@ -806,8 +939,17 @@ function walk(node, parts, at, method, text) {
 
 // The method itself, GET for HEAD, then any. A template is written where a path does not tell it.
 function pick(routes, method, text) {
-    const known = !routes || HAS.call(routes, method) ? method : method == 'HEAD' && HAS.call(routes, 'GET') ? 'GET' : 'ANY';
-    if (routes && HAS.call(routes, known)) {
+    if (!routes) {
+        return;
+    }
+//#if fast
+    // Nothing that is inherited is a number.
+    if (typeof routes[method] == 'number') {
+        return {m:method, t:text, k:routes[method]};
+    }
+//#endif
+    const known = HAS.call(routes, method) ? method : method == 'HEAD' && HAS.call(routes, 'GET') ? 'GET' : 'ANY';
+    if (HAS.call(routes, known)) {
         const route = routes[known];
         return typeof route == 'number' ? {m:known, t:text, k:route} : {m:known, t:route[1], k:route[0]};
     }

@@ -121,6 +121,19 @@
       return { type: 'Buffer', data: Array.from(this) };
     }
 
+    // A text over and over, as far as there is room.
+    fill(value, offset, end, encoding) {
+      if (typeof value !== 'string') return super.fill(value, offset, end);
+      if (typeof offset === 'string') return this.fill(value, 0, undefined, offset);
+      if (typeof end === 'string') return this.fill(value, offset, undefined, end);
+      const room = this.subarray(offset, end);
+      const bytes = codec(encoding)[0](value);
+      for (let i = 0; i < room.length; i++) {
+        room[i] = bytes === '' ? 0 : charCodeAt(bytes, i % bytes.length);
+      }
+      return this;
+    }
+
     equals(other) {
       return Buffer.compare(this, other) === 0;
     }

@@ -126,6 +126,31 @@ fn buffers_are_made_and_read_in_every_encoding() {
         1
     );
     assert_eq!(value("Buffer.from('ab') instanceof Uint8Array"), true);
+    assert_eq!(
+        value("Buffer.from('.....').fill('abc').toString()"),
+        "abcab"
+    );
+    assert_eq!(
+        value("Buffer.from('.....').fill('abc', 3).toString()"),
+        "...ab"
+    );
+    assert_eq!(
+        value("Buffer.from('.....').fill('6162', 1, 4, 'hex').toString()"),
+        ".aba."
+    );
+    assert_eq!(
+        value("Buffer.from('...').fill('', 1, 2).toString()"),
+        ".\u{0}."
+    );
+    assert_eq!(value("Buffer.alloc(3, 'a').toString()"), "aaa");
+    assert_eq!(value("Buffer.from('...').fill(97, 1).toString()"), ".aa");
+    // The same memory, as in Node.
+    assert_eq!(
+        value(
+            "(() => { const n = new Float64Array(1); Buffer.from(n.buffer).fill('000000000000f03f', 'hex'); return n[0]; })()"
+        ),
+        1.0
+    );
     assert!(
         error("return Buffer.from(1);")
             .to_string()

@@ -10,9 +10,9 @@ use crate::request::Request;
 use crate::setup::{NOW_S, Setup};
 use crate::tokens::{self, Person};
 
-/// A call takes about as long as 17 bare HMACs, of which it makes three; twice that, and something
+/// A call takes about as long as 12 bare HMACs, of which it makes three; twice that, and something
 /// has become slow. njs never gives memory back: part of it is the kernel's work for new pages.
-const RATIO_MAX: f64 = 36.0;
+const RATIO_MAX: f64 = 24.0;
 
 /// Reads the event at `events` and prints microseconds per call: of HMACs, then of the handler.
 const RUNNER: &str = "

@@ -97,14 +97,15 @@ fn with_pass(case: &Value, key: &str) -> Request {
 #[test]
 fn every_vector_is_what_the_functions_own_code_makes() {
     let vectors = cases();
-    let functions = ["bytesOf", "mac", "lp", "rootOf", "name"]
+    let functions = ["bytesOf", "mac", "lp", "rootOf", "userOf", "name"]
         .map(function_text)
         .join("\n");
     let handler = "
 async function handler(event) {
     const ring = {k: {}};
     ring.k[event.kid] = [event.key];
-    const root = rootOf({iss: event.iss, sub: event.sub, account: event.account}, ring, event.kid);
+    const user = userOf(event.iss, event.sub, event.account);
+    const root = rootOf({user: user}, ring, event.kid);
     return {root: root, id: name(root, event.kid, event.class, {m: event.method, t: event.template})};
 }
 ";
@@ -127,12 +128,17 @@ async function handler(event) {
     }
 }
 
-/// A function of the template, before it is shortened, with all that depends on the policy.
+/// A function of the template, before it is shortened, as it is where no condition holds.
 fn function_text(name: &str) -> String {
     let start = TEMPLATE.find(&format!("\nfunction {name}(")).unwrap();
     let end = start + TEMPLATE[start..].find("\n}\n").unwrap();
-    let lines = TEMPLATE[start..end]
-        .lines()
-        .filter(|line| !line.starts_with("//#"));
+    let mut is_left_out = false;
+    let lines = TEMPLATE[start..end].lines().filter(|line| {
+        if line.starts_with("//#") {
+            is_left_out = line.starts_with("//#if");
+            return false;
+        }
+        !is_left_out
+    });
     lines.chain(["}"]).collect::<Vec<_>>().join("\n")
 }

@@ -475,6 +475,8 @@ const SIGNATURE_CHANGES: &[fn(&mut Random, String) -> String] = &[
     |_, text| text[..42].to_owned(),
     |_, text| text[..40].to_owned(),
     |_, text| text.to_lowercase(),
+    |_, text| format!("{}\u{e9}", &text[..42]),
+    |_, text| format!("{}\u{e9}", &text[..41]),
     |random, text| {
         let at = random.below(text.len());
         let letter = if &text[at..=at] == "A" { "B" } else { "A" };
