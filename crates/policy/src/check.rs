@@ -11,6 +11,7 @@ mod header_names;
 mod identity;
 mod keys;
 mod limits;
+mod notices;
 mod operation;
 mod plans;
 mod routes;
@@ -103,6 +104,7 @@ pub(crate) fn check(
         responses: &responses,
     };
     let edge = check.edge(raw.edge, &beside);
+    let notices = check.notices(raw.notices);
     let tests = check.tests(raw.tests.unwrap_or_default(), &routes, &plans, &identity);
 
     let failed = check.findings.has_errors() || check.elsewhere.iter().any(Diagnostic::is_error);
@@ -125,6 +127,7 @@ pub(crate) fn check(
         responses,
         forwarding,
         edge,
+        notices,
         timeouts: operation::timeouts(raw.timeouts),
         sizes,
         counting: operation::counting(raw.counting, base),
