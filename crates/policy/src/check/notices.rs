@@ -7,9 +7,7 @@ use crate::codes;
 use crate::findings::Finding;
 use crate::network::Scheme;
 use crate::node::OneOrMany;
-use crate::notices::{
-    EmailConfig, MailLogin, MailServer, MailTls, NoticesConfig, WebhookConfig,
-};
+use crate::notices::{EmailConfig, MailLogin, MailServer, MailTls, NoticesConfig, WebhookConfig};
 use crate::raw::{FilePath, RawEmail, RawNotices, RawWebhook};
 
 /// Recipients of a mail.
