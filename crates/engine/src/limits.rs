@@ -277,6 +277,12 @@ impl CountedLimit {
         self.across == Across::EachRoute
     }
 
+    /// Units of a quota beyond what callers are told of it, before it throttles or blocks.
+    #[must_use]
+    pub fn grace(&self) -> u64 {
+        self.grace
+    }
+
     /// What becomes of what was spent when the limit changes.
     #[must_use]
     pub fn carry(&self) -> CarryOver {

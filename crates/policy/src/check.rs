@@ -11,6 +11,7 @@ mod header_names;
 mod identity;
 mod keys;
 mod limits;
+mod notices;
 mod operation;
 mod plans;
 mod quotas;
@@ -95,7 +96,6 @@ pub(crate) fn check(
         .0
         .map(|origin| check.origin(origin.0, &listeners));
     let on_failure = check.on_failure(raw.on_failure, has_anonymous);
-    let store = check.store(raw.store);
     let sizes = check.sizes(raw.sizes);
     let forwarding = check.forwarding(raw.forward);
     let responses = serving::responses(raw.responses);
@@ -105,6 +105,8 @@ pub(crate) fn check(
         responses: &responses,
     };
     let edge = check.edge(raw.edge, &beside);
+    let store = check.store(raw.store);
+    let notices = check.notices(raw.notices, store.is_some());
     let tests = check.tests(raw.tests.unwrap_or_default(), &routes, &plans, &identity);
 
     let failed = check.findings.has_errors() || check.elsewhere.iter().any(Diagnostic::is_error);
@@ -131,6 +133,7 @@ pub(crate) fn check(
         responses,
         forwarding,
         edge,
+        notices,
         timeouts: operation::timeouts(raw.timeouts),
         sizes,
         counting: operation::counting(raw.counting, base),

@@ -33,6 +33,7 @@ mod identity;
 mod limit;
 mod network;
 mod node;
+mod notices;
 mod openapi;
 mod operation;
 mod paths;
@@ -70,6 +71,7 @@ pub use network::{
     ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol,
     Scheme, Tls,
 };
+pub use notices::{EmailConfig, MailLogin, MailServer, MailTls, NoticesConfig, WebhookConfig};
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};
 pub use operation::{
     AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits,

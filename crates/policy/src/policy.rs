@@ -15,6 +15,7 @@ use crate::expectation::PolicyTest;
 use crate::identity::IdentityConfig;
 use crate::limit::Limit;
 use crate::network::{Listener, OriginConfig};
+use crate::notices::NoticesConfig;
 use crate::operation::{
     CountingConfig, ObservabilityConfig, OnFailure, SizeLimits, StoreConfig, Timeouts,
 };
@@ -49,6 +50,7 @@ pub struct Policy {
     pub(crate) responses: ResponseConfig,
     pub(crate) forwarding: ForwardingConfig,
     pub(crate) edge: Option<EdgeConfig>,
+    pub(crate) notices: Option<NoticesConfig>,
     pub(crate) timeouts: Timeouts,
     pub(crate) sizes: SizeLimits,
     pub(crate) counting: CountingConfig,
@@ -192,6 +194,12 @@ impl Policy {
     #[must_use]
     pub fn edge(&self) -> Option<&EdgeConfig> {
         self.edge.as_ref()
+    }
+
+    /// Where notices go; `None`: nowhere.
+    #[must_use]
+    pub fn notices(&self) -> Option<&NoticesConfig> {
+        self.notices.as_ref()
     }
 
     /// Timeouts.

@@ -6,6 +6,7 @@
 mod api_keys;
 mod edge;
 mod identity;
+mod notices;
 mod operation;
 mod plans;
 mod routes;
@@ -25,6 +26,7 @@ pub(crate) use identity::{
     AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawClientCertificates, RawIdentity,
     RawIssuer, RawKeys, WebUrlOrText,
 };
+pub(crate) use notices::{RawEmail, RawNotices, RawWebhook};
 pub(crate) use operation::{RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts};
 pub(crate) use plans::{RawLimit, RawPlan, RouteLimits};
 pub(crate) use routes::{RawBasePath, RawOpenApi, RawRoutes};
@@ -69,6 +71,8 @@ section! {
         forward: Option<RawForward>,
         /// What limiters outside the process are given. Default: nothing.
         edge: Option<RawEdge>,
+        /// Where notices go: that a caller has reached a threshold of its quota. Default: nowhere.
+        notices: Option<RawNotices>,
         /// How long anything may take.
         timeouts: Option<RawTimeouts>,
         /// How large anything may be.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tollgate_policy::{
     AccessLog, Across, Algorithm, CertificateSubject, ClientAuth, ExpectedVerdict, ForwardedStyle,
-    HeaderStyle, KeySource, Mode, Per, Policy, RouteId, TestCaller, json_schema,
+    HeaderStyle, KeySource, MailTls, Mode, Per, Policy, RouteId, TestCaller, json_schema,
 };
 
 fn full() -> Policy {
@@ -92,6 +92,27 @@ fn the_edge_is_as_written() {
     assert_eq!(pass.header.as_deref(), Some("x-pass"));
     assert_eq!(pass.cookie.as_deref(), Some("pass"));
     assert_eq!(pass.lifetime, Duration::from_secs(300));
+}
+
+#[test]
+fn notices_go_where_they_are_sent() {
+    let policy = full();
+    let notices = policy.notices().unwrap();
+    let webhook = notices.webhook.as_ref().unwrap();
+    assert_eq!(webhook.url, "https://billing.example.com/tollgate?tenant=1");
+    assert!(webhook.secrets_file.ends_with("tests/keys/webhook.secrets"));
+    let email = notices.email.as_ref().unwrap();
+    let server = &email.server;
+    assert_eq!(
+        (server.host.as_str(), server.port, server.tls),
+        ("mail.example.com", 465, MailTls::Wrapped)
+    );
+    let login = email.login.as_ref().unwrap();
+    assert_eq!(login.user, "tollgate");
+    assert!(login.password_file.ends_with("tests/keys/smtp.password"));
+    assert_eq!(email.to, ["ops@example.com", "billing@example.com"]);
+    assert!(email.templates.as_ref().unwrap().ends_with("tests/mail"));
+    assert!(notices.stdout);
 }
 
 #[test]

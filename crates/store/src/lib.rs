@@ -4,7 +4,8 @@
 //! A [`Write`] changes one record as one act, with its audit; a [`Feed`] gives every change to every
 //! instance, in order and without a gap; a [`Directory`] holds all of it in memory for the path of
 //! requests, which never waits for a store. Beside that, units counted against quotas and meters of what was
-//! used are added in [`Batch`]es, each at most once, and a [`Notice`] waits in an outbox until it was delivered.
+//! used are added in [`Batch`]es, each at most once, and a [`Notice`] waits in an outbox until it was delivered
+//! through every [`Channel`].
 //!
 //! ```
 //! use std::sync::Arc;
@@ -83,7 +84,7 @@ pub use meter::{
     Caller, METER_PERIOD_MS, METERS_PER_BATCH_MAX, Meter, MeterCursor, MeterPage, Metered, Series,
     Usage, Whose,
 };
-pub use notice::{Attempted, DueNotice, NOTICE_BYTES_MAX, Notice, NoticeTotals};
+pub use notice::{Attempted, Channel, DueNotice, NOTICE_BYTES_MAX, Notice, NoticeTotals, Taken};
 pub use quota::{
     Added, Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Count, Counter, UNITS_PER_BATCH_MAX,
 };

@@ -20,17 +20,39 @@ pub struct Notice {
     body: String,
 }
 
-/// A notice that is to be delivered now, by whoever took it.
+/// A way to tell somebody. Each has its own attempts: one that fails holds up no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Channel {
+    /// A request to somebody's server.
+    Webhook,
+    /// A mail.
+    Email,
+    /// A line on the standard output of whoever delivers.
+    Stdout,
+}
+
+/// A notice that is to be delivered now through one channel, by whoever took it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueNotice {
-    /// Its number: the same at each attempt, by which a receiver knows it again.
+    /// Its number in the store: the same at each attempt and for each channel.
     pub id: u64,
+    /// Through which channel.
+    pub channel: Channel,
     /// The notice.
     pub notice: Notice,
     /// When it was made, in milliseconds since 1970.
     pub made_ms: u64,
-    /// Which attempt this is, from 1.
+    /// Which attempt through this channel it is, from 1.
     pub attempt: u32,
+}
+
+/// What somebody took to deliver.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The oldest first.
+    pub notices: Vec<DueNotice>,
+    /// Rows that were changed by hand so that they say nothing any more; they come again after the lease.
+    pub unreadable: u64,
 }
 
 /// What became of an attempt to deliver a notice.
@@ -44,16 +66,51 @@ pub enum Attempted {
     GivenUp,
 }
 
-/// How many notices there are.
+/// How many notices there are; one that goes through two channels is two.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NoticeTotals {
-    /// To be delivered.
+    /// To be delivered, or not handed to its channels yet.
     pub waiting: u64,
     /// Delivered.
     pub delivered: u64,
     /// Given up.
     pub given_up: u64,
 }
+
+// === impl Channel ===
+
+impl Channel {
+    /// All of them.
+    pub const ALL: [Channel; 3] = [Channel::Webhook, Channel::Email, Channel::Stdout];
+
+    /// The word of the policy file, and of metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::Webhook => "webhook",
+            Channel::Email => "email",
+            Channel::Stdout => "stdout",
+        }
+    }
+
+    /// As it is stored.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Channel::Webhook => 1,
+            Channel::Email => 2,
+            Channel::Stdout => 3,
+        }
+    }
+
+    /// `None` for one that a newer version has stored.
+    pub(crate) fn of_number(number: i64) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|channel| channel.number() == number)
+    }
+}
+
+// === impl Notice ===
 
 impl Notice {
     /// A notice with a body of at most [`NOTICE_BYTES_MAX`].

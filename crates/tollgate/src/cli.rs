@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Make, list and revoke the API keys of callers without a token.
     #[command(subcommand)]
     ApiKeys(ApiKeysCommand),
+    /// Try where notices go.
+    #[command(subcommand)]
+    Notice(NoticeCommand),
     /// Make something of the policy that runs without Tollgate.
     #[command(subcommand)]
     Compile(CompileCommand),
@@ -295,6 +298,16 @@ pub(crate) struct RevokeApiKeyArgs {
     /// The file of keys.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NoticeCommand {
+    /// Send one notice of nobody through each channel of the policy, now, and say what happened.
+    ///
+    /// Its id begins with `ntc_test_`. Nothing is tried again and no store is needed. What happened is said on
+    /// standard error; standard output is that channel's line and nothing else. Exit code 0 if every channel took it,
+    /// else 1.
+    Test(PolicyFile),
 }
 
 #[derive(Args, Debug)]

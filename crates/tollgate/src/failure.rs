@@ -11,6 +11,7 @@ use tollgate_aws::waf::WafError;
 use tollgate_edge::EdgeError;
 use tollgate_engine::EngineError;
 use tollgate_identity::IdentityError;
+use tollgate_notices::NoticesError;
 use tollgate_policy::{Diagnostic, Diagnostics};
 use tollgate_proxy::ProxyError;
 
@@ -41,6 +42,9 @@ pub(crate) enum Failure {
     /// The client that fetches keys could not be set up.
     #[error(transparent)]
     Fetch(#[from] tollgate_fetch::ClientError),
+    /// Notices cannot be sent as the policy says.
+    #[error("notices cannot be sent: {0}")]
+    Notices(#[from] NoticesError),
     /// A ring or a file of keys cannot be made, read or changed so.
     #[error("{}{source}", unnamed(file, source))]
     Keys {
@@ -133,6 +137,7 @@ impl Failure {
             | Self::Store { .. }
             | Self::NoStore
             | Self::Telemetry(_)
+            | Self::Notices(_)
             | Self::IsThere(_)
             | Self::NotEmpty(_)
             | Self::Keys { .. }

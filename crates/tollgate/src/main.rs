@@ -19,6 +19,7 @@ mod environment;
 mod failure;
 mod import;
 mod keys;
+mod notice;
 mod private_file;
 mod routes;
 mod schema;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Token(TokenCommand::Check(args)) => token::run(args),
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
+        Command::Notice(command) => notice::run(command),
         Command::Edge(EdgeCommand::Run(args)) => edge::run(args),
         Command::Compile(command) => compile::run(command),
         Command::Import(command) => import::run(command),

@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -16,6 +16,10 @@ const MAY_USE: [(&str, &[&str]); 14] = [
         &["tollgate-limiter", "tollgate-policy", "tollgate-identity"],
     ),
     ("tollgate-store", &["tollgate-limiter", "tollgate-policy"]),
+    (
+        "tollgate-notices",
+        &["tollgate-limiter", "tollgate-policy", "tollgate-store"],
+    ),
     (
         "tollgate-fetch",
         &["tollgate-policy", "tollgate-identity", "tollgate-engine"],
@@ -46,6 +50,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "tollgate-aws",
             "tollgate-edge",
             "tollgate-store",
+            "tollgate-notices",
             // The demo shows the gateway between them.
             "tollgate-testkit",
         ],

@@ -2,6 +2,7 @@
 
 mod address;
 mod calendar;
+mod mail;
 mod names;
 mod numbers;
 mod requests;
@@ -12,6 +13,7 @@ mod words;
 
 pub(crate) use address::{Address, ClientAddress, Network};
 pub(crate) use calendar::{QuotaText, ZoneName};
+pub(crate) use mail::{MailAddress, SmtpUrl};
 pub(crate) use names::{
     ClaimName, ClassName, CookieName, FilePath, HeaderName, HeaderValue, LimitName, PathText,
     PlanName, ShortText, header_name, plan_name,

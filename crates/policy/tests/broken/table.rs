@@ -151,6 +151,18 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
     ("no_plans", &[
         ("TG0033", 4, 8, "add one: `plans: {standard: {limits: [{name: burst, rate: 100/s}]}}`"),
     ]),
+    ("notices", &[
+        ("TG0024", 9, 18, "write `https://`"),
+        ("TG0042", 10, 10, "add `password_file: …`"),
+    ]),
+    ("notices_nowhere", &[
+        ("TG0004", 8, 3, "add a channel, or remove `notices`"),
+    ]),
+    ("notices_values", &[
+        ("TG0024", 9, 17, "remove everything up to the `@`, and write `user` and `password_file`"),
+        ("TG0019", 9, 59, "write it without a name, for example `ops@example.com`"),
+        ("TG0019", 9, 90, "write it without a name, for example `ops@example.com`"),
+    ]),
     ("nobody", &[
         ("TG0032", 2, 1, "add `identity: {issuers: […]}`, or `identity: {anonymous: {plan: …}}` for callers without a token"),
     ]),

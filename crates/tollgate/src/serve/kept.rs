@@ -2,6 +2,7 @@
 //! written to it from time to time. No request waits for any of it.
 
 mod follow;
+mod notify;
 mod standings;
 mod usage;
 
@@ -9,13 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tollgate_engine::{Engine, Standings};
 use tollgate_limiter::Clock;
+use tollgate_notices::{Channels, NoticeCounts};
 use tollgate_policy::{FailMode, Policy, StoreConfig, StorePlace};
 use tollgate_store::{Directory, Loaded, Location, Store, StoreError};
 use zeroize::Zeroizing;
 
 use self::follow::follow;
+use self::notify::{Notifier, deliver};
 use self::standings::DirectoryStandings;
 use self::usage::Writer;
 use crate::environment;
@@ -30,6 +34,7 @@ pub(super) struct Kept {
     when_away: FailMode,
     location: Location,
     directory: Arc<Directory>,
+    channels: Option<Channels>,
     pub(super) state: Arc<State>,
 }
 
@@ -43,13 +48,15 @@ pub(super) struct State {
     pub(super) rows_lost: AtomicU64,
     pub(super) writes_failed: AtomicU64,
     pub(super) holders: AtomicU64,
+    pub(super) notices: Arc<NoticeCounts>,
 }
 
 /// The tasks that keep it, and the last thing to do.
 pub(super) struct Keeping {
     following: JoinHandle<()>,
     writing: JoinHandle<()>,
-    stop: Arc<tokio::sync::Notify>,
+    delivering: Option<JoinHandle<()>>,
+    stop: CancellationToken,
 }
 
 // === impl Kept ===
@@ -66,6 +73,7 @@ impl Kept {
             when_away: policy.on_failure().store,
             location,
             config,
+            channels: policy.notices().map(Channels::load).transpose()?,
             state: Arc::default(),
         }))
     }
@@ -114,19 +122,38 @@ impl Kept {
 
     /// Starts the tasks on this runtime. Without a store yet, they try until there is one.
     pub(super) fn keep(
-        self,
+        mut self,
         opened: Option<Opened>,
         engine: Arc<Engine>,
         clock: Arc<dyn Clock>,
     ) -> Keeping {
+        let channels = self.channels.take();
         let kept = Arc::new(self);
-        let stop = Arc::new(tokio::sync::Notify::new());
+        let stop = CancellationToken::new();
         let (found, store) = tokio::sync::watch::channel(None);
-        let writer = Writer::new(engine, Arc::clone(&clock), Arc::clone(&kept.state));
+        let notifier = channels.is_some().then(Notifier::default);
+        let writer = Writer::new(
+            engine,
+            Arc::clone(&clock),
+            Arc::clone(&kept.state),
+            notifier,
+        );
         let flush = kept.config.flush;
+        let delivering = channels.map(|channels| {
+            let counts = Arc::clone(&kept.state.notices);
+            let clock = Arc::clone(&clock);
+            tokio::spawn(deliver(
+                channels,
+                store.clone(),
+                clock,
+                counts,
+                stop.clone(),
+            ))
+        });
         Keeping {
             following: tokio::spawn(follow(kept, opened, clock, found)),
-            writing: tokio::spawn(writer.run(store, flush, Arc::clone(&stop))),
+            writing: tokio::spawn(writer.run(store, flush, stop.clone())),
+            delivering,
             stop,
         }
     }
@@ -148,9 +175,12 @@ pub(super) struct Opened {
 impl Keeping {
     /// Writes what is left to write, and ends.
     pub(super) async fn finish(self) {
-        self.stop.notify_one();
-        // Ends by itself: every call to the store has its time.
+        self.stop.cancel();
+        // Both end by themselves: every call to the store, and every attempt, has its time.
         let _ = self.writing.await;
+        if let Some(delivering) = self.delivering {
+            let _ = delivering.await;
+        }
         self.following.abort();
     }
 }

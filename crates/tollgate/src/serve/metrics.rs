@@ -15,7 +15,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use tollgate_engine::{DURATION_BOUNDS_NS, Engine};
 use tollgate_limiter::{Clock, Partition};
+use tollgate_notices::NoticeCounts;
 use tollgate_proxy::Shared;
+use tollgate_store::Channel;
 
 use super::reload::ReloadCounts;
 
@@ -347,11 +349,45 @@ impl Sources {
             "Attempts to write usage that failed",
             read(&kept.writes_failed),
         )?;
+        self.notices(&kept.notices, encoder)?;
         counter(
             encoder,
             "tollgate_overrides_left_out",
             "Overrides that could not be put in force: one limit too many, or one that cannot be counted",
             self.engine().snapshot().own_limits_left_out(),
+        )
+    }
+
+    fn notices(&self, counts: &NoticeCounts, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let label = |channel: Channel, result: &str| -> Labels {
+            vec![
+                ("channel", channel.as_str().to_owned()),
+                ("result", result.to_owned()),
+            ]
+        };
+        let attempts = Channel::ALL.into_iter().flat_map(|channel| {
+            let of = counts.of(channel);
+            [
+                (label(channel, "delivered"), of.delivered),
+                (label(channel, "retried"), of.retried),
+                (label(channel, "given_up"), of.given_up),
+            ]
+        });
+        family(
+            encoder,
+            "tollgate_notices",
+            "Attempts to deliver notices, by channel and what became of them",
+            attempts,
+        )?;
+        gauges(
+            encoder,
+            "tollgate_notices_waiting",
+            "Notices that are to be delivered, by channel",
+            Channel::ALL.into_iter().map(|channel| {
+                let waiting = counts.of(channel).waiting;
+                let label = vec![("channel", channel.as_str().to_owned())];
+                (label, waiting as f64)
+            }),
         )
     }
 

@@ -167,6 +167,7 @@ fn needs_restart(before: &Policy, now: &Policy) -> Vec<&'static str> {
         ("admin", before.admin() != now.admin()),
         ("counting", before.counting() != now.counting()),
         ("store", before.store() != now.store()),
+        ("notices", before.notices() != now.notices()),
         (
             "telemetry",
             before.observability().otlp != now.observability().otlp,

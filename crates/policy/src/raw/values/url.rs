@@ -138,7 +138,7 @@ fn is_host(host: &str, bracketed: bool) -> bool {
     name && (!numeric || host.parse::<Ipv4Addr>().is_ok())
 }
 
-fn origin(text: &str) -> Result<Endpoint, Problem> {
+pub(super) fn origin(text: &str) -> Result<Endpoint, Problem> {
     let parts = parse(text)?;
     if !matches!(parts.path, "" | "/") {
         let base = &text[..text.len() - parts.path.len()];

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 use tollgate_engine::{Engine, QuotaUsed, Used, User};
-use tollgate_limiter::{CarryOver, Clock};
+use tollgate_limiter::{CarryOver, Clock, Now};
 use tollgate_store::{
     Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Caller, Count, Counter, Holder, Issuer, LimitName,
     METERS_PER_BATCH_MAX, Meter, Name, PlanName, RouteName, Series, Span, Store, StoreError, Usage,
 };
 
 use super::State;
+use super::notify::Notifier;
 
 /// How often what is left is sent at the end, before it is given up.
 const LAST_ATTEMPTS: u32 = 3;
@@ -27,6 +29,7 @@ pub(super) struct Writer {
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
     state: Arc<State>,
+    notifier: Option<Notifier>,
     /// Of this process; made when the first batch is.
     writer: Option<BatchWriter>,
     number: u64,
@@ -53,11 +56,17 @@ struct Counted {
 // === impl Writer ===
 
 impl Writer {
-    pub(super) fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, state: Arc<State>) -> Self {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        clock: Arc<dyn Clock>,
+        state: Arc<State>,
+        notifier: Option<Notifier>,
+    ) -> Self {
         Self {
             engine,
             clock,
             state,
+            notifier,
             writer: None,
             number: 0,
             waiting: VecDeque::new(),
@@ -69,14 +78,14 @@ impl Writer {
         mut self,
         mut store: watch::Receiver<Option<Store>>,
         flush: Duration,
-        stop: Arc<Notify>,
+        stop: CancellationToken,
     ) {
         let mut tick = tokio::time::interval(flush);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let stopped = tokio::select! {
                 _ = tick.tick() => false,
-                () = stop.notified() => true,
+                () = stop.cancelled() => true,
             };
             let found = store.borrow_and_update().clone();
             match (found, stopped) {
@@ -94,6 +103,9 @@ impl Writer {
     async fn finish(mut self, store: &Store) {
         for attempt in 1..=LAST_ATTEMPTS {
             if self.flush(store).await {
+                if let Some(notifier) = &mut self.notifier {
+                    notifier.post(store).await;
+                }
                 return;
             }
             if attempt < LAST_ATTEMPTS {
@@ -116,6 +128,9 @@ impl Writer {
 
     /// Sends what waits; `false` when the store did not take it.
     async fn flush(&mut self, store: &Store) -> bool {
+        if let Some(notifier) = &mut self.notifier {
+            notifier.post(store).await;
+        }
         if self.waiting.is_empty()
             && let Err(error) = self.pack()
         {
@@ -127,7 +142,14 @@ impl Writer {
                 Ok(sums) => {
                     let rows = packed.rows.len() as u64;
                     self.state.rows_written.fetch_add(rows, Ordering::Relaxed);
-                    self.take_back(packed, &sums.unwrap_or_default());
+                    let sums = sums.unwrap_or_default();
+                    take_back(
+                        packed,
+                        &sums,
+                        &self.engine,
+                        self.clock.now(),
+                        &mut self.notifier,
+                    );
                     self.waiting.pop_front();
                 }
                 Err(error) if error.is_passing() => {
@@ -200,21 +222,6 @@ impl Writer {
             rows: Vec::new(),
         })
     }
-
-    /// What all instances have counted, into this one's buckets.
-    fn take_back(&self, packed: &Packed, sums: &[Count]) {
-        let sums: HashMap<&Counter, u64> = sums
-            .iter()
-            .map(|count| (&count.counter, count.units))
-            .collect();
-        let now = self.clock.now();
-        for (user, quota) in packed.rows.iter().flat_map(quotas) {
-            let counter = counter(user, &quota).ok();
-            if let Some(units) = counter.and_then(|counter| sums.get(&counter)) {
-                self.engine.raise_quota(&quota, *units, now);
-            }
-        }
-    }
 }
 
 // === impl Packed ===
@@ -254,6 +261,34 @@ impl Packed {
         }
         self.rows.push(row);
         Ok(())
+    }
+}
+
+/// What all instances have counted, into this one's buckets, and to whoever is to be told.
+fn take_back(
+    packed: &Packed,
+    sums: &[Count],
+    engine: &Engine,
+    now: Now,
+    notifier: &mut Option<Notifier>,
+) {
+    let sums: HashMap<&Counter, u64> = sums
+        .iter()
+        .map(|count| (&count.counter, count.units))
+        .collect();
+    for row in &packed.rows {
+        for (user, quota) in quotas(row) {
+            let Ok(counter) = counter(user, &quota) else {
+                continue;
+            };
+            let Some(units) = sums.get(&counter) else {
+                continue;
+            };
+            engine.raise_quota(&quota, *units, now);
+            if let Some(notifier) = notifier {
+                notifier.see(row, quota.limit, &counter, *units);
+            }
+        }
     }
 }
 
