@@ -109,7 +109,7 @@ impl QuotaNotice {
     /// As JSON.
     ///
     /// # Errors
-    /// [`NoticesError::Body`] for a period beyond the year 9999.
+    /// [`NoticesError::Body`] for a period that ends on the last days of the year 9999.
     pub fn to_body(&self) -> Result<String, NoticesError> {
         serde_json::to_string(&self.document()?).map_err(NoticesError::body)
     }
@@ -215,7 +215,7 @@ pub(crate) mod tests {
     #[test]
     fn a_route_of_a_part_of_a_second_is_read_back() {
         let holder = Holder::account("i", "é\u{2028}\"\\").unwrap();
-        let period = Span::new(1, Some(253_402_300_799_999)).unwrap();
+        let period = Span::new(1, Some(253_402_207_200_000)).unwrap();
         let route = RouteName::parse("GET /orders/{id}").unwrap();
         let limit = notice().counter.limit;
         let said = QuotaNotice {

@@ -50,6 +50,7 @@ impl NoticesError {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
     pub(crate) fn body(reason: impl ToString) -> Self {
         Self::Body {
             reason: reason.to_string(),
