@@ -11,6 +11,7 @@ use tollgate_aws::waf::WafError;
 use tollgate_edge::EdgeError;
 use tollgate_engine::EngineError;
 use tollgate_identity::IdentityError;
+use tollgate_insight::InsightError;
 use tollgate_policy::{Diagnostic, Diagnostics};
 use tollgate_proxy::ProxyError;
 
@@ -72,6 +73,12 @@ pub(crate) enum Failure {
     /// A file would be replaced that nobody said may be.
     #[error("{} is there already; nothing was written (`--force` replaces it)", .0.display())]
     IsThere(PathBuf),
+    /// The store does not do what was asked.
+    #[error("{0}")]
+    Store(#[from] tollgate_store::StoreError),
+    /// Arguments that do not go together, or one that cannot be read.
+    #[error("{0}")]
+    Misused(String),
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -80,6 +87,12 @@ pub(crate) enum Failure {
 impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         Self::Compile(Box::new(error))
+    }
+}
+
+impl From<InsightError> for Failure {
+    fn from(error: InsightError) -> Self {
+        Self::Misused(error.to_string())
     }
 }
 
@@ -106,11 +119,14 @@ impl Failure {
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
             Self::Edge(error) => edge_code(error),
+            Self::Misused(_) => 2,
+            Self::Store(error) if error.is_callers() => 2,
             Self::Policy(_) | Self::Engine(_) | Self::UsagePlans(_) | Self::Compile(_) => 3,
             Self::System { .. }
             | Self::Proxy(_)
             | Self::Fetch(_)
             | Self::Telemetry(_)
+            | Self::Store(_)
             | Self::IsThere(_)
             | Self::NotEmpty(_)
             | Self::Keys { .. }
