@@ -196,6 +196,7 @@ fn what_is_no_log_is_told_and_so_is_wrong_use() {
     for (arguments, code, expected) in [
         (&["ingest", "prose.txt"][..], 1, "not a log of any format"),
         (&["ingest", "nowhere.log"], 1, "No such file"),
+        (&["ingest", "/dev/null"], 1, "no regular file"),
         (&["ingest", "empty.log", "head.log"], 0, ""),
         (
             &["ingest", "--subject-field", "who", "--issuer", "i", "a.log"],

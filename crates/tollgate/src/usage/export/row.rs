@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn an_id_says_whose_and_when_and_not_how_much() {
         assert_eq!(row(1).id(), row(2).id());
-        assert_eq!(row(1).id(), "");
+        assert_eq!(row(1).id(), "YAjSGO8bh6tLnMkOKyaWZx");
         let later = Row {
             until_ms: 1,
             ..row(1)

@@ -54,6 +54,8 @@ pub(super) enum Reason {
     Log(#[from] InsightError),
     #[error("{0}")]
     Store(#[from] StoreError),
+    #[error("no regular file: a log is read more than once, to know it again")]
+    NoFile,
     #[error("not a log of any format that is known; name it with `--format`")]
     NoFormat,
     #[error(
@@ -99,6 +101,9 @@ async fn count_new(
     path: &Path,
     counted: &mut Counted,
 ) -> Result<(), Reason> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(Reason::NoFile);
+    }
     let (first, is_unfinished) = look(run, path)?;
     let Some((format, head)) = first else {
         counted.unfinished = u64::from(is_unfinished);
