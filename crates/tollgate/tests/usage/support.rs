@@ -114,6 +114,9 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// Ten hours.
+const SECONDS: u64 = 36_000;
+
 /// A log of CloudFront's, and what it sums up to.
 pub(crate) struct Log {
     pub(crate) text: String,
@@ -121,19 +124,29 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Lines of a log, as many users as are given, over ten hours of one day.
+    /// Lines of a log, as many users as are given, at any time within ten hours.
     pub(crate) fn new(lines: std::ops::Range<u64>, users: u64) -> Self {
         let mut log = Self {
             text: FIELDS.to_owned(),
             sums: BTreeMap::new(),
         };
         for number in lines {
-            log.add(number, users);
+            log.add(number, users, number * 18 % SECONDS);
         }
         log
     }
 
-    fn add(&mut self, number: u64, users: u64) {
+    /// The same, one after the other.
+    #[cfg(feature = "e2e")]
+    pub(crate) fn ordered(lines: u64, users: u64) -> Self {
+        let mut log = Self::new(0..0, users);
+        for number in 0..lines {
+            log.add(number, users, number * SECONDS / lines);
+        }
+        log
+    }
+
+    fn add(&mut self, number: u64, users: u64, seconds: u64) {
         let user = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         let key = match number % 10 {
             0 => String::new(),
@@ -151,7 +164,6 @@ impl Log {
             7 => (503, 1),
             _ => (200, 1),
         };
-        let seconds = number * 18 % 36_000;
         let (hour, minute, second) = (seconds / 3_600 + 10, seconds / 60 % 60, seconds % 60);
         let (sent, received) = (1_000 + number % 977, 50 + number % 31);
         let query = if key.is_empty() {
