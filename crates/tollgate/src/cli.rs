@@ -1,6 +1,7 @@
 //! The command line: what can be said to `tollgate`, and its help.
 
 mod aws;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,10 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use aws::{
     CapacityArgs, CompileAwsArgs, CompileCommand, EdgeCommand, EdgeRunArgs, ImportCommand,
     ImportWafArgs, UsagePlansArgs, WafCommand,
+};
+pub(crate) use usage::{
+    By, ExportArgs, ExportFormat, ForgetArgs, IngestArgs, ShowArgs, StoreArgs, UsageCommand,
+    WhoseArgs,
 };
 
 /// Identity-aware rate limiting at the edge.
@@ -58,6 +63,9 @@ pub(crate) enum Command {
     /// Look at web ACLs of AWS WAF.
     #[command(subcommand)]
     Waf(WafCommand),
+    /// Count what was used, and give it to whoever writes the bills.
+    #[command(subcommand)]
+    Usage(UsageCommand),
     /// Print the JSON Schema of the policy file, for your editor.
     Schema,
     /// Try on this machine what was compiled to AWS.

@@ -11,6 +11,7 @@ use tollgate_aws::waf::WafError;
 use tollgate_edge::EdgeError;
 use tollgate_engine::EngineError;
 use tollgate_identity::IdentityError;
+use tollgate_insight::InsightError;
 use tollgate_notices::NoticesError;
 use tollgate_policy::{Diagnostic, Diagnostics};
 use tollgate_proxy::ProxyError;
@@ -78,7 +79,7 @@ pub(crate) enum Failure {
     IsThere(PathBuf),
     /// The store cannot be had.
     #[error("{location} cannot be used: {source}")]
-    Store {
+    StoreAway {
         /// Where it is, without a password.
         location: String,
         /// What is wrong with it.
@@ -87,6 +88,12 @@ pub(crate) enum Failure {
     /// The policy leaves the store to the environment, which has none.
     #[error("the policy says `store: environment`, and `TOLLGATE_STORE` is not set")]
     NoStore,
+    /// The store does not do what was asked.
+    #[error("{0}")]
+    Store(#[from] tollgate_store::StoreError),
+    /// Arguments that do not go together, or one that cannot be read.
+    #[error("{0}")]
+    Misused(String),
     /// Telemetry could not be set up.
     #[error("failed to set up telemetry: {0}")]
     Telemetry(String),
@@ -98,12 +105,9 @@ impl From<CompileError> for Failure {
     }
 }
 
-impl From<tollgate_store::StoreError> for Failure {
-    fn from(source: tollgate_store::StoreError) -> Self {
-        Self::Store {
-            location: "the store".to_owned(),
-            source,
-        }
+impl From<InsightError> for Failure {
+    fn from(error: InsightError) -> Self {
+        Self::Misused(error.to_string())
     }
 }
 
@@ -130,14 +134,17 @@ impl Failure {
         ExitCode::from(match self {
             Self::NotHeld(_) => 1,
             Self::Edge(error) => edge_code(error),
+            Self::Misused(_) => 2,
+            Self::Store(error) if error.is_callers() => 2,
             Self::Policy(_) | Self::Engine(_) | Self::UsagePlans(_) | Self::Compile(_) => 3,
             Self::System { .. }
             | Self::Proxy(_)
             | Self::Fetch(_)
-            | Self::Store { .. }
+            | Self::StoreAway { .. }
             | Self::NoStore
             | Self::Telemetry(_)
             | Self::Notices(_)
+            | Self::Store(_)
             | Self::IsThere(_)
             | Self::NotEmpty(_)
             | Self::Keys { .. }

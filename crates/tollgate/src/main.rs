@@ -26,6 +26,7 @@ mod schema;
 mod serve;
 mod telemetry;
 mod token;
+mod usage;
 mod waf;
 
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Compile(command) => compile::run(command),
         Command::Import(command) => import::run(command),
         Command::Waf(command) => waf::run(command),
+        Command::Usage(command) => usage::run(command),
         Command::Demo(args) => demo::run(args),
     };
     match result {

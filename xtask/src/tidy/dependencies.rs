@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -16,6 +16,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
         &["tollgate-limiter", "tollgate-policy", "tollgate-identity"],
     ),
     ("tollgate-store", &["tollgate-limiter", "tollgate-policy"]),
+    ("tollgate-insight", &["tollgate-policy"]),
     (
         "tollgate-notices",
         &["tollgate-limiter", "tollgate-policy", "tollgate-store"],
@@ -49,6 +50,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "tollgate-proxy",
             "tollgate-aws",
             "tollgate-edge",
+            "tollgate-insight",
             "tollgate-store",
             "tollgate-notices",
             // The demo shows the gateway between them.

@@ -82,7 +82,7 @@ macro_rules! reads {
                     admitted, limited, refused, bytes_in, bytes_out, cost_units \
                 FROM meter_series AS s JOIN meters AS m ON m.series = s.id WHERE ", $of,
                 " AND s.last_ms >= $3 AND s.first_ms < $4 AND from_ms >= $3 AND from_ms < $4 \
-                AND s.id >= $5 AND (s.id > $5 OR from_ms > $6) \
+                AND s.id >= $5 AND m.series >= $5 AND (s.id > $5 OR from_ms > $6) \
                 ORDER BY s.id, from_ms LIMIT $7"
             );
             pub(super) const BY_ROUTE: &str = concat!(

@@ -159,13 +159,14 @@ on_both! {
         let everyone: Vec<Series> = (0..40).map(|number| series(&format!("user-{number}"), None, None)).collect();
         let mut writers = Vec::new();
         for first in 0..WRITERS {
+            let shift = usize::try_from(first).unwrap() * 7;
             let (store, everyone) = (place.open().await, everyone.clone());
             writers.push(tokio::spawn(async move {
                 let writer = BatchWriter::random().unwrap();
                 for number in 1..=BATCHES {
                     // Others meet them in another period, and in another order.
                     let meters: Vec<_> = (0..everyone.len()).map(|index| {
-                        let of = &everyone[(index + first as usize * 7) % everyone.len()];
+                        let of = &everyone[(index + shift) % everyone.len()];
                         (of, START_MS + (number + first) % 3 * METER_PERIOD_MS, number)
                     }).collect();
                     let batch = batch(writer, number, &meters);

@@ -99,7 +99,7 @@ impl Kept {
                 );
                 Ok(None)
             }
-            Err(source) => Err(Failure::Store {
+            Err(source) => Err(Failure::StoreAway {
                 location: self.location.to_string(),
                 source,
             }),
@@ -188,7 +188,7 @@ impl Keeping {
 /// Where the store is.
 pub(crate) fn location(place: &StorePlace) -> Result<Location, Failure> {
     let at = |text: &str| {
-        text.parse().map_err(|source| Failure::Store {
+        text.parse().map_err(|source| Failure::StoreAway {
             location: "the store".to_owned(),
             source,
         })
