@@ -1,6 +1,7 @@
 //! The command line: what can be said to `tollgate`, and its help.
 
 mod aws;
+mod plan;
 mod usage;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub(crate) use aws::{
     CapacityArgs, CompileAwsArgs, CompileCommand, EdgeCommand, EdgeRunArgs, ImportCommand,
     ImportWafArgs, UsagePlansArgs, WafCommand,
 };
+pub(crate) use plan::{ChangeArgs, PlanCommand, TimesArgs, WhomArgs};
 pub(crate) use usage::{
     By, ExportArgs, ExportFormat, ForgetArgs, IngestArgs, ShowArgs, StoreArgs, UsageCommand,
     WhoseArgs,
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Make, list and revoke the API keys of callers without a token.
     #[command(subcommand)]
     ApiKeys(ApiKeysCommand),
+    /// Give plans and limits to single customers, look at them, undo.
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Try where notices go.
     #[command(subcommand)]
     Notice(NoticeCommand),

@@ -20,6 +20,7 @@ mod failure;
 mod import;
 mod keys;
 mod notice;
+mod plan;
 mod private_file;
 mod routes;
 mod schema;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
         Command::Notice(command) => notice::run(command),
+        Command::Plan(command) => plan::run(command),
         Command::Edge(EdgeCommand::Run(args)) => edge::run(args),
         Command::Compile(command) => compile::run(command),
         Command::Import(command) => import::run(command),

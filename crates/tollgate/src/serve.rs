@@ -33,6 +33,7 @@ use tollgate_proxy::{Shared, SharedOptions, check_health};
 
 use self::access_log::{AccessLog, Writer};
 use self::exchange::{ExchangeCounts, Recorder};
+pub(crate) use self::kept::location as store_location;
 use self::kept::{Kept, Opened, USAGE_ROWS_MAX};
 use self::metrics::Sources;
 use self::reload::{LOOK_INTERVAL, ReloadCounts, Reloader};

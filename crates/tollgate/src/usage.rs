@@ -3,7 +3,7 @@
 mod export;
 mod ingest;
 mod show;
-mod span;
+pub(crate) mod span;
 
 use std::sync::Arc;
 

@@ -21,6 +21,7 @@ fn folder(notices: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     let policy = format!(
         "tollgate: 1\norigin: http://127.0.0.1:9000\nidentity: {{anonymous: {{plan: free}}}}\n\
+         store: sqlite:tollgate.db\n\
          plans: {{free: {{limits: [{{name: burst, rate: 5/s}}]}}}}\n{notices}"
     );
     fs::write(folder.path().join("tollgate.yaml"), policy).unwrap();

@@ -13,17 +13,11 @@ use crate::support::{Ask, Bench, REST};
 
 /// What is said of users and accounts, by name; overrides with the route that they are for.
 #[derive(Debug, Default)]
-struct Said(
-    Mutex<
-        HashMap<
-            String,
-            (
-                Option<&'static str>,
-                Vec<(Option<&'static str>, &'static str)>,
-            ),
-        >,
-    >,
-);
+struct Said(Mutex<HashMap<String, Record>>);
+
+/// A plan, and overrides: of one route or of all.
+type Record = (Option<&'static str>, Vec<Own>);
+type Own = (Option<&'static str>, &'static str);
 
 const PLANS: [&str; 3] = ["standard", "gold", "gone"];
 

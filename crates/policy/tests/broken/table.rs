@@ -216,6 +216,9 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
     ("store", &[
         ("TG0024", 4, 8, "write `sqlite:tollgate.db`, `postgres://user:password@host/database` or `environment`"),
     ]),
+    ("store_missing", &[
+        ("TG0042", 4, 10, "add `store: sqlite:tollgate.db`, or remove `notices`"),
+    ]),
     ("syntax", &[
         ("TG0001", 4, 22, "put a route with braces into quotes inside `[…]` and `{…}`: \"GET /orders/{id}\""),
     ]),

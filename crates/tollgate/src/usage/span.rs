@@ -20,8 +20,8 @@ pub(super) fn zone(name: &str) -> Result<TimeZone, Failure> {
     })
 }
 
-/// A day, which is its first moment in the zone, or a moment; where a quarter of an hour begins.
-pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<u64, Failure> {
+/// A day, which is its first moment in the zone, or a moment, in milliseconds since 1970.
+pub(crate) fn instant(text: &str, zone: &TimeZone) -> Result<u64, Failure> {
     let day = text.parse::<Date>().ok().filter(|_| text.len() == 10);
     let at = match day {
         Some(day) => {
@@ -31,10 +31,15 @@ pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<u64, Failure> {
         None => text.parse::<Timestamp>().ok(),
     };
     let at_ms = at.and_then(|at| u64::try_from(at.as_millisecond()).ok());
-    let at_ms = at_ms.ok_or_else(|| {
+    at_ms.ok_or_else(|| {
         let reason = "is no time (write `2026-11-01`, or `2026-11-01T00:00:00Z`)";
         Failure::Misused(format!("`{text}` {reason}"))
-    })?;
+    })
+}
+
+/// As [`instant`], where a quarter of an hour begins.
+pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<u64, Failure> {
+    let at_ms = instant(text, zone)?;
     if at_ms.is_multiple_of(METER_PERIOD_MS) {
         Ok(at_ms)
     } else {
@@ -44,7 +49,7 @@ pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<u64, Failure> {
 }
 
 /// A moment as RFC 3339, in the zone.
-pub(super) fn written(at_ms: u64, zone: &TimeZone) -> String {
+pub(crate) fn written(at_ms: u64, zone: &TimeZone) -> String {
     let at = i64::try_from(at_ms).ok();
     let at = at.and_then(|at| Timestamp::from_millisecond(at).ok());
     at.map_or_else(String::new, |at| {

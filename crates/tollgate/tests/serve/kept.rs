@@ -50,7 +50,7 @@ fn assign(running: &Running, subject: &str, plan: &str) -> Write {
 }
 
 fn change(running: &Running, subject: &str, edit: Edit) -> Write {
-    let holder = Holder::subject(&running.issuer.url(), subject).unwrap();
+    let holder = Holder::subject(running.issuer.url(), subject).unwrap();
     Write::new(holder, edit, Name::parse("tests").unwrap())
 }
 
@@ -120,7 +120,7 @@ fn quotas_and_meters_outlive_a_kill_and_are_never_counted_twice() {
     let file = folder.path().join("tollgate.db");
     let rest = stored(&file).replace("burst: 3", "burst: 100");
     let mut running = Running::start(&rest);
-    let alice = Holder::subject(&running.issuer.url(), "alice").unwrap();
+    let alice = Holder::subject(running.issuer.url(), "alice").unwrap();
     let counted = || {
         with_store(&file, async |store| {
             let usage = store.meters(Whose::Holder(&alice), 0, u64::MAX, None).await;
