@@ -14,8 +14,22 @@ pub struct Consulted {
     list: Option<Arc<RouteLimits>>,
     readings: SmallVec<[Reading; 2]>,
     never_block: bool,
-    /// A quota is used up: throttles are in force.
-    throttled: bool,
+    throttles: InForce,
+}
+
+/// Which throttles of a list are in force: a bit for each place, of which there are at most
+/// [`tollgate_limiter::CHECKS_MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InForce(pub(crate) u16);
+
+impl InForce {
+    pub(crate) fn add(&mut self, place: usize) {
+        self.0 |= 1 << place;
+    }
+
+    pub(crate) fn has(self, place: usize) -> bool {
+        self.0 >> place & 1 == 1
+    }
 }
 
 /// One limit and what it said.
@@ -42,21 +56,21 @@ impl Consulted {
             list: Some(list),
             readings,
             never_block,
-            throttled: false,
+            throttles: InForce::default(),
         }
     }
 
-    /// With the rates beyond quotas in force, or not.
-    pub(crate) fn with_throttles(self, throttled: bool) -> Self {
-        Self { throttled, ..self }
+    /// With these rates beyond quotas in force.
+    pub(crate) fn with_throttles(self, throttles: InForce) -> Self {
+        Self { throttles, ..self }
     }
 
     /// Each limit with its reading; a throttle only while it is in force.
     pub fn iter(&self) -> impl Iterator<Item = LimitState<'_>> {
         let limits = self.list.iter().flat_map(|list| list.limits.iter());
-        let read = limits.zip(&self.readings);
-        read.filter(|(limit, _)| self.throttled || !limit.is_throttle)
-            .map(|(limit, reading)| LimitState {
+        let read = limits.zip(&self.readings).enumerate();
+        read.filter(|(place, (limit, _))| !limit.is_throttle() || self.throttles.has(*place))
+            .map(|(_, (limit, reading))| LimitState {
                 limit,
                 reading: Reading {
                     remaining: reading.remaining.saturating_sub(limit.grace),
@@ -82,7 +96,7 @@ impl Consulted {
     pub(crate) fn policy_field(&self) -> Option<&HeaderValue> {
         let list = self.list.as_deref().filter(|_| !self.never_block)?;
         let fields = &list.policy_fields;
-        if self.throttled {
+        if self.throttles != InForce::default() {
             fields.throttled.as_ref()
         } else {
             fields.usual.as_ref()

@@ -17,7 +17,7 @@ use tollgate_policy::{PathError, Per, PlanId, Policy, RouteId, normalize};
 
 use crate::asked::{Asked, Counting};
 use crate::budget::{Budget, NetworkBudget};
-use crate::consulted::{Consulted, LimitState};
+use crate::consulted::{Consulted, InForce, LimitState};
 use crate::decision::{
     Decision, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
 };
@@ -427,11 +427,11 @@ impl Engine {
         }
         let never_block = snapshot.policy().routes().get(route).never_block;
         let route_key = snapshot.route_keys[route.0 as usize];
-        let throttled = list.throttles && self.is_used_up(&list, keys, route_key, now);
+        let in_force = self.throttles_in_force(&list, keys, route_key, now);
         let mut checks: SmallVec<[Check<'_>; 2]> = SmallVec::with_capacity(list.limits.len());
-        for limit in &list.limits {
+        for (place, limit) in list.limits.iter().enumerate() {
             let mut check = limit.check(keys, route_key, cost.unwrap_or(limit.cost), never_block);
-            if limit.is_throttle && !throttled {
+            if limit.is_throttle() && !in_force.has(place) {
                 check.cost = 0;
             }
             checks.push(check);
@@ -440,27 +440,37 @@ impl Engine {
         let verdict = self.table.decide(now, &checks, &mut readings);
         drop(checks);
         (
-            Consulted::new(list, readings, never_block).with_throttles(throttled),
+            Consulted::new(list, readings, never_block).with_throttles(in_force),
             verdict,
         )
     }
 
-    /// Whether a quota that a throttle stands behind has no room for the next request. A look: of two
-    /// requests at one time both may find the last place, and one goes beyond it.
-    fn is_used_up(
+    /// The throttles behind quotas that have no room for the next request. A look: of two requests at one
+    /// time both may find the last place, and one goes beyond it.
+    fn throttles_in_force(
         &self,
         list: &RouteLimits,
         keys: &PrincipalKeys,
         route_key: u64,
         now: Now,
-    ) -> bool {
-        let quotas = list.limits.iter().filter(|limit| limit.serves_on);
-        let checks: SmallVec<[Check<'_>; 2]> = quotas
-            .map(|limit| limit.check(keys, route_key, limit.cost, true))
-            .collect();
-        let mut readings: SmallVec<[Reading; 2]> = smallvec![Reading::default(); checks.len()];
-        self.table.peek(now, &checks, &mut readings);
-        !readings.iter().all(Reading::admitted)
+    ) -> InForce {
+        let mut in_force = InForce::default();
+        if !list.throttles {
+            return in_force;
+        }
+        for (place, throttle) in list.limits.iter().enumerate() {
+            let first = place.saturating_sub(throttle.throttles);
+            let quotas = list.limits[first..place].iter();
+            let checks: SmallVec<[Check<'_>; 2]> = quotas
+                .map(|quota| quota.check(keys, route_key, quota.cost, true))
+                .collect();
+            let mut readings: SmallVec<[Reading; 2]> = smallvec![Reading::default(); checks.len()];
+            self.table.peek(now, &checks, &mut readings);
+            if !readings.iter().all(Reading::admitted) {
+                in_force.add(place);
+            }
+        }
+        in_force
     }
 
     fn blank(&self, now: Now, path: PathRewrite, verdict: Verdict, route: RouteId) -> Decision {

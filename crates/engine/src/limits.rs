@@ -32,8 +32,9 @@ pub struct CountedLimit {
     pub quota: u64,
     /// Of a quota beyond which is served on: it counts and refuses nothing.
     pub serves_on: bool,
-    /// The rate beyond a quota: in force when a quota before it in its list is used up.
-    pub is_throttle: bool,
+    /// Of the rate beyond a quota: how many quotas right before it in the list it is for. It is in force
+    /// when one of them is used up.
+    pub(crate) throttles: usize,
     /// At which shares of a quota, in percent, somebody is told; ascending.
     pub notify_at: Arc<[u32]>,
     /// What happens beyond a quota; `None` for everything else.
@@ -182,8 +183,8 @@ impl RouteLimits {
         let limits: Vec<Vec<CountedLimit>> =
             limits.iter().map(compile).collect::<Result<_, _>>()?;
         let limits: Box<[CountedLimit]> = limits.into_iter().flatten().collect();
-        let throttles = limits.iter().any(|limit| limit.is_throttle);
-        let usual = policy_field(limits.iter().filter(|limit| !limit.is_throttle))?;
+        let throttles = limits.iter().any(CountedLimit::is_throttle);
+        let usual = policy_field(limits.iter().filter(|limit| !limit.is_throttle()))?;
         let throttled = match throttles {
             true => policy_field(limits.iter())?,
             false => None,
@@ -240,7 +241,7 @@ impl CountedLimit {
                 Mode::Shadow | Mode::Off => Enforcement::Shadow,
             },
             serves_on: false,
-            is_throttle: false,
+            throttles: 0,
             grace: 0,
             notify_at: [].into(),
             on_exceed: None,
@@ -258,6 +259,12 @@ impl CountedLimit {
     #[must_use]
     pub fn capacity(&self) -> u64 {
         self.counted.limit().capacity() - self.grace
+    }
+
+    /// Whether it is the rate beyond a quota.
+    #[must_use]
+    pub fn is_throttle(&self) -> bool {
+        self.throttles > 0
     }
 
     /// A quota of users or accounts whose periods are of an hour and longer.

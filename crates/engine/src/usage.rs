@@ -152,7 +152,7 @@ impl Usage {
 impl Used {
     fn admit(&mut self, list: &Arc<RouteLimits>) {
         self.admitted += 1;
-        let costs = list.limits.iter().filter(|limit| !limit.is_throttle);
+        let costs = list.limits.iter().filter(|limit| !limit.is_throttle());
         self.units += costs.map(|limit| limit.cost).max().unwrap_or(1);
         if self.user.is_none() || !list.limits.iter().any(CountedLimit::is_long_quota) {
             return;

@@ -42,7 +42,7 @@ pub(super) fn expanded(
     }
     if let OnExceed::Throttle(throttle) = rules.on_exceed {
         let mut counted = CountedLimit::new(&beyond(limit, throttle), owner, hash, buckets)?;
-        counted.is_throttle = true;
+        counted.throttles = all.len();
         all.push(counted);
     }
     Ok(all)

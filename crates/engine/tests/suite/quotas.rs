@@ -94,6 +94,16 @@ fn a_quota_that_throttles_goes_on_at_its_rate() {
 }
 
 #[test]
+fn a_throttle_is_in_force_by_its_own_quota_alone() {
+    let bench = limits(
+        "{name: told, quota: 2/month}, {name: slowed, quota: 5/month, on_exceed: throttle, throttle: 1/s}",
+    );
+    let ask = user(&bench, "alice", "/orders");
+    // Beyond `told` nothing happens; beyond `slowed` one a second.
+    assert_eq!(bench.allowed(&ask, 20), 5 + 1);
+}
+
+#[test]
 fn one_user_does_not_use_up_the_quota_of_the_account() {
     let bench =
         limits("{name: monthly, quota: 10/month, per: account, user_share: 40%, on_exceed: block}");

@@ -70,7 +70,8 @@ impl Table {
     /// Makes sure that at least `units` of a quota are spent in its current period: other processes,
     /// or an earlier one, have counted as many. Returns what the bucket holds then.
     ///
-    /// Other limits than quotas, and keys that share an overflow bucket, stay as they are.
+    /// Other limits than quotas, keys that share an overflow bucket, and buckets that another limit has
+    /// counted since stay as they are: that limit is told in its own terms.
     pub fn raise(&self, now: Now, check: Check<'_>, units: u64) -> Reading {
         let now = within_range(now);
         let limit = check.limit.limit();
@@ -85,6 +86,7 @@ impl Table {
         if let Limit::Quota(quota) = limit
             && !hold.absent(0)
             && !hold.overflowed(0)
+            && !hold.changed(0, &check)
         {
             state = quota.raised_to(state, at, units);
             hold.write(0, &check, state);

@@ -226,6 +226,18 @@ impl Store {
 }
 
 async fn post(pools: &Pools, notice: &Notice, now_ms: u64) -> Result<bool, StoreError> {
+    let mut session = pools.write().await?;
+    let is_new = post_within(&mut session, notice, now_ms).await?;
+    session.commit().await?;
+    Ok(is_new)
+}
+
+/// Within a transaction that writes.
+pub(super) async fn post_within(
+    session: &mut Session,
+    notice: &Notice,
+    now_ms: u64,
+) -> Result<bool, StoreError> {
     let counter = &notice.counter;
     let [kind, issuer, name] = rows::key(&counter.holder);
     let values = [
@@ -241,7 +253,7 @@ async fn post(pools: &Pools, notice: &Notice, now_ms: u64) -> Result<bool, Store
         Value::Text(notice.body()),
         Value::Int(stored(now_ms)),
     ];
-    Ok(rows::change_alone(pools, POST, &values).await? == 1)
+    Ok(session.execute(POST, &values).await? == 1)
 }
 
 async fn hand_out(pools: &Pools, channels: &[Channel]) -> Result<u64, StoreError> {

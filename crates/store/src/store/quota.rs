@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::{Store, counted_logs, meters, rows};
+use super::{Store, counted_logs, meters, notices, rows};
 use crate::backend::{CALL_WAIT_MAX, Pools, Row, Session, Value, stored, within};
 use crate::error::StoreError;
 use crate::holder::{Holder, HolderKind};
 use crate::limit_text::RouteName;
+use crate::notice::Notice;
 use crate::quota::{Added, Batch, Count, Counter};
 use crate::span::Span;
 use crate::texts::{LimitName, Name};
@@ -91,7 +92,11 @@ impl Store {
     /// When the store does not answer.
     pub async fn add_counts(&self, batch: &Batch) -> Result<Added, StoreError> {
         let now_ms = self.clock.now().unix_ms;
-        let added = within(CALL_WAIT_MAX, add(&self.pools, batch, now_ms)).await?;
+        let added = within(
+            CALL_WAIT_MAX,
+            add(&self.pools, batch, now_ms, |_| Vec::new()),
+        )
+        .await?;
         Ok(added.map_or(Added::Before, |_| Added::Now))
     }
 
@@ -101,8 +106,22 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn add_and_sum(&self, batch: &Batch) -> Result<Option<Vec<Count>>, StoreError> {
+        self.add_and_tell(batch, |_| Vec::new()).await
+    }
+
+    /// As [`Store::add_and_sum`], and puts the notices that `told` makes of the sums into the outbox, all in
+    /// one step: whatever happens, there is no count without its notice. `told` is not asked about a batch
+    /// that was counted before.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn add_and_tell(
+        &self,
+        batch: &Batch,
+        told: impl FnOnce(&[Count]) -> Vec<Notice>,
+    ) -> Result<Option<Vec<Count>>, StoreError> {
         let now_ms = self.clock.now().unix_ms;
-        within(CALL_WAIT_MAX, add(&self.pools, batch, now_ms)).await
+        within(CALL_WAIT_MAX, add(&self.pools, batch, now_ms, told)).await
     }
 
     /// What is counted for one holder in the periods that a moment is in, at most
@@ -157,9 +176,14 @@ impl Store {
 }
 
 /// What is counted then; `None` where the batch was counted before.
-async fn add(pools: &Pools, batch: &Batch, now_ms: u64) -> Result<Option<Vec<Count>>, StoreError> {
+async fn add(
+    pools: &Pools,
+    batch: &Batch,
+    now_ms: u64,
+    told: impl FnOnce(&[Count]) -> Vec<Notice>,
+) -> Result<Option<Vec<Count>>, StoreError> {
     let mut session = pools.write().await?;
-    match add_in_transaction(&mut session, batch, now_ms).await {
+    match add_in_transaction(&mut session, batch, now_ms, told).await {
         Ok(Some(sums)) => {
             session.commit().await?;
             Ok(Some(sums))
@@ -180,6 +204,7 @@ async fn add_in_transaction(
     session: &mut Session,
     batch: &Batch,
     now_ms: u64,
+    told: impl FnOnce(&[Count]) -> Vec<Notice>,
 ) -> Result<Option<Vec<Count>>, StoreError> {
     let writer = batch.writer.to_string();
     let values = [
@@ -195,6 +220,9 @@ async fn add_in_transaction(
     }
     let sums = add_counts(session, batch).await?;
     meters::add(session, &batch.meters).await?;
+    for notice in told(&sums) {
+        notices::post_within(session, &notice, now_ms).await?;
+    }
     Ok(Some(sums))
 }
 

@@ -217,3 +217,44 @@ fn a_store_that_is_not_there_ends_the_start_unless_the_policy_says_to_serve() {
     );
     assert!(!output.contains("hunter2"), "{output}");
 }
+
+#[test]
+fn a_quota_that_notifies_serves_on_and_tells_each_threshold_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tollgate.db");
+    let rest = format!(
+        "{}notices: {{stdout: true}}\n",
+        stored(&file)
+            .replace("rate: 1/1h, burst: 3", "rate: 1000000/s")
+            .replace(
+                "50/day, across: all_routes, on_exceed: block",
+                "4/day, across: all_routes"
+            )
+    );
+    let mut running = Running::start(&rest);
+    let told = |running: &Running, percent: u32| {
+        let threshold = format!("\"threshold_percent\":{percent},");
+        running.gateway.output().matches(&threshold).count()
+    };
+    let alice = running.token("alice");
+    for _ in 0..3 {
+        assert_eq!(running.get("/orders", &alice).status(), 200);
+    }
+    running.eventually("three of four", || told(&running, 75) == 1);
+    assert_eq!((told(&running, 90), told(&running, 100)), (0, 0));
+    for _ in 0..3 {
+        assert_eq!(running.get("/orders", &alice).status(), 200);
+    }
+    running.eventually("all of it", || told(&running, 100) == 1);
+    assert_eq!((told(&running, 75), told(&running, 90)), (1, 1));
+    // Another process sees the thresholds again, and tells nobody twice.
+    running.restart(Signal::TERM);
+    let alice = running.token("alice");
+    assert_eq!(running.get("/orders", &alice).status(), 200);
+    let bob = running.token("bob");
+    for _ in 0..3 {
+        assert_eq!(running.get("/orders", &bob).status(), 200);
+    }
+    running.eventually("bob's", || told(&running, 75) == 1);
+    assert_eq!((told(&running, 90), told(&running, 100)), (0, 0));
+}

@@ -131,3 +131,21 @@ fn other_limits_and_shared_buckets_are_not_raised() {
     let after = table.raise(at(0), newcomer, 60);
     assert_eq!((after.remaining, after.overflowed), (100, true));
 }
+
+#[test]
+fn a_bucket_that_another_limit_has_counted_since_is_not_raised() {
+    let table = table(1);
+    let (before, after) = (monthly(50), monthly(500));
+    let before = table.register(&before).unwrap();
+    let after = table.register(&after).unwrap();
+    for _ in 0..40 {
+        ask(&table, &before, 1, at(0));
+    }
+    assert_eq!(ask(&table, &after, 1, at(0)).remaining, 99);
+    let late = Check {
+        carry: crate::CarryOver::Reset,
+        ..Check::new(key(1), &before)
+    };
+    table.raise(at(0), late, 45);
+    assert_eq!(ask(&table, &after, 1, at(0)).remaining, 98);
+}

@@ -1,81 +1,88 @@
 //! Notices: made where a quota's count reaches a threshold, delivered from the store's outbox.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tollgate_engine::policy::OnExceed;
-use tollgate_engine::{CountedLimit, Used};
+use tollgate_engine::{CountedLimit, QuotaUsed, Used};
 use tollgate_limiter::Clock;
-use tollgate_notices::{Channels, Deliverer, Effect, NoticeCounts, QuotaNotice};
-use tollgate_store::{Counter, PlanName, Store};
+use tollgate_notices::{Channels, Deliverer, Effect, NoticeCounts, NoticesError, QuotaNotice};
+use tollgate_store::{Counter, Notice, PlanName, Store};
+
+use super::usage::Seen;
 
 /// Thresholds that are remembered as told; when there are more, all are told to the store again, which has
 /// each once.
 const TOLD_MAX: usize = 1 << 16;
-/// Notices that wait for the store; beyond that they are made again when their count is next seen.
-const WAITING_MAX: usize = 1 << 14;
 
 /// Makes notices of what is counted.
 #[derive(Default)]
 pub(super) struct Notifier {
     told: HashSet<(Counter, u32)>,
-    waiting: VecDeque<QuotaNotice>,
 }
 
 // === impl Notifier ===
 
 impl Notifier {
-    /// Looks at the count of a quota.
-    pub(super) fn see(&mut self, row: &Used, limit: &CountedLimit, counter: &Counter, used: u64) {
-        let quota = limit.quota.max(1);
-        let reached =
-            |percent: &&u32| u128::from(used) * 100 >= u128::from(quota) * u128::from(**percent);
-        for percent in limit.notify_at.iter().take_while(reached) {
-            let key = (counter.clone(), *percent);
-            if self.told.contains(&key) || self.waiting.len() >= WAITING_MAX {
-                continue;
-            }
-            let plan = &row.snapshot.policy().plans()[usize::from(row.plan.0)];
-            let Ok(name) = PlanName::parse(&plan.name) else {
-                continue;
-            };
-            if self.told.len() >= TOLD_MAX {
-                self.told.clear();
-            }
-            self.told.insert(key);
-            self.waiting.push_back(QuotaNotice {
-                counter: counter.clone(),
-                plan: name,
-                threshold_percent: *percent,
-                used,
-                quota: limit.quota,
-                effect: effect(limit, used),
-                upgrade_url: plan.upgrade_url.clone(),
-            });
-        }
+    /// The notices that are due with these counts, for the store to keep in the same step.
+    pub(super) fn notices<'a>(&self, seen: impl Iterator<Item = Seen<'a>>) -> Vec<Notice> {
+        let due = seen.flat_map(|(row, quota, counter, used)| {
+            let reached = reached(&quota, used).map(move |percent| (counter.clone(), percent));
+            let new = reached.filter(|key| !self.told.contains(key));
+            new.filter_map(move |(counter, percent)| {
+                match notice(row, quota.limit, counter, percent, used) {
+                    Ok(notice) => Some(notice),
+                    Err(error) => {
+                        tracing::error!("a notice cannot be kept: {error}");
+                        None
+                    }
+                }
+            })
+        });
+        due.collect()
     }
 
-    /// Puts what waits into the store's outbox; what it does not take waits on.
-    pub(super) async fn post(&mut self, store: &Store) {
-        while let Some(notice) = self.waiting.front() {
-            let posted = match notice.to_notice() {
-                Ok(notice) => store.post_notice(&notice).await,
-                Err(error) => {
-                    tracing::error!("a notice cannot be kept: {error}");
-                    self.waiting.pop_front();
-                    continue;
+    /// The store has them now.
+    pub(super) fn told<'a>(&mut self, seen: impl Iterator<Item = Seen<'a>>) {
+        for (_, quota, counter, used) in seen {
+            for percent in reached(&quota, used) {
+                if self.told.len() >= TOLD_MAX {
+                    self.told.clear();
                 }
-            };
-            match posted {
-                Ok(_) => {}
-                Err(error) if error.is_passing() => return,
-                Err(error) => tracing::error!("a notice is lost: {error}"),
+                self.told.insert((counter.clone(), percent));
             }
-            self.waiting.pop_front();
         }
     }
+}
+
+/// The thresholds that a count has reached.
+fn reached<'a>(quota: &QuotaUsed<'a>, used: u64) -> impl Iterator<Item = u32> + use<'a> {
+    let units = quota.limit.quota;
+    let is_reached =
+        move |percent: &u32| u128::from(used) * 100 >= u128::from(units) * u128::from(*percent);
+    quota.limit.notify_at.iter().copied().take_while(is_reached)
+}
+
+fn notice(
+    row: &Used,
+    limit: &CountedLimit,
+    counter: Counter,
+    threshold_percent: u32,
+    used: u64,
+) -> Result<Notice, NoticesError> {
+    let plan = &row.snapshot.policy().plans()[usize::from(row.plan.0)];
+    let notice = QuotaNotice {
+        counter,
+        plan: PlanName::parse(&plan.name)?,
+        threshold_percent,
+        used,
+        quota: limit.quota,
+        effect: effect(limit, used),
+        upgrade_url: plan.upgrade_url.clone(),
+    };
+    notice.to_notice()
 }
 
 /// What happens to requests from now on.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tollgate_engine::{Engine, QuotaUsed, Used, User};
-use tollgate_limiter::{CarryOver, Clock, Now};
+use tollgate_limiter::{CarryOver, Clock};
 use tollgate_store::{
     Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Caller, Count, Counter, Holder, Issuer, LimitName,
     METERS_PER_BATCH_MAX, Meter, Name, PlanName, RouteName, Series, Span, Store, StoreError, Usage,
@@ -33,6 +33,8 @@ pub(super) struct Writer {
     /// Of this process; made when the first batch is.
     writer: Option<BatchWriter>,
     number: u64,
+    /// Whether the last attempt failed.
+    failing: bool,
     /// To be sent, the oldest first; each again until it is answered.
     waiting: VecDeque<Packed>,
 }
@@ -69,6 +71,7 @@ impl Writer {
             notifier,
             writer: None,
             number: 0,
+            failing: false,
             waiting: VecDeque::new(),
         }
     }
@@ -103,9 +106,6 @@ impl Writer {
     async fn finish(mut self, store: &Store) {
         for attempt in 1..=LAST_ATTEMPTS {
             if self.flush(store).await {
-                if let Some(notifier) = &mut self.notifier {
-                    notifier.post(store).await;
-                }
                 return;
             }
             if attempt < LAST_ATTEMPTS {
@@ -128,28 +128,36 @@ impl Writer {
 
     /// Sends what waits; `false` when the store did not take it.
     async fn flush(&mut self, store: &Store) -> bool {
-        if let Some(notifier) = &mut self.notifier {
-            notifier.post(store).await;
+        // What waited from the last time, then what came since.
+        if !self.send(store).await {
+            return false;
         }
-        if self.waiting.is_empty()
-            && let Err(error) = self.pack()
-        {
+        if let Err(error) = self.pack() {
             tracing::error!("usage not written: {error}");
             return false;
         }
+        self.send(store).await
+    }
+
+    async fn send(&mut self, store: &Store) -> bool {
         while let Some(packed) = self.waiting.front() {
-            match store.add_and_sum(&packed.batch).await {
+            let notifier = self.notifier.as_ref();
+            let told = |sums: &[Count]| {
+                notifier.map_or_else(Vec::new, |notifier| notifier.notices(seen(packed, sums)))
+            };
+            match store.add_and_tell(&packed.batch, told).await {
                 Ok(sums) => {
                     let rows = packed.rows.len() as u64;
                     self.state.rows_written.fetch_add(rows, Ordering::Relaxed);
+                    self.failing = false;
                     let sums = sums.unwrap_or_default();
-                    take_back(
-                        packed,
-                        &sums,
-                        &self.engine,
-                        self.clock.now(),
-                        &mut self.notifier,
-                    );
+                    let now = self.clock.now();
+                    for (_, quota, _, units) in seen(packed, &sums) {
+                        self.engine.raise_quota(&quota, units, now);
+                    }
+                    if let Some(notifier) = &mut self.notifier {
+                        notifier.told(seen(packed, &sums));
+                    }
                     self.waiting.pop_front();
                 }
                 Err(error) if error.is_passing() => {
@@ -158,9 +166,9 @@ impl Writer {
                 }
                 Err(error) => {
                     // It would be refused again: what comes after it must not wait for it.
-                    self.failed("usage lost", &error);
                     let rows = packed.rows.len() as u64;
                     self.state.rows_lost.fetch_add(rows, Ordering::Relaxed);
+                    self.failed("usage lost", &error);
                     self.waiting.pop_front();
                 }
             }
@@ -168,12 +176,13 @@ impl Writer {
         true
     }
 
-    fn failed(&self, what: &str, error: &StoreError) {
+    fn failed(&mut self, what: &str, error: &StoreError) {
+        self.state.writes_failed.fetch_add(1, Ordering::Relaxed);
         // Said with the first of a row of failures; the metric counts them all.
-        if self.state.writes_failed.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::error!("{what}: {error}");
-        } else {
+        if std::mem::replace(&mut self.failing, true) {
             tracing::debug!("{what}: {error}");
+        } else {
+            tracing::error!("{what}: {error}");
         }
     }
 
@@ -264,32 +273,21 @@ impl Packed {
     }
 }
 
-/// What all instances have counted, into this one's buckets, and to whoever is to be told.
-fn take_back(
-    packed: &Packed,
-    sums: &[Count],
-    engine: &Engine,
-    now: Now,
-    notifier: &mut Option<Notifier>,
-) {
-    let sums: HashMap<&Counter, u64> = sums
+/// A row of a batch, one of its quotas, that one's counter, and what all instances have counted there.
+pub(super) type Seen<'a> = (&'a Used, QuotaUsed<'a>, &'a Counter, u64);
+
+/// The quotas of a batch with what is counted in each.
+fn seen<'a>(packed: &'a Packed, sums: &'a [Count]) -> impl Iterator<Item = Seen<'a>> {
+    let sums: HashMap<&Counter, &Count> =
+        sums.iter().map(|count| (&count.counter, count)).collect();
+    let all = packed
+        .rows
         .iter()
-        .map(|count| (&count.counter, count.units))
-        .collect();
-    for row in &packed.rows {
-        for (user, quota) in quotas(row) {
-            let Ok(counter) = counter(user, &quota) else {
-                continue;
-            };
-            let Some(units) = sums.get(&counter) else {
-                continue;
-            };
-            engine.raise_quota(&quota, *units, now);
-            if let Some(notifier) = notifier {
-                notifier.see(row, quota.limit, &counter, *units);
-            }
-        }
-    }
+        .flat_map(|row| quotas(row).map(move |(user, quota)| (row, quota, counter(user, &quota))));
+    all.filter_map(move |(row, quota, counter)| {
+        let count = sums.get(&counter.ok()?)?;
+        Some((row, quota, &count.counter, count.units))
+    })
 }
 
 fn quotas(row: &Used) -> impl Iterator<Item = (&User, QuotaUsed<'_>)> {
