@@ -65,6 +65,11 @@ impl Consulted {
         Self { throttles, ..self }
     }
 
+    /// The list that was consulted, if there was anything in it.
+    pub(crate) fn list(&self) -> Option<&Arc<RouteLimits>> {
+        self.list.as_ref()
+    }
+
     /// Each limit with its reading; a throttle only while it is in force.
     pub fn iter(&self) -> impl Iterator<Item = LimitState<'_>> {
         let limits = self.list.iter().flat_map(|list| list.limits.iter());

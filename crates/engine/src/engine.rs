@@ -380,15 +380,14 @@ impl Engine {
         let Some(plan) = decision.plan else { return };
         let (snapshot, route) = (&decision.snapshot, decision.route);
         let list = self.limits_of(snapshot, plan, route, own);
-        let counted = self.usage().map(|usage| (usage, Arc::clone(&list)));
         let (limits, verdict) = self.consult(snapshot, list, route, keys, cost, decision.now);
         decision.limits = limits;
         match verdict {
             Count::Admitted(lease) => decision.lease = lease,
             Count::Refused => decision.verdict = refused(&decision.limits),
         }
-        if let Some((usage, list)) = counted {
-            usage.count(decision, &list);
+        if let Some(usage) = self.usage() {
+            usage.count(decision);
         }
     }
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 use tollgate_identity::{PrincipalKey, User};
 use tollgate_limiter::{Calendar, Limit, Now, Period, Reading};
 use tollgate_policy::{PlanId, RouteId};
@@ -35,13 +34,16 @@ pub(crate) struct Usage {
     left_out: AtomicU64,
 }
 
-/// What tells rows apart. A policy is known by its place in memory, which a row keeps taken.
+/// What tells rows apart. A policy, and a list of limits, are known by their place in memory, which a row
+/// keeps taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     caller: PrincipalKey,
     route: RouteId,
     plan: PlanId,
     policy: usize,
+    /// The limits that were consulted, by their place in memory: an override makes another row.
+    list: usize,
     minute: u64,
 }
 
@@ -68,7 +70,7 @@ pub struct Used {
     pub units: u64,
     /// Bytes of bodies that were sent back.
     pub response_bytes: u64,
-    quotas: SmallVec<[(Arc<RouteLimits>, u64); 1]>,
+    list: Option<Arc<RouteLimits>>,
 }
 
 /// Units that count against one quota.
@@ -94,9 +96,9 @@ impl Usage {
     }
 
     /// Counts a decision by its limits: what it admitted, or that it refused.
-    pub(crate) fn count(&self, decision: &Decision, list: &Arc<RouteLimits>) {
+    pub(crate) fn count(&self, decision: &Decision) {
         self.with_row(decision, |row| match decision.verdict {
-            Verdict::Allow => row.admit(list),
+            Verdict::Allow => row.admit(),
             Verdict::Limit { .. } => row.limited += 1,
             _ => {}
         });
@@ -108,11 +110,13 @@ impl Usage {
             Principal::User(user) => (user.key, Some(user)),
             Principal::Anonymous(_) | Principal::Unknown => (PrincipalKey(0), None),
         };
+        let list = decision.limits.list();
         let key = Key {
             caller,
             route: decision.route,
             plan,
             policy: Arc::as_ptr(&decision.snapshot).addr(),
+            list: list.map_or(0, |list| Arc::as_ptr(list).addr()),
             minute: decision.now.unix_ms / 60_000,
         };
         let shard = (caller.0 % SHARDS as u128) as usize ^ (key.route.0 as usize % SHARDS);
@@ -134,7 +138,7 @@ impl Usage {
                 limited: 0,
                 units: 0,
                 response_bytes: 0,
-                quotas: SmallVec::new(),
+                list: list.cloned(),
             })),
         }
     }
@@ -150,29 +154,22 @@ impl Usage {
 // === impl Used ===
 
 impl Used {
-    fn admit(&mut self, list: &Arc<RouteLimits>) {
+    fn admit(&mut self) {
         self.admitted += 1;
-        let costs = list.limits.iter().filter(|limit| !limit.is_throttle());
+        let limits = self.list.iter().flat_map(|list| list.limits.iter());
+        let costs = limits.filter(|limit| !limit.is_throttle());
         self.units += costs.map(|limit| limit.cost).max().unwrap_or(1);
-        if self.user.is_none() || !list.limits.iter().any(CountedLimit::is_long_quota) {
-            return;
-        }
-        let mut known = self.quotas.iter_mut();
-        match known.find(|(known, _)| Arc::ptr_eq(known, list)) {
-            Some((_, admitted)) => *admitted += 1,
-            None => self.quotas.push((Arc::clone(list), 1)),
-        }
     }
 
     /// What counts against quotas of an hour and longer, of this user or its account.
     pub fn quotas(&self) -> impl Iterator<Item = QuotaUsed<'_>> {
-        self.quotas.iter().flat_map(move |(list, admitted)| {
-            let quotas = list.limits.iter().filter(|limit| limit.is_long_quota());
-            quotas.map(move |limit| QuotaUsed {
-                used: self,
-                limit,
-                units: limit.cost.saturating_mul(*admitted),
-            })
+        let counts = self.user.is_some() && self.admitted > 0;
+        let list = self.list.iter().filter(move |_| counts);
+        let quotas = list.flat_map(|list| list.limits.iter().filter(|limit| limit.is_long_quota()));
+        quotas.map(|limit| QuotaUsed {
+            used: self,
+            limit,
+            units: limit.cost.saturating_mul(self.admitted),
         })
     }
 }
@@ -235,17 +232,22 @@ impl Engine {
         }
     }
 
-    /// Makes sure that a quota has at least `units` spent in the current period: this and all other
-    /// processes have counted as many. Returns what the quota's bucket holds then.
-    pub fn raise_quota(&self, used: &QuotaUsed<'_>, units: u64, now: Now) -> Reading {
-        let Some(user) = &used.used.user else {
-            return Reading::default();
+    /// Makes sure that a quota has at least `units` spent: this and all other processes have counted as
+    /// many. Returns what the quota's bucket holds then; `None` where the period that they were counted in
+    /// is over, which says nothing of the one that came after it.
+    pub fn raise_quota(&self, used: &QuotaUsed<'_>, units: u64, now: Now) -> Option<Reading> {
+        let Limit::Quota(quota) = used.limit.counted.limit() else {
+            return None;
         };
+        if quota.calendar().period_at(now.unix_s()) != used.period() {
+            return None;
+        }
+        let user = used.used.user.as_ref()?;
         let keys = PrincipalKeys::of(&Principal::User(Arc::clone(user)), PrincipalKey(0));
         let snapshot = &used.used.snapshot;
         let route_key = snapshot.route_keys[used.used.route.0 as usize];
         let check = used.limit.check(&keys, route_key, 0, false);
-        self.table().raise(now, check, units)
+        Some(self.table().raise(now, check, units))
     }
 }
 

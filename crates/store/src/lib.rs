@@ -86,7 +86,7 @@ pub use meter::{
 };
 pub use notice::{Attempted, Channel, DueNotice, NOTICE_BYTES_MAX, Notice, NoticeTotals, Taken};
 pub use quota::{
-    Added, Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Count, Counter, UNITS_PER_BATCH_MAX,
+    Added, Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Count, Counter, Summed, UNITS_PER_BATCH_MAX,
 };
 pub use record::{ASSIGNMENTS_MAX, Assignment, Edit, OVERRIDES_MAX, Override, Record, Start};
 pub use span::{Span, TIME_MS_MAX};

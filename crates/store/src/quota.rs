@@ -54,6 +54,16 @@ pub(crate) struct Addition {
     pub(crate) carry: CarryOver,
 }
 
+/// What a batch made of one of its counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summed {
+    /// What is counted now.
+    pub count: Count,
+    /// What was counted before; nothing where that was carried over from another quota, as all of it is new
+    /// then.
+    pub before: u64,
+}
+
 /// Who sends batches: one process from its start to its end. Random, so that a process that was started
 /// again is another one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -188,8 +188,14 @@ fn a_quota_is_raised_to_what_others_have_counted() {
     let rows: Vec<Used> = bench.engine.take_usage();
     let quota = rows[0].quotas().next().unwrap();
     let now = tollgate_limiter::Clock::now(&bench.clock);
-    assert_eq!(bench.engine.raise_quota(&quota, 7, now).remaining, 3);
+    let raised = bench.engine.raise_quota(&quota, 7, now).unwrap();
+    assert_eq!(raised.remaining, 3);
     assert_eq!(bench.allowed(&alice, 10), 3);
+    // What is known of a month that is over says nothing of the next one.
+    bench.advance(31 * 86_400_000);
+    let now = tollgate_limiter::Clock::now(&bench.clock);
+    assert!(bench.engine.raise_quota(&quota, 10, now).is_none());
+    assert_eq!(bench.allowed(&user(&bench, "alice", "/orders"), 20), 10);
 }
 
 #[test]
@@ -201,4 +207,61 @@ fn rows_have_a_bound_and_what_finds_no_room_is_counted() {
     let rows = bench.engine.take_usage().len() as u64;
     assert!(rows <= 1_024, "{rows}");
     assert_eq!(rows + bench.engine.usage_left_out(), 3_000);
+}
+
+#[test]
+fn an_override_makes_another_row_with_its_own_quota() {
+    let key = SigningKey::generate("k1", Algorithm::EdDsa);
+    let rest = "
+plans:
+  anonymous: {}
+  standard: {limits: [{name: monthly, quota: 10/month}]}
+default_plan: standard
+";
+    let own = std::sync::Arc::new(Own::default());
+    let options = EngineOptions {
+        usage_rows: NonZeroUsize::new(1_024),
+        standings: Some(own.clone()),
+        ..options()
+    };
+    let bench = Bench {
+        engine: Engine::new(parse(&policy_text(&key, rest)), options).unwrap(),
+        clock: FakeClock::at_unix_ms(START_UNIX_S * 1_000),
+        key,
+    };
+    let alice = user(&bench, "alice", "/");
+    assert_eq!(bench.allowed(&alice, 2), 2);
+    own.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(bench.allowed(&alice, 3), 3);
+    let mut rows = bench.engine.take_usage();
+    rows.sort_by_key(|row| row.order);
+    let quotas: Vec<(u64, u64)> = rows
+        .iter()
+        .flat_map(|row| row.quotas().map(|quota| (quota.limit.quota, quota.units)))
+        .collect();
+    assert_eq!(quotas, [(10, 2), (500, 3)]);
+}
+
+/// A larger quota for everybody, once it is on.
+#[derive(Debug, Default)]
+struct Own(std::sync::atomic::AtomicBool);
+
+impl tollgate_engine::Standings for Own {
+    fn standing(&self, _: &tollgate_engine::User, _: &str, _: u64) -> tollgate_engine::Standing {
+        let text = "{name: monthly, quota: 500/month}";
+        let own = tollgate_engine::OwnLimit {
+            level: tollgate_engine::Level::Subject,
+            text: text.into(),
+            limit: std::sync::Arc::new(tollgate_policy::Limit::parse("own", text).unwrap()),
+        };
+        let is_on = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        tollgate_engine::Standing {
+            plan: None,
+            limits: is_on.then_some(own).into_iter().collect(),
+        }
+    }
+
+    fn plan_name(&self, _: tollgate_engine::PlanNumber) -> Option<std::sync::Arc<str>> {
+        None
+    }
 }

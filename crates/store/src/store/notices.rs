@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{Store, quota, rows};
 use crate::backend::{CALL_WAIT_MAX, Pools, Row, Session, Value, stored, within};
 use crate::error::StoreError;
@@ -20,10 +22,22 @@ const WAITING: i64 = 1;
 const DELIVERED: i64 = 2;
 const GIVEN_UP: i64 = 3;
 
-const POST: &str = "\
+/// All of them as one statement.
+const POST_SQLITE: &str = "\
     INSERT INTO notices (kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
         threshold_percent, body, made_ms, state, attempts, due_ms) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, 0, $11) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+        value ->> 6, value ->> 7, value ->> 8, value ->> 9, $2, 1, 0, $2 \
+    FROM json_each($1) WHERE true \
+    ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent) \
+    DO NOTHING";
+const POST_POSTGRES: &str = "\
+    INSERT INTO notices (kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
+        threshold_percent, body, made_ms, state, attempts, due_ms) \
+    SELECT (value ->> 0)::bigint, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
+        value ->> 5, (value ->> 6)::bigint, (value ->> 7)::bigint, (value ->> 8)::bigint, \
+        value ->> 9, $2, 1, 0, $2 \
+    FROM json_array_elements($1::json) \
     ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent) \
     DO NOTHING";
 
@@ -227,33 +241,37 @@ impl Store {
 
 async fn post(pools: &Pools, notice: &Notice, now_ms: u64) -> Result<bool, StoreError> {
     let mut session = pools.write().await?;
-    let is_new = post_within(&mut session, notice, now_ms).await?;
+    let notices = std::slice::from_ref(notice);
+    let new = post_within(&mut session, notices, now_ms).await?;
     session.commit().await?;
-    Ok(is_new)
+    Ok(new == 1)
 }
 
-/// Within a transaction that writes.
+/// Within a transaction that writes; returns how many there were not yet.
 pub(super) async fn post_within(
     session: &mut Session,
-    notice: &Notice,
+    notices: &[Notice],
     now_ms: u64,
-) -> Result<bool, StoreError> {
-    let counter = &notice.counter;
-    let [kind, issuer, name] = rows::key(&counter.holder);
-    let values = [
-        kind,
-        issuer,
-        name,
-        Value::Text(quota::account(counter)),
-        Value::Text(counter.limit.as_str()),
-        Value::Text(quota::route(counter)),
-        Value::Int(stored(counter.from_ms())),
-        Value::Int(stored(counter.until_ms())),
-        Value::Int(notice.threshold_percent.into()),
-        Value::Text(notice.body()),
-        Value::Int(stored(now_ms)),
-    ];
-    Ok(session.execute(POST, &values).await? == 1)
+) -> Result<u64, StoreError> {
+    let rows = notices.iter().map(|notice| {
+        let counter = &notice.counter;
+        json!([
+            counter.holder.kind.number(),
+            counter.holder.issuer.as_str(),
+            counter.holder.name.as_str(),
+            quota::account(counter),
+            counter.limit.as_str(),
+            quota::route(counter),
+            counter.from_ms(),
+            counter.until_ms(),
+            notice.threshold_percent,
+            notice.body(),
+        ])
+    });
+    let rows = serde_json::Value::Array(rows.collect()).to_string();
+    let values = [Value::Text(&rows), Value::Int(stored(now_ms))];
+    let statement = session.in_words_of(POST_SQLITE, POST_POSTGRES);
+    session.execute(statement, &values).await
 }
 
 async fn hand_out(pools: &Pools, channels: &[Channel]) -> Result<u64, StoreError> {

@@ -1,5 +1,7 @@
 //! Counts of quotas: added in batches, read, and forgotten when their period is long over.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 
 use super::{Store, counted_logs, meters, notices, rows};
@@ -8,7 +10,7 @@ use crate::error::StoreError;
 use crate::holder::{Holder, HolderKind};
 use crate::limit_text::RouteName;
 use crate::notice::Notice;
-use crate::quota::{Added, Batch, Count, Counter};
+use crate::quota::{Added, Addition, Batch, Count, Counter, Summed};
 use crate::span::Span;
 use crate::texts::{LimitName, Name};
 
@@ -24,7 +26,7 @@ const TAKE_BATCH: &str = "\
 /// Counts of a batch whose quota was another one. As one statement: each costs a client as much as a
 /// hundred rows.
 const CHANGED_SQLITE: &str = "\
-    SELECT c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, c.until_ms, \
+    SELECT c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, b.value ->> 7, \
         c.units, c.quota \
     FROM json_each($1) AS b JOIN quota_counts AS c \
     ON c.kind = b.value ->> 0 AND c.issuer = b.value ->> 1 AND c.name = b.value ->> 2 \
@@ -32,19 +34,36 @@ const CHANGED_SQLITE: &str = "\
         AND c.route = b.value ->> 5 AND c.from_ms = b.value ->> 6 \
     WHERE c.quota <> b.value ->> 9";
 const CHANGED_POSTGRES: &str = "\
-    SELECT c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, c.until_ms, \
-        c.units, c.quota \
+    SELECT c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, \
+        (b.value ->> 7)::bigint, c.units, c.quota \
     FROM json_array_elements($1::json) AS b (value) JOIN quota_counts AS c \
     ON c.kind = (b.value ->> 0)::bigint AND c.issuer = b.value ->> 1 AND c.name = b.value ->> 2 \
         AND c.account = b.value ->> 3 AND c.limit_name = b.value ->> 4 \
         AND c.route = b.value ->> 5 AND c.from_ms = (b.value ->> 6)::bigint \
-    WHERE c.quota <> (b.value ->> 9)::bigint \
-    ORDER BY c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms \
-    FOR UPDATE OF c";
-const CARRY: &str = "\
-    UPDATE quota_counts SET units = $8, quota = $9 \
-    WHERE kind = $1 AND issuer = $2 AND name = $3 AND account = $4 AND limit_name = $5 \
-        AND route = $6 AND from_ms = $7";
+    WHERE c.quota <> (b.value ->> 9)::bigint";
+
+/// One writer of counts at a time: who carries over must see what all before it have added ("tolm" in
+/// ASCII).
+const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(1953459309)";
+
+/// SQLite has one writer anyway.
+const AS_IT_IS: &str = "SELECT 1";
+
+/// Counts in terms of another quota, all as one statement.
+const CARRY_SQLITE: &str = "\
+    UPDATE quota_counts SET units = b.value ->> 8, quota = b.value ->> 9 \
+    FROM json_each($1) AS b \
+    WHERE kind = b.value ->> 0 AND issuer = b.value ->> 1 AND name = b.value ->> 2 \
+        AND account = b.value ->> 3 AND limit_name = b.value ->> 4 AND route = b.value ->> 5 \
+        AND from_ms = b.value ->> 6";
+const CARRY_POSTGRES: &str = "\
+    UPDATE quota_counts AS c \
+    SET units = (b.value ->> 8)::bigint, quota = (b.value ->> 9)::bigint \
+    FROM json_array_elements($1::json) AS b (value) \
+    WHERE c.kind = (b.value ->> 0)::bigint AND c.issuer = b.value ->> 1 \
+        AND c.name = b.value ->> 2 AND c.account = b.value ->> 3 \
+        AND c.limit_name = b.value ->> 4 AND c.route = b.value ->> 5 \
+        AND c.from_ms = (b.value ->> 6)::bigint";
 
 /// All of a batch, and what there is then.
 const ADD_SQLITE: &str = "\
@@ -54,7 +73,8 @@ const ADD_SQLITE: &str = "\
         value ->> 6, value ->> 7, value ->> 8, value ->> 9 \
     FROM json_each($1) WHERE true \
     ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms) \
-    DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota \
+    DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota, \
+        until_ms = excluded.until_ms \
     RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units";
 const ADD_POSTGRES: &str = "\
     INSERT INTO quota_counts \
@@ -63,7 +83,8 @@ const ADD_POSTGRES: &str = "\
         (value ->> 6)::bigint, (value ->> 7)::bigint, (value ->> 8)::bigint, (value ->> 9)::bigint \
     FROM json_array_elements($1::json) \
     ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms) \
-    DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota \
+    DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota, \
+        until_ms = excluded.until_ms \
     RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units";
 
 const OF_HOLDER: &str = "\
@@ -109,16 +130,16 @@ impl Store {
         self.add_and_tell(batch, |_| Vec::new()).await
     }
 
-    /// As [`Store::add_and_sum`], and puts the notices that `told` makes of the sums into the outbox, all in
-    /// one step: whatever happens, there is no count without its notice. `told` is not asked about a batch
-    /// that was counted before.
+    /// As [`Store::add_and_sum`], and puts the notices that `told` makes of what was added into the outbox,
+    /// all in one step: whatever happens, there is no count without its notice. `told` is not asked about a
+    /// batch that was counted before.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn add_and_tell(
         &self,
         batch: &Batch,
-        told: impl FnOnce(&[Count]) -> Vec<Notice>,
+        told: impl FnOnce(&[Summed]) -> Vec<Notice>,
     ) -> Result<Option<Vec<Count>>, StoreError> {
         let now_ms = self.clock.now().unix_ms;
         within(CALL_WAIT_MAX, add(&self.pools, batch, now_ms, told)).await
@@ -180,7 +201,7 @@ async fn add(
     pools: &Pools,
     batch: &Batch,
     now_ms: u64,
-    told: impl FnOnce(&[Count]) -> Vec<Notice>,
+    told: impl FnOnce(&[Summed]) -> Vec<Notice>,
 ) -> Result<Option<Vec<Count>>, StoreError> {
     let mut session = pools.write().await?;
     match add_in_transaction(&mut session, batch, now_ms, told).await {
@@ -204,7 +225,7 @@ async fn add_in_transaction(
     session: &mut Session,
     batch: &Batch,
     now_ms: u64,
-    told: impl FnOnce(&[Count]) -> Vec<Notice>,
+    told: impl FnOnce(&[Summed]) -> Vec<Notice>,
 ) -> Result<Option<Vec<Count>>, StoreError> {
     let writer = batch.writer.to_string();
     let values = [
@@ -212,6 +233,10 @@ async fn add_in_transaction(
         Value::Int(stored(batch.number)),
         Value::Int(stored(now_ms)),
     ];
+    if !batch.units.is_empty() {
+        let one_at_a_time = session.in_words_of(AS_IT_IS, ONE_AT_A_TIME);
+        session.execute(one_at_a_time, &[]).await?;
+    }
     if session.execute(TAKE_BATCH, &values).await? == 0 {
         return Ok(None);
     }
@@ -220,67 +245,88 @@ async fn add_in_transaction(
     }
     let sums = add_counts(session, batch).await?;
     meters::add(session, &batch.meters).await?;
-    for notice in told(&sums) {
-        notices::post_within(session, &notice, now_ms).await?;
+    let made = told(&sums);
+    if !made.is_empty() {
+        notices::post_within(session, &made, now_ms).await?;
     }
-    Ok(Some(sums))
+    Ok(Some(sums.into_iter().map(|sum| sum.count).collect()))
 }
 
-async fn add_counts(session: &mut Session, batch: &Batch) -> Result<Vec<Count>, StoreError> {
+async fn add_counts(session: &mut Session, batch: &Batch) -> Result<Vec<Summed>, StoreError> {
     if batch.units.is_empty() {
         return Ok(Vec::new());
     }
-    // In the order of their keys, as every writer does: two that meet wait for each other, in one direction.
-    let rows = batch.units.iter().map(|(counter, addition)| {
-        let holder = &counter.holder;
-        json!([
-            holder.kind.number(),
-            holder.issuer.as_str(),
-            holder.name.as_str(),
-            account(counter),
-            counter.limit.as_str(),
-            route(counter),
-            counter.from_ms(),
-            counter.until_ms(),
-            addition.units,
-            addition.quota,
-        ])
-    });
+    let rows = batch
+        .units
+        .iter()
+        .map(|(counter, addition)| row(counter, addition));
     let rows = serde_json::Value::Array(rows.collect()).to_string();
-    carry_over(session, batch, &rows).await?;
+    let carried = carry_over(session, batch, &rows).await?;
     let statement = session.in_words_of(ADD_SQLITE, ADD_POSTGRES);
-    session.rows(statement, &[Value::Text(&rows)], count).await
+    let sums = session
+        .rows(statement, &[Value::Text(&rows)], count)
+        .await?;
+    let summed = sums.into_iter().map(|count| {
+        let added = batch.units.get(&count.counter);
+        let added = added.map_or(0, |addition| addition.units);
+        Summed {
+            before: if carried.contains(&count.counter) {
+                0
+            } else {
+                count.units.saturating_sub(added)
+            },
+            count,
+        }
+    });
+    Ok(summed.collect())
 }
 
-/// What was counted under quotas that were others, in terms of those of the batch.
-async fn carry_over(session: &mut Session, batch: &Batch, rows: &str) -> Result<(), StoreError> {
+/// A row as it is sent: the nine columns before the quota in their order, and the quota.
+fn row(counter: &Counter, addition: &Addition) -> serde_json::Value {
+    let holder = &counter.holder;
+    json!([
+        holder.kind.number(),
+        holder.issuer.as_str(),
+        holder.name.as_str(),
+        account(counter),
+        counter.limit.as_str(),
+        route(counter),
+        counter.from_ms(),
+        counter.until_ms(),
+        addition.units,
+        addition.quota,
+    ])
+}
+
+/// Puts what was counted under quotas that were others in terms of those of the batch; says which.
+async fn carry_over(
+    session: &mut Session,
+    batch: &Batch,
+    rows: &str,
+) -> Result<HashSet<Counter>, StoreError> {
     let statement = session.in_words_of(CHANGED_SQLITE, CHANGED_POSTGRES);
     let read = |row: &Row<'_>| Ok((count(row)?, row.count(9)?));
     let changed = session.rows(statement, &[Value::Text(rows)], read).await?;
+    let mut carried = HashSet::new();
+    let mut rows = Vec::new();
     for (Count { counter, units }, before) in changed {
         let Some(addition) = batch.units.get(&counter) else {
             continue;
         };
         // Of what there was no quota before there is no share.
-        let carried = match (before, addition.quota) {
+        let units = match (before, addition.quota) {
             (0, _) | (_, 0) => units,
             (from, to) => addition.carry.units(units, from, to),
         };
-        let [kind, issuer, name] = rows::key(&counter.holder);
-        let values = [
-            kind,
-            issuer,
-            name,
-            Value::Text(account(&counter)),
-            Value::Text(counter.limit.as_str()),
-            Value::Text(route(&counter)),
-            Value::Int(stored(counter.from_ms())),
-            Value::Int(stored(carried)),
-            Value::Int(stored(addition.quota)),
-        ];
-        session.execute(CARRY, &values).await?;
+        rows.push(row(&counter, &Addition { units, ..*addition }));
+        carried.insert(counter);
     }
-    Ok(())
+    if !rows.is_empty() {
+        let rows = serde_json::Value::Array(rows).to_string();
+        let statement = session.in_words_of(CARRY_SQLITE, CARRY_POSTGRES);
+        session.execute(statement, &[Value::Text(&rows)]).await?;
+    }
+    Ok(carried)
 }
 
 async fn counts(

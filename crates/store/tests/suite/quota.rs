@@ -81,6 +81,65 @@ on_both! {
         }
     }
 
+    async fn writers_of_two_quotas_at_once_carry_over_what_the_other_added(place: Place) {
+        use tollgate_limiter::CarryOver::Keep;
+        let stores = [place.open().await, place.open().await];
+        for number in 0..20 {
+            let name = format!("user-{number}");
+            let alice = counter(subject(&name), "monthly", None, START_MS);
+            let add = async |store: &Store, units, quota| {
+                let mut batch = Batch::new(BatchWriter::random().unwrap(), 1);
+                batch.add_of(alice.clone(), units, quota, Keep).unwrap();
+                store.add_and_sum(&batch).await.unwrap().unwrap()
+            };
+            add(&stores[0], 40, 50).await;
+            tokio::join!(add(&stores[0], 5, 500), add(&stores[1], 5, 50));
+            // 405 of 500, of which 41 of 50 and 5 more; or 45 of 50, of which 450 of 500 and 5 more.
+            let sum = units_of(&stores[0], &alice).await;
+            assert!([46, 455].contains(&sum), "{sum}");
+        }
+    }
+
+    async fn a_notice_is_made_with_its_count_or_not_at_all(place: Place) {
+        use tollgate_store::{Notice, Summed};
+        let store = place.open().await;
+        let alice = counter(subject("alice"), "monthly", None, START_MS);
+        let told = |sums: &[Summed]| -> Vec<Notice> {
+            let notice = |sum: &Summed| Notice::new(sum.count.counter.clone(), 75, format!("{}", sum.before));
+            sums.iter().map(|sum| notice(sum).unwrap()).collect()
+        };
+        let writer = BatchWriter::random().unwrap();
+        let first = batch(writer, 1, &[(&alice, 70)]);
+        store.add_and_sum(&first).await.unwrap();
+        let second = batch(writer, 2, &[(&alice, 10)]);
+        assert!(store.add_and_tell(&second, told).await.unwrap().is_some());
+        // Sent again, it makes nothing again.
+        assert!(store.add_and_tell(&second, told).await.unwrap().is_none());
+        let channels = [tollgate_store::Channel::Stdout];
+        assert_eq!(store.hand_out_notices(&channels).await.unwrap(), 1);
+        let lease = std::time::Duration::from_secs(60);
+        let taken = store.take_notices(channels[0], 10, lease).await.unwrap().notices;
+        let bodies: Vec<_> = taken.iter().map(|due| due.notice.body()).collect();
+        assert_eq!(bodies, ["70"]);
+    }
+
+    async fn a_period_that_became_longer_goes_on_under_its_new_end(place: Place) {
+        let store = place.open().await;
+        let limit = || LimitName::parse("quota").unwrap();
+        let of = |until_ms| {
+            let period = Span::new(START_MS, Some(START_MS + until_ms)).unwrap();
+            Counter::new(subject("alice"), limit(), None, period).unwrap()
+        };
+        let (day, month) = (of(86_400_000), of(MONTH_MS));
+        let writer = BatchWriter::random().unwrap();
+        for (number, counter, quota, sum) in [(1, &day, 10, 5), (2, &month, 100, 55)] {
+            let mut batch = Batch::new(writer, number);
+            batch.add_of(counter.clone(), 5, quota, tollgate_limiter::CarryOver::Keep).unwrap();
+            let sums = store.add_and_sum(&batch).await.unwrap().unwrap();
+            assert_eq!(sums, [Count { counter: counter.clone(), units: sum }]);
+        }
+    }
+
     async fn a_subject_has_a_count_in_each_of_its_accounts(place: Place) {
         let store = place.open().await;
         let of = |account: Option<&str>| {

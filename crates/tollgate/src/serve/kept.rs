@@ -19,7 +19,7 @@ use tollgate_store::{Directory, Loaded, Location, Store, StoreError};
 use zeroize::Zeroizing;
 
 use self::follow::follow;
-use self::notify::{Notifier, deliver};
+use self::notify::deliver;
 use self::standings::DirectoryStandings;
 use self::usage::Writer;
 use crate::environment;
@@ -131,12 +131,11 @@ impl Kept {
         let kept = Arc::new(self);
         let stop = CancellationToken::new();
         let (found, store) = tokio::sync::watch::channel(None);
-        let notifier = channels.is_some().then(Notifier::default);
         let writer = Writer::new(
             engine,
             Arc::clone(&clock),
             Arc::clone(&kept.state),
-            notifier,
+            channels.is_some(),
         );
         let flush = kept.config.flush;
         let delivering = channels.map(|channels| {

@@ -1,85 +1,71 @@
 //! Notices: made where a quota's count reaches a threshold, delivered from the store's outbox.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tollgate_engine::policy::OnExceed;
-use tollgate_engine::{CountedLimit, QuotaUsed, Used};
+use tollgate_engine::{CountedLimit, Used};
 use tollgate_limiter::Clock;
 use tollgate_notices::{Channels, Deliverer, Effect, NoticeCounts, NoticesError, QuotaNotice};
-use tollgate_store::{Counter, Notice, PlanName, Store};
+use tollgate_store::{Count, Counter, Notice, PlanName, Store, Summed};
 
-use super::usage::Seen;
+use super::usage::{counter, quotas};
 
-/// Thresholds that are remembered as told; when there are more, all are told to the store again, which has
-/// each once.
-const TOLD_MAX: usize = 1 << 16;
-
-/// Makes notices of what is counted.
-#[derive(Default)]
-pub(super) struct Notifier {
-    told: HashSet<(Counter, u32)>,
-}
-
-// === impl Notifier ===
-
-impl Notifier {
-    /// The notices that are due with these counts, for the store to keep in the same step.
-    pub(super) fn notices<'a>(&self, seen: impl Iterator<Item = Seen<'a>>) -> Vec<Notice> {
-        let due = seen.flat_map(|(row, quota, counter, used)| {
-            let reached = reached(&quota, used).map(move |percent| (counter.clone(), percent));
-            let new = reached.filter(|key| !self.told.contains(key));
-            new.filter_map(move |(counter, percent)| {
-                match notice(row, quota.limit, counter, percent, used) {
-                    Ok(notice) => Some(notice),
-                    Err(error) => {
-                        tracing::error!("a notice cannot be kept: {error}");
-                        None
-                    }
-                }
-            })
-        });
-        due.collect()
-    }
-
-    /// The store has them now.
-    pub(super) fn told<'a>(&mut self, seen: impl Iterator<Item = Seen<'a>>) {
-        for (_, quota, counter, used) in seen {
-            for percent in reached(&quota, used) {
-                if self.told.len() >= TOLD_MAX {
-                    self.told.clear();
-                }
-                self.told.insert((counter.clone(), percent));
+/// The notices of what was added: one for each threshold that a count went past.
+pub(super) fn notices(rows: &[Used], sums: &[Summed]) -> Vec<Notice> {
+    let sums: HashMap<&Counter, &Summed> =
+        sums.iter().map(|sum| (&sum.count.counter, sum)).collect();
+    let mut made = HashMap::new();
+    for row in rows {
+        for (user, quota) in quotas(row) {
+            let counter = counter(user, &quota).ok();
+            let Some(sum) = counter.and_then(|counter| sums.get(&counter)) else {
+                continue;
+            };
+            for percent in gone_past(quota.limit, sum) {
+                let key = (&sum.count.counter, percent);
+                made.entry(key)
+                    .or_insert_with(|| notice(row, quota.limit, percent, &sum.count));
             }
         }
     }
+    let made = made.into_values().filter_map(|notice| match notice {
+        Ok(notice) => Some(notice),
+        Err(error) => {
+            tracing::error!("a notice cannot be kept: {error}");
+            None
+        }
+    });
+    made.collect()
 }
 
-/// The thresholds that a count has reached.
-fn reached<'a>(quota: &QuotaUsed<'a>, used: u64) -> impl Iterator<Item = u32> + use<'a> {
-    let units = quota.limit.quota;
-    let is_reached =
-        move |percent: &u32| u128::from(used) * 100 >= u128::from(units) * u128::from(*percent);
-    quota.limit.notify_at.iter().copied().take_while(is_reached)
+/// The thresholds between what was counted before and what is now.
+fn gone_past(limit: &CountedLimit, sum: &Summed) -> impl Iterator<Item = u32> {
+    let (before, now) = (u128::from(sum.before), u128::from(sum.count.units));
+    let units = u128::from(limit.quota);
+    let is_new = move |percent: &u32| {
+        let threshold = units * u128::from(*percent);
+        before * 100 < threshold && threshold <= now * 100
+    };
+    limit.notify_at.iter().copied().filter(is_new)
 }
 
 fn notice(
     row: &Used,
     limit: &CountedLimit,
-    counter: Counter,
     threshold_percent: u32,
-    used: u64,
+    count: &Count,
 ) -> Result<Notice, NoticesError> {
     let plan = &row.snapshot.policy().plans()[usize::from(row.plan.0)];
     let notice = QuotaNotice {
-        counter,
+        counter: count.counter.clone(),
         plan: PlanName::parse(&plan.name)?,
         threshold_percent,
-        used,
+        used: count.units,
         quota: limit.quota,
-        effect: effect(limit, used),
+        effect: effect(limit, count.units),
         upgrade_url: plan.upgrade_url.clone(),
     };
     notice.to_notice()

@@ -13,14 +13,21 @@ use tollgate_engine::{Engine, QuotaUsed, Used, User};
 use tollgate_limiter::{CarryOver, Clock};
 use tollgate_store::{
     Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Caller, Count, Counter, Holder, Issuer, LimitName,
-    METERS_PER_BATCH_MAX, Meter, Name, PlanName, RouteName, Series, Span, Store, StoreError, Usage,
+    METERS_PER_BATCH_MAX, Meter, Name, PlanName, RouteName, Series, Span, Store, StoreError,
+    Summed, Usage,
 };
 
 use super::State;
-use super::notify::Notifier;
+use super::notify;
 
 /// How often what is left is sent at the end, before it is given up.
 const LAST_ATTEMPTS: u32 = 3;
+/// How often counts of periods that are over are forgotten.
+const TIDY_INTERVAL: Duration = Duration::from_secs(600);
+/// How long they are kept: longer than any batch waits.
+const COUNTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// Calls of one tidying, each of up to 5,000 counts.
+const TIDY_CALLS_MAX: u32 = 200;
 /// Between two attempts at the end.
 const LAST_RETRY: Duration = Duration::from_millis(200);
 
@@ -29,7 +36,8 @@ pub(super) struct Writer {
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
     state: Arc<State>,
-    notifier: Option<Notifier>,
+    /// Whether anybody is told of thresholds.
+    tells: bool,
     /// Of this process; made when the first batch is.
     writer: Option<BatchWriter>,
     number: u64,
@@ -62,13 +70,13 @@ impl Writer {
         engine: Arc<Engine>,
         clock: Arc<dyn Clock>,
         state: Arc<State>,
-        notifier: Option<Notifier>,
+        tells: bool,
     ) -> Self {
         Self {
             engine,
             clock,
             state,
-            notifier,
+            tells,
             writer: None,
             number: 0,
             failing: false,
@@ -85,8 +93,15 @@ impl Writer {
     ) {
         let mut tick = tokio::time::interval(flush);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tidy = tokio::time::interval(TIDY_INTERVAL);
+        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let stopped = tokio::select! {
+                _ = tidy.tick() => {
+                    let found = store.borrow().clone();
+                    self.tidy(found.as_ref()).await;
+                    continue;
+                }
                 _ = tick.tick() => false,
                 () = stop.cancelled() => true,
             };
@@ -99,6 +114,20 @@ impl Writer {
                 (None, true) => return self.give_up(),
                 // Rows wait in the engine, which has room for so many.
                 (None, false) => {}
+            }
+        }
+    }
+
+    /// Forgets counts of periods that are long over, some at a time.
+    async fn tidy(&self, store: Option<&Store>) {
+        let Some(store) = store else { return };
+        let kept_ms = u64::try_from(COUNTS_KEPT.as_millis()).unwrap_or(u64::MAX);
+        let ended_ms = self.clock.now().unix_ms.saturating_sub(kept_ms);
+        for _ in 0..TIDY_CALLS_MAX {
+            match store.forget_counts(ended_ms).await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return tracing::debug!("counts not forgotten: {error}"),
             }
         }
     }
@@ -141,26 +170,20 @@ impl Writer {
 
     async fn send(&mut self, store: &Store) -> bool {
         while let Some(packed) = self.waiting.front() {
-            let notifier = self.notifier.as_ref();
-            let told = |sums: &[Count]| {
-                notifier.map_or_else(Vec::new, |notifier| notifier.notices(seen(packed, sums)))
+            let told = |sums: &[Summed]| match self.tells {
+                true => notify::notices(&packed.rows, sums),
+                false => Vec::new(),
             };
             match store.add_and_tell(&packed.batch, told).await {
                 Ok(sums) => {
                     let rows = packed.rows.len() as u64;
                     self.state.rows_written.fetch_add(rows, Ordering::Relaxed);
                     self.failing = false;
-                    let sums = sums.unwrap_or_default();
-                    let now = self.clock.now();
-                    for (_, quota, _, units) in seen(packed, &sums) {
-                        self.engine.raise_quota(&quota, units, now);
-                    }
-                    if let Some(notifier) = &mut self.notifier {
-                        notifier.told(seen(packed, &sums));
-                    }
+                    self.take_back(&packed.rows, &sums.unwrap_or_default());
                     self.waiting.pop_front();
                 }
-                Err(error) if error.is_passing() => {
+                // A disk that is full or a password that was changed will be mended; the batch waits.
+                Err(error) if !error.is_callers() => {
                     self.failed("usage not written yet", &error);
                     return false;
                 }
@@ -168,12 +191,26 @@ impl Writer {
                     // It would be refused again: what comes after it must not wait for it.
                     let rows = packed.rows.len() as u64;
                     self.state.rows_lost.fetch_add(rows, Ordering::Relaxed);
-                    self.failed("usage lost", &error);
+                    self.state.writes_failed.fetch_add(1, Ordering::Relaxed);
+                    tracing::error!("usage lost: {error}");
                     self.waiting.pop_front();
                 }
             }
         }
         true
+    }
+
+    /// What all instances have counted, into this one's buckets.
+    fn take_back(&self, rows: &[Used], sums: &[Count]) {
+        let sums = sums.iter().map(|count| (&count.counter, count.units));
+        let sums: HashMap<&Counter, u64> = sums.collect();
+        let now = self.clock.now();
+        for (user, quota) in rows.iter().flat_map(quotas) {
+            let counter = counter(user, &quota).ok();
+            if let Some(units) = counter.and_then(|counter| sums.get(&counter)) {
+                self.engine.raise_quota(&quota, *units, now);
+            }
+        }
     }
 
     fn failed(&mut self, what: &str, error: &StoreError) {
@@ -273,24 +310,8 @@ impl Packed {
     }
 }
 
-/// A row of a batch, one of its quotas, that one's counter, and what all instances have counted there.
-pub(super) type Seen<'a> = (&'a Used, QuotaUsed<'a>, &'a Counter, u64);
-
-/// The quotas of a batch with what is counted in each.
-fn seen<'a>(packed: &'a Packed, sums: &'a [Count]) -> impl Iterator<Item = Seen<'a>> {
-    let sums: HashMap<&Counter, &Count> =
-        sums.iter().map(|count| (&count.counter, count)).collect();
-    let all = packed
-        .rows
-        .iter()
-        .flat_map(|row| quotas(row).map(move |(user, quota)| (row, quota, counter(user, &quota))));
-    all.filter_map(move |(row, quota, counter)| {
-        let count = sums.get(&counter.ok()?)?;
-        Some((row, quota, &count.counter, count.units))
-    })
-}
-
-fn quotas(row: &Used) -> impl Iterator<Item = (&User, QuotaUsed<'_>)> {
+/// The quotas of a row, with whose it is.
+pub(super) fn quotas(row: &Used) -> impl Iterator<Item = (&User, QuotaUsed<'_>)> {
     let user = row.user.as_deref().into_iter();
     user.flat_map(|user| row.quotas().map(move |quota| (user, quota)))
 }
@@ -307,7 +328,7 @@ fn counters(row: &Used) -> Result<Vec<Counted>, StoreError> {
     counted.collect()
 }
 
-fn counter(user: &User, quota: &QuotaUsed<'_>) -> Result<Counter, StoreError> {
+pub(super) fn counter(user: &User, quota: &QuotaUsed<'_>) -> Result<Counter, StoreError> {
     let (holder, account) = match quota.account() {
         Some(account) => (Holder::account(&user.issuer, account)?, None),
         None => (
