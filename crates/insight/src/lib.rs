@@ -1,6 +1,6 @@
 //! Access logs, read line by line: who asked for what, when, and what became of it.
 //!
-//! A [`LineReader`] turns a line of a known [`Format`] into an [`Entry`]; [`open`] undoes compression;
+//! A [`LineReader`] turns a line of a known [`Format`] into an [`Entry`]; [`open()`] undoes compression;
 //! [`Lines`] gives lines of bounded length and a digest of all that came before; [`Beginning`] tells
 //! whether a file is one that was read before, and how far.
 //!
