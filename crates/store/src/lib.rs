@@ -61,6 +61,8 @@ mod holder;
 mod limit_text;
 mod location;
 mod notice;
+mod operation;
+mod page;
 mod quota;
 mod record;
 mod span;
@@ -76,7 +78,14 @@ pub use feed::Feed;
 pub use holder::{Holder, HolderKind};
 pub use limit_text::{LimitText, ROUTE_BYTES_MAX, RouteName};
 pub use location::Location;
-pub use notice::{Attempted, DueNotice, NOTICE_BYTES_MAX, Notice, NoticeTotals};
+pub use notice::{
+    Attempted, DueNotice, ListedNotice, NOTICE_BYTES_MAX, Notice, NoticeState, NoticeTotals,
+    Retried,
+};
+pub use operation::{
+    NewOperation, OPERATION_DETAIL_BYTES_MAX, Operation, OperationId, OperationState,
+};
+pub use page::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, Page};
 pub use quota::{
     Added, Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Count, Counter, UNITS_PER_BATCH_MAX,
 };
@@ -86,4 +95,4 @@ pub use store::{
     CHANGES_PER_CALL_MAX, COUNTS_PER_CALL_MAX, NOTICES_PER_CALL_MAX, Store, Versioned,
     WRITE_KEY_KEPT_MS, Write, Written,
 };
-pub use texts::{Issuer, LimitName, Name, Note, PlanName, WriteKey};
+pub use texts::{Issuer, LimitName, Name, Note, OperationName, PlanName, WriteKey};

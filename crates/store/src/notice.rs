@@ -55,6 +55,45 @@ pub struct NoticeTotals {
     pub given_up: u64,
 }
 
+/// Where a notice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoticeState {
+    /// To be delivered.
+    Waiting,
+    /// Somebody received it.
+    Delivered,
+    /// Nobody did, and it is not tried again by itself.
+    GivenUp,
+}
+
+/// A notice as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedNotice {
+    /// Its number.
+    pub id: u64,
+    /// The notice.
+    pub notice: Notice,
+    /// When it was made, in milliseconds since 1970.
+    pub made_ms: u64,
+    /// Where it stands.
+    pub state: NoticeState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Of one that waits: not to be tried before, in milliseconds since 1970.
+    pub due_ms: u64,
+}
+
+/// What became of asking that a notice be tried again now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// It is due now.
+    Due,
+    /// It was delivered: there is nothing to try.
+    Delivered,
+    /// There is none of that number.
+    NotThere,
+}
+
 impl Notice {
     /// A notice with a body of at most [`NOTICE_BYTES_MAX`].
     ///

@@ -1,6 +1,9 @@
 //! The store: one type for both databases.
 
+mod list;
+mod notice_list;
 mod notices;
+mod operations;
 mod quota;
 mod read;
 mod rows;

@@ -31,6 +31,10 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/3.sql"),
         postgres: include_str!("../../migrations/postgres/3.sql"),
     },
+    Step {
+        sqlite: include_str!("../../migrations/sqlite/6.sql"),
+        postgres: include_str!("../../migrations/postgres/6.sql"),
+    },
 ];
 
 /// One instance at a time: nothing else in the database uses this lock ("toll" in ASCII).

@@ -14,9 +14,9 @@ use crate::notice::{Attempted, DueNotice, Notice, NoticeTotals};
 /// The most notices that are taken, or forgotten, at a time.
 pub const NOTICES_PER_CALL_MAX: u32 = 100;
 
-const WAITING: i64 = 1;
-const DELIVERED: i64 = 2;
-const GIVEN_UP: i64 = 3;
+pub(super) const WAITING: i64 = 1;
+pub(super) const DELIVERED: i64 = 2;
+pub(super) const GIVEN_UP: i64 = 3;
 
 const POST: &str = "\
     INSERT INTO notices (kind, issuer, name, limit_name, route, from_ms, until_ms, \
@@ -105,7 +105,7 @@ impl Store {
 }
 
 /// One statement that changes something, and how many rows.
-async fn change(
+pub(super) async fn change(
     pools: &Pools,
     statement: &'static str,
     values: &[Value<'_>],

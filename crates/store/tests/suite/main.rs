@@ -11,6 +11,7 @@ mod bad_input;
 mod directory;
 mod failures;
 mod feed;
+mod lists;
 mod notices;
 mod quota;
 mod schema;

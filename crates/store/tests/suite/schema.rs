@@ -44,9 +44,9 @@ on_both! {
         place.open().await.close().await;
         meddle(&place, "UPDATE tollgate_schema SET version = 99").await;
         let error = place.try_open().await.unwrap_err();
-        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 3 });
+        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 4 });
         assert!(error.to_string().contains("start the newer version"), "{error}");
-        meddle(&place, "UPDATE tollgate_schema SET version = 3").await;
+        meddle(&place, "UPDATE tollgate_schema SET version = 4").await;
         place.open().await;
     }
 
@@ -55,7 +55,7 @@ on_both! {
         store.write(&write(&subject("alice"), assign("p"))).await.unwrap();
         store.close().await;
         meddle(&place, "DROP TABLE quota_counts; DROP TABLE quota_writers; DROP TABLE notices; \
-             UPDATE tollgate_schema SET version = 1").await;
+             DROP TABLE operations; DROP INDEX assignments_by_plan; UPDATE tollgate_schema SET version = 1").await;
         let store = place.open().await;
         assert_eq!(store.changes_since(0).await.unwrap().len(), 1);
         assert!(store.counts_after(None, 0).await.unwrap().is_empty());
