@@ -26,8 +26,15 @@ pub(crate) async fn audited<T: Send + 'static>(
     deed: Deed,
     work: impl Future<Output = Answer<T>> + Send + 'static,
 ) -> Answer<T> {
+    // Also of those whose callers have gone there are no more than of requests.
+    let permit = admin.inner().writes.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::busy())?;
     let (admin, caller) = (admin.clone(), caller.clone());
-    let done = tokio::spawn(async move { written_down(&admin, &caller, deed, work).await });
+    let done = tokio::spawn(async move {
+        let done = written_down(&admin, &caller, deed, work).await;
+        drop(permit);
+        done
+    });
     let broken = |_| Problem::new(Kind::Failed, "a defect: the gateway's log says where");
     done.await.map_err(broken)?
 }

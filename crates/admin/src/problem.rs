@@ -216,8 +216,11 @@ impl Problem {
     pub(crate) fn of_store(error: &StoreError) -> Self {
         let words = error.to_string();
         match error {
-            StoreError::Conflict { found, .. } => Self::new(Kind::OtherVersion, words)
-                .with(http::header::ETAG, crate::etag::of(found)),
+            StoreError::Conflict { found, .. } => {
+                let tag = crate::etag::of(found);
+                let problem = Self::new(Kind::OtherVersion, format!("it is of version {found}"));
+                problem.with(http::header::ETAG, tag)
+            }
             StoreError::KeyReused => Self::new(Kind::KeyReused, words),
             StoreError::TooMany { .. }
             | StoreError::NotThere { .. }

@@ -50,7 +50,9 @@ pub(crate) struct Inner {
     pub(crate) failures: Failures,
     pub(crate) repeats: Repeats,
     pub(crate) counters: Counters,
-    pub(crate) requests: Arc<Semaphore>,
+    pub(crate) requests: Semaphore,
+    /// Those that go on though their request has ended.
+    pub(crate) writes: Arc<Semaphore>,
     work: Arc<Semaphore>,
 }
 
@@ -69,7 +71,8 @@ impl Admin {
             failures: Failures::new()?,
             repeats: Repeats::default(),
             counters: Counters::default(),
-            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            requests: Semaphore::new(REQUESTS_MAX),
+            writes: Arc::new(Semaphore::new(REQUESTS_MAX)),
             work: Arc::new(Semaphore::new(WORK_MAX)),
         })))
     }

@@ -75,7 +75,6 @@ pub struct Bucket {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum BucketAct {
     /// They are full again.
-    #[schema(example = json!({}))]
     Reset {},
     /// Units are given back or given in advance; a bucket holds at most its capacity.
     Grant {

@@ -12,7 +12,7 @@ use tollgate_testkit::peers::Tool;
 use crate::support::{Api, On, START_MS, change, run};
 
 /// Requests that are made up for each endpoint, beside those that its description names and its bounds.
-const EXAMPLES_MAX: &str = "40";
+const EXAMPLES_MAX: &str = "30";
 /// How long all of it may take before it counts as stuck.
 const RUN_WAIT_MAX: Duration = Duration::from_secs(300);
 

@@ -9,7 +9,6 @@
 mod buckets;
 mod described;
 mod door;
-mod logs;
 mod memory;
 mod pages;
 mod policy;
