@@ -7,7 +7,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use tollgate_policy::{Amount, Limit, QuotaPeriod};
+use tollgate_policy::{Amount, Limit, OnExceed, QuotaPeriod};
 
 use crate::waf::check::{LIMIT_MAX, LIMIT_MIN, WINDOWS_S};
 
@@ -42,6 +42,11 @@ pub enum Unfit {
     /// A quota of an hour or more.
     #[error("WAF has no windows above ten minutes, and no calendar")]
     Quota,
+    /// A quota beyond which is served on.
+    #[error(
+        "beyond it is served on, and WAF can only refuse: `on_exceed: block` would have a rule"
+    )]
+    ServesOn,
     /// Requests under way.
     #[error("WAF sees requests begin, not end")]
     Concurrency,
@@ -63,6 +68,10 @@ impl Fit {
     /// When WAF has none.
     pub fn of(limit: &Limit) -> Result<Fit, Unfit> {
         let cost = limit.cost;
+        let rules = limit.quota.as_ref();
+        if rules.is_some_and(|rules| rules.on_exceed != OnExceed::Block) {
+            return Err(Unfit::ServesOn);
+        }
         match &limit.amount {
             Amount::Rate { rate, burst } => {
                 Fit::averaged(rate.count.get(), rate.period, cost, burst.get() / cost, 0)
@@ -177,7 +186,7 @@ mod tests {
             ("window: 100/90s", 133, 120, 100),
             ("window: 1000/h", 166, 600, 1000),
             ("rate: 10/s, burst: 100, cost: 7", 85, 60, 14),
-            ("quota: 100/minute", 100, 60, 100),
+            ("quota: 100/minute, on_exceed: block", 100, 60, 100),
             ("rate: 15/1500ms, burst: 15", 600, 60, 15),
             ("window: 15/1500ms", 600, 60, 15),
             ("window: 100/60500ms", 198, 120, 100),
@@ -203,8 +212,8 @@ mod tests {
             ("rate: 1/h", Unfit::TooSlow { requests: 0 }),
             ("rate: 5/10min", Unfit::TooSlow { requests: 5 }),
             ("window: 50/h", Unfit::TooSlow { requests: 8 }),
-            ("quota: 1000/day", Unfit::Quota),
-            ("quota: 100000/hour", Unfit::Quota),
+            ("quota: 1000/day, on_exceed: block", Unfit::Quota),
+            ("quota: 100000/hour, on_exceed: block", Unfit::Quota),
             ("concurrency: 20", Unfit::Concurrency),
         ] {
             assert_eq!(fit(limit), Err(unfit), "{limit}");

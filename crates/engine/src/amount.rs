@@ -16,8 +16,14 @@ pub(crate) fn counted(amount: &Amount) -> Result<Limit, LimitError> {
     match amount {
         Amount::Rate { rate, burst } => Limit::rate(rate.count.get(), rate.period, burst.get()),
         Amount::Window { max, length } => Limit::window(max.get(), *length),
-        Amount::Quota { max, period, zone } => {
-            Limit::quota(max.get(), Calendar::new(calendar(*period), zone.clone()))
+        Amount::Quota {
+            max,
+            period,
+            zone,
+            first_day,
+        } => {
+            let calendar = Calendar::new(calendar(*period), zone.clone());
+            Limit::quota(max.get(), calendar.with_first_day(*first_day))
         }
         Amount::Concurrency { max } => Limit::concurrency(max.get()),
     }

@@ -96,8 +96,8 @@ impl Snapshot {
         }
         Some(match door.keys.verify_within(key, now.unix_s(), failures) {
             ApiKeyVerdict::Valid(user) => {
-                let plan = self.plan_of(&user);
-                Identified::Caller(Principal::User(user), plan)
+                let (plan, source) = self.plan_of(&user);
+                Identified::Caller(Principal::User(user), plan, source)
             }
             ApiKeyVerdict::Invalid(error) => {
                 self.invalid(head, Unauthenticated::InvalidApiKey(error))

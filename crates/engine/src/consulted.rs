@@ -14,6 +14,8 @@ pub struct Consulted {
     list: Option<Arc<RouteLimits>>,
     readings: SmallVec<[Reading; 2]>,
     never_block: bool,
+    /// A quota is used up: throttles are in force.
+    throttled: bool,
 }
 
 /// One limit and what it said.
@@ -40,18 +42,28 @@ impl Consulted {
             list: Some(list),
             readings,
             never_block,
+            throttled: false,
         }
     }
 
-    /// Each limit with its reading.
+    /// With the rates beyond quotas in force, or not.
+    pub(crate) fn with_throttles(self, throttled: bool) -> Self {
+        Self { throttled, ..self }
+    }
+
+    /// Each limit with its reading; a throttle only while it is in force.
     pub fn iter(&self) -> impl Iterator<Item = LimitState<'_>> {
         let limits = self.list.iter().flat_map(|list| list.limits.iter());
-        let state = |(limit, reading): (_, &Reading)| LimitState {
-            limit,
-            reading: *reading,
-            enforcement: CountedLimit::enforcement_on(limit, self.never_block),
-        };
-        limits.zip(&self.readings).map(state)
+        let read = limits.zip(&self.readings);
+        read.filter(|(limit, _)| self.throttled || !limit.is_throttle)
+            .map(|(limit, reading)| LimitState {
+                limit,
+                reading: Reading {
+                    remaining: reading.remaining.saturating_sub(limit.grace),
+                    ..*reading
+                },
+                enforcement: limit.enforcement_on(self.never_block),
+            })
     }
 
     /// The limits that could refuse.
@@ -60,14 +72,20 @@ impl Consulted {
             .filter(|state| state.enforcement == Enforcement::Binding)
     }
 
-    /// Limits that did not admit, binding or in shadow.
+    /// Limits that did not admit, binding or in shadow; not quotas beyond which is served on.
     pub fn refusing(&self) -> impl Iterator<Item = LimitState<'_>> {
-        self.iter().filter(|state| !state.reading.admitted())
+        self.iter()
+            .filter(|state| !state.reading.admitted() && !state.limit.serves_on)
     }
 
     /// The `RateLimit-Policy` field (draft-10) of the binding limits, rendered once a reload.
     pub(crate) fn policy_field(&self) -> Option<&HeaderValue> {
         let list = self.list.as_deref().filter(|_| !self.never_block)?;
-        list.policy_field.as_ref()
+        let fields = &list.policy_fields;
+        if self.throttled {
+            fields.throttled.as_ref()
+        } else {
+            fields.usual.as_ref()
+        }
     }
 }

@@ -9,6 +9,7 @@ use tollgate_policy::{PathError, PlanId, RouteId};
 use crate::consulted::{Consulted, LimitState};
 use crate::meters::VerdictLabel;
 use crate::snapshot::Snapshot;
+use crate::standing::PlanSource;
 
 /// The verdict on one request and everything that led to it.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Decision {
     pub principal: Principal,
     /// The plan whose limits were consulted, when any were.
     pub plan: Option<PlanId>,
+    /// Where that plan comes from.
+    pub plan_source: Option<PlanSource>,
     /// The limits consulted, in the order of the policy.
     pub limits: Consulted,
     /// The places that the request takes in concurrency limits, until the decision and its clones

@@ -1,6 +1,7 @@
 //! The engine: the one place where a request becomes a verdict.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tollgate_identity::{ClientCertificate, KeyHolder, KeyRing, PrincipalKey, cli
 use tollgate_limiter::{
     Check, Enforcement, Lease, Now, Reading, Table, TableSize, Verdict as Count,
 };
-use tollgate_policy::{PathError, PlanId, Policy, RouteId, normalize};
+use tollgate_policy::{PathError, Per, PlanId, Policy, RouteId, normalize};
 
 use crate::asked::{Asked, Counting};
 use crate::budget::{Budget, NetworkBudget};
@@ -24,9 +25,11 @@ use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
 use crate::keys::HashKey;
-use crate::limits::PrincipalKeys;
+use crate::limits::{PrincipalKeys, RouteLimits};
 use crate::meters::{MeterTotals, Meters};
 use crate::snapshot::Snapshot;
+use crate::standing::{OwnLimit, PlanSource, Standing, Standings, Written};
+use crate::usage::Usage;
 
 /// The longest that a request may wait for an issuer's keys before it is answered without them.
 pub const KEY_WAIT_MAX: Duration = Duration::from_millis(200);
@@ -40,6 +43,10 @@ pub struct EngineOptions {
     pub table: Option<TableSize>,
     /// Keys of bucket ids for policies that leave them to the environment.
     pub bucket_keys: Option<Arc<KeyRing>>,
+    /// Who knows the plans that users are assigned, and their own limits. Without it there are none.
+    pub standings: Option<Arc<dyn Standings>>,
+    /// Rows of what callers used that are kept until somebody takes them; `None`: nobody wants to know.
+    pub usage_rows: Option<NonZeroUsize>,
 }
 
 /// Decides requests under the policy in force.
@@ -51,6 +58,8 @@ pub struct Engine {
     table: Arc<Table>,
     hash: HashKey,
     bucket_keys: Option<Arc<KeyRing>>,
+    standings: Option<Arc<dyn Standings>>,
+    usage: Option<Usage>,
     totals: Mutex<MeterTotals>,
     threads: usize,
 }
@@ -115,13 +124,17 @@ impl Engine {
         };
         let table = Table::new(options.table.unwrap_or(configured))?;
         let ring = options.bucket_keys.as_ref();
-        let snapshot = Snapshot::build(policy, None, (&hash, ring), &table, options.threads)?;
+        let standings = options.standings.as_deref();
+        let names = (&hash, ring);
+        let snapshot = Snapshot::build(policy, None, names, &table, standings, options.threads)?;
         Ok(Arc::new(Self {
             totals: Mutex::new(MeterTotals::new(snapshot.meters.clone())),
             current: ArcSwap::from_pointee(snapshot),
             table,
             hash,
             bucket_keys: options.bucket_keys,
+            standings: options.standings,
+            usage: options.usage_rows.map(Usage::new),
             threads: options.threads,
         }))
     }
@@ -138,6 +151,7 @@ impl Engine {
             Some(&previous),
             (&self.hash, self.bucket_keys.as_ref()),
             &self.table,
+            self.standings(),
             self.threads,
         )?;
         self.totals.lock().supersede(snapshot.meters.clone());
@@ -233,6 +247,7 @@ impl Engine {
             route,
             principal: Principal::Unknown,
             plan: None,
+            plan_source: None,
             limits: Consulted::default(),
             lease: Lease::default(),
             path: rewrite,
@@ -253,9 +268,9 @@ impl Engine {
         let budget = asked.counted(snapshot.failures.as_ref());
         let failures = NetworkBudget::new(budget, counting, snapshot, head, now);
         match snapshot.identify(head, now, keys, &failures) {
-            Identified::Caller(principal, plan) => {
+            Identified::Caller(principal, plan, source) => {
                 decision.principal = principal;
-                decision.plan = Some(plan);
+                (decision.plan, decision.plan_source) = (Some(plan), Some(source));
             }
             Identified::Refused(verdict) => {
                 decision.verdict = verdict;
@@ -268,6 +283,7 @@ impl Engine {
             }
             Identified::AwaitKeys(wait) => return Outcome::AwaitKeys(wait),
         }
+        let standing = self.stand(&mut decision);
         decision.pass_due = decision.snapshot.due_pass(&decision, head.headers);
         if let Some(own) = decision.snapshot.own_path(head.method, &path) {
             self.decide_own(&mut decision, head, asked, own);
@@ -275,14 +291,16 @@ impl Engine {
         }
         match decision.snapshot.check_id(&decision, head) {
             Ok(None) => {}
-            Ok(plan) => decision.plan = plan,
+            Ok(plan) => {
+                (decision.plan, decision.plan_source) = (plan, Some(PlanSource::WithoutId));
+            }
             Err(reason) => {
                 decision.verdict = Verdict::Forbidden(reason);
                 return Outcome::Decided(decision);
             }
         }
         if asked.counting == Counting::Charge {
-            self.count(&mut decision, head, None);
+            self.count(&mut decision, head, &standing.limits);
         }
         Outcome::Decided(decision)
     }
@@ -320,10 +338,31 @@ impl Engine {
         }
     }
 
+    /// Looks up what is said of the caller, and gives it the plan that it is assigned.
+    fn stand(&self, decision: &mut Decision) -> Standing {
+        let snapshot = &decision.snapshot;
+        let (principal, route) = (&decision.principal, decision.route);
+        let standing = snapshot.standing(self.standings(), principal, route, decision.now);
+        if let Some((plan, source)) = snapshot.assigned_plan(self.standings(), &standing) {
+            (decision.plan, decision.plan_source) = (Some(plan), Some(source));
+        }
+        standing
+    }
+
+    pub(crate) fn usage(&self) -> Option<&Usage> {
+        self.usage.as_ref()
+    }
+
+    pub(crate) fn standings(&self) -> Option<&dyn Standings> {
+        self.standings.as_deref()
+    }
+
     /// Consults and charges the limits of a decision whose caller, plan and route stand.
-    fn count(&self, decision: &mut Decision, head: &RequestHead<'_>, cost: Option<u64>) {
-        let keys = self.network_keys(decision, head);
-        self.charge(decision, &keys, cost);
+    fn count(&self, decision: &mut Decision, head: &RequestHead<'_>, own: &[OwnLimit]) {
+        let per_network = |own: &OwnLimit| own.limit.per == Per::Network;
+        let wanted = decision.snapshot.limits.any_per_network() || own.iter().any(per_network);
+        let keys = self.network_keys(decision, head, wanted);
+        self.charge(decision, &keys, own, None);
     }
 
     pub(crate) fn hash_key(&self) -> &HashKey {
@@ -331,48 +370,97 @@ impl Engine {
     }
 
     /// As [`Engine::count`], for callers that have the principal's keys already.
-    pub(crate) fn charge(&self, decision: &mut Decision, keys: &PrincipalKeys, cost: Option<u64>) {
+    pub(crate) fn charge(
+        &self,
+        decision: &mut Decision,
+        keys: &PrincipalKeys,
+        own: &[OwnLimit],
+        cost: Option<u64>,
+    ) {
         let Some(plan) = decision.plan else { return };
-        let (limits, verdict) = self.consult(
-            &decision.snapshot,
-            plan,
-            decision.route,
-            keys,
-            cost,
-            decision.now,
-        );
+        let (snapshot, route) = (&decision.snapshot, decision.route);
+        let list = self.limits_of(snapshot, plan, route, own);
+        let counted = self.usage().map(|usage| (usage, Arc::clone(&list)));
+        let (limits, verdict) = self.consult(snapshot, list, route, keys, cost, decision.now);
         decision.limits = limits;
         match verdict {
             Count::Admitted(lease) => decision.lease = lease,
             Count::Refused => decision.verdict = refused(&decision.limits),
         }
+        if let Some((usage, list)) = counted {
+            usage.count(decision, &list);
+        }
     }
 
-    /// Decides the limits of one plan on one route; a cost of zero looks without charging.
-    pub(crate) fn consult(
+    /// The limits of one plan on one route, with a caller's own in them.
+    pub(crate) fn limits_of(
         &self,
         snapshot: &Snapshot,
         plan: PlanId,
+        route: RouteId,
+        own: &[OwnLimit],
+    ) -> Arc<RouteLimits> {
+        let list = snapshot.limits.of(plan, route);
+        if own.is_empty() {
+            return Arc::clone(list);
+        }
+        let written = Written {
+            plan: &snapshot.policy().plans()[usize::from(plan.0)],
+            limits: snapshot.policy().limits(plan, route),
+        };
+        let counting = (&self.hash, &*self.table);
+        snapshot.own_lists.with(list, written, own, counting)
+    }
+
+    /// Decides a list of limits on one route; a cost of zero looks without charging.
+    pub(crate) fn consult(
+        &self,
+        snapshot: &Snapshot,
+        list: Arc<RouteLimits>,
         route: RouteId,
         keys: &PrincipalKeys,
         cost: Option<u64>,
         now: Now,
     ) -> (Consulted, Count) {
-        let list = snapshot.limits.of(plan, route);
         if list.limits.is_empty() {
             return (Consulted::default(), Count::Admitted(Lease::default()));
         }
         let never_block = snapshot.policy().routes().get(route).never_block;
         let route_key = snapshot.route_keys[route.0 as usize];
+        let throttled = list.throttles && self.is_used_up(&list, keys, route_key, now);
         let mut checks: SmallVec<[Check<'_>; 2]> = SmallVec::with_capacity(list.limits.len());
         for limit in &list.limits {
-            let cost = cost.unwrap_or(limit.cost);
-            checks.push(limit.check(keys, route_key, cost, never_block));
+            let mut check = limit.check(keys, route_key, cost.unwrap_or(limit.cost), never_block);
+            if limit.is_throttle && !throttled {
+                check.cost = 0;
+            }
+            checks.push(check);
         }
         let mut readings = smallvec![Reading::default(); checks.len()];
         let verdict = self.table.decide(now, &checks, &mut readings);
-        let consulted = Consulted::new(Arc::clone(list), readings, never_block);
-        (consulted, verdict)
+        drop(checks);
+        (
+            Consulted::new(list, readings, never_block).with_throttles(throttled),
+            verdict,
+        )
+    }
+
+    /// Whether a quota that a throttle stands behind has no room for the next request. A look: of two
+    /// requests at one time both may find the last place, and one goes beyond it.
+    fn is_used_up(
+        &self,
+        list: &RouteLimits,
+        keys: &PrincipalKeys,
+        route_key: u64,
+        now: Now,
+    ) -> bool {
+        let quotas = list.limits.iter().filter(|limit| limit.serves_on);
+        let checks: SmallVec<[Check<'_>; 2]> = quotas
+            .map(|limit| limit.check(keys, route_key, limit.cost, true))
+            .collect();
+        let mut readings: SmallVec<[Reading; 2]> = smallvec![Reading::default(); checks.len()];
+        self.table.peek(now, &checks, &mut readings);
+        !readings.iter().all(Reading::admitted)
     }
 
     fn blank(&self, now: Now, path: PathRewrite, verdict: Verdict, route: RouteId) -> Decision {
@@ -381,6 +469,7 @@ impl Engine {
             route,
             principal: Principal::Unknown,
             plan: None,
+            plan_source: None,
             limits: Consulted::default(),
             lease: Lease::default(),
             path,
@@ -392,18 +481,17 @@ impl Engine {
     }
 
     /// The keys that the caller's limits may be counted by. Which network a user calls from is
-    /// worked out only for limits that ask.
+    /// worked out only where it is `wanted`.
     pub(crate) fn network_keys(
         &self,
         decision: &Decision,
         head: &RequestHead<'_>,
+        wanted: bool,
     ) -> PrincipalKeys {
         let network = match &decision.principal {
             Principal::Anonymous(network) => network.key(&self.hash.0),
-            _ if decision.snapshot.limits.any_per_network() => {
-                client_network(head.peer, head.headers, &decision.snapshot.networks)
-                    .key(&self.hash.0)
-            }
+            _ if wanted => client_network(head.peer, head.headers, &decision.snapshot.networks)
+                .key(&self.hash.0),
             _ => PrincipalKey(0),
         };
         PrincipalKeys::of(&decision.principal, network)

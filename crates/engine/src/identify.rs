@@ -13,6 +13,7 @@ use crate::decision::{Principal, Rejection, Unauthenticated, Verdict};
 use crate::engine::KeyWait;
 use crate::head::RequestHead;
 use crate::snapshot::Snapshot;
+use crate::standing::PlanSource;
 
 /// What to do when a token names a key that is not in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) enum WhenKeysAreMissing {
 
 /// The outcome of asking who calls.
 pub(crate) enum Identified {
-    Caller(Principal, PlanId),
+    Caller(Principal, PlanId, PlanSource),
     Refused(Verdict),
     /// The network's budget of failed verifications is spent.
     OverBudget(Consulted),
@@ -64,8 +65,8 @@ impl Snapshot {
         };
         match self.verifier.verify_within(token, now.unix_s(), failures) {
             TokenVerdict::Valid(user) => {
-                let plan = self.plan_of(&user);
-                Identified::Caller(Principal::User(user), plan)
+                let (plan, source) = self.plan_of(&user);
+                Identified::Caller(Principal::User(user), plan, source)
             }
             TokenVerdict::Invalid(error) => {
                 self.invalid(head, Unauthenticated::InvalidToken(error))
@@ -99,7 +100,8 @@ impl Snapshot {
         };
         match rules.identify(certificate, now.unix_s()) {
             CertificateVerdict::Valid(user) => {
-                Identified::Caller(Principal::User(user), self.certificate_plan())
+                let (plan, source) = self.certificate_plan();
+                Identified::Caller(Principal::User(user), plan, source)
             }
             // A credential that was good once is one that does not count, not one that is not there.
             CertificateVerdict::Invalid(CertificateError::Expired) => {
@@ -127,19 +129,22 @@ impl Snapshot {
     }
 
     /// The plan of users who are known by their certificate.
-    pub(crate) fn certificate_plan(&self) -> PlanId {
+    pub(crate) fn certificate_plan(&self) -> (PlanId, PlanSource) {
         let config = self.policy().identity().client_certificates;
-        config
-            .and_then(|config| config.plan)
-            .unwrap_or_else(|| self.policy().default_plan())
+        match config.and_then(|config| config.plan) {
+            Some(plan) => (plan, PlanSource::Certificate),
+            None => (self.policy().default_plan(), PlanSource::Default),
+        }
     }
 
-    /// The plan of a user: what its verified claim names, else the default plan.
-    pub(crate) fn plan_of(&self, user: &User) -> PlanId {
-        let claimed = user.plan.as_deref();
-        claimed
-            .and_then(|name| self.policy().plan_named(name))
-            .unwrap_or_else(|| self.policy().default_plan())
+    /// The plan of a user of whom nothing is said but by its credential: what that names, else the
+    /// default plan.
+    pub(crate) fn plan_of(&self, user: &User) -> (PlanId, PlanSource) {
+        let named = user.plan.as_deref();
+        match named.and_then(|name| self.policy().plan_named(name)) {
+            Some(plan) => (plan, PlanSource::Credential),
+            None => (self.policy().default_plan(), PlanSource::Default),
+        }
     }
 
     /// A credential that does not count: refused, or as if there were none, as the policy says.
@@ -166,7 +171,8 @@ impl Snapshot {
         match &self.policy().identity().anonymous {
             Some(anonymous) => {
                 let network = client_network(head.peer, head.headers, &self.networks);
-                Identified::Caller(Principal::Anonymous(network), anonymous.plan)
+                let source = PlanSource::Anonymous;
+                Identified::Caller(Principal::Anonymous(network), anonymous.plan, source)
             }
             None => Identified::Refused(Verdict::Unauthenticated(refusal)),
         }

@@ -36,6 +36,8 @@ mod policy_tests;
 mod refusals;
 mod saved;
 mod snapshot;
+mod standing;
+mod usage;
 
 /// Clocks, for whoever passes the time to [`Engine::decide`].
 pub use tollgate_limiter as limiter;
@@ -44,6 +46,8 @@ pub use tollgate_policy as policy;
 
 /// Read by [`Engine::client_certificate`].
 pub use tollgate_identity::ClientCertificate;
+/// A verified caller, as a [`Decision`] and a [`Standings`] name it.
+pub use tollgate_identity::User;
 
 /// Which names of fields an origin may take for one.
 pub use tollgate_identity::is_spelling_of;
@@ -63,3 +67,5 @@ pub use policy_tests::{TestFailure, TestReport, run_policy_tests};
 pub use refusals::Refusals;
 pub use saved::SavedCounts;
 pub use snapshot::{KeySourceSlot, Snapshot};
+pub use standing::{Level, OwnLimit, PlanNumber, PlanSource, Standing, Standings};
+pub use usage::{QuotaUsed, Used};

@@ -1,11 +1,13 @@
 //! Limits in the form that deciding needs: compiled once a reload, shared by every request.
 
+mod quotas;
+
 use std::sync::Arc;
 
 use http::HeaderValue;
 use tollgate_identity::PrincipalKey;
 use tollgate_limiter::{CHECKS_MAX, CarryOver, Check, Enforcement, Partition, Registered, Table};
-use tollgate_policy::{Across, Limit, Mode, Per, PlanId, Policy, RouteId};
+use tollgate_policy::{Across, Limit, Mode, OnExceed, Per, PlanId, Policy, RouteId};
 
 use crate::amount;
 use crate::decision::Principal;
@@ -28,6 +30,16 @@ pub struct CountedLimit {
     pub window_s: Option<u64>,
     /// Units that flow in that window: the `q` of RateLimit-Policy.
     pub quota: u64,
+    /// Of a quota beyond which is served on: it counts and refuses nothing.
+    pub serves_on: bool,
+    /// The rate beyond a quota: in force when a quota before it in its list is used up.
+    pub is_throttle: bool,
+    /// At which shares of a quota, in percent, somebody is told; ascending.
+    pub notify_at: Arc<[u32]>,
+    /// What happens beyond a quota; `None` for everything else.
+    pub on_exceed: Option<OnExceed>,
+    /// Units of a quota beyond what callers are told of it.
+    pub(crate) grace: u64,
     /// The start of the limit's item in draft-10 fields: its name in quotes.
     pub(crate) quoted: Box<str>,
     per: Per,
@@ -40,8 +52,17 @@ pub struct CountedLimit {
 #[derive(Debug)]
 pub(crate) struct RouteLimits {
     pub(crate) limits: Box<[CountedLimit]>,
-    /// `"burst";q=200;w=2, …` of the binding limits; `None` when there are none.
-    pub(crate) policy_field: Option<HeaderValue>,
+    pub(crate) policy_fields: PolicyFields,
+    /// There is a throttle among them.
+    pub(crate) throttles: bool,
+}
+
+/// `"burst";q=200;w=2, …` of the binding limits; `None` when there are none.
+#[derive(Debug)]
+pub(crate) struct PolicyFields {
+    pub(crate) usual: Option<HeaderValue>,
+    /// While throttles are in force.
+    pub(crate) throttled: Option<HeaderValue>,
 }
 
 /// For every plan and route, which list of limits is in force.
@@ -109,11 +130,12 @@ impl LimitTable {
             let plan_id = PlanId(u16::try_from(index).unwrap_or(u16::MAX));
             for (route_id, route) in policy.routes().iter() {
                 let limits = policy.limits(plan_id, route_id);
-                if limits.len() > CHECKS_MAX {
+                let count = limits.iter().map(Limit::consulted).sum();
+                if count > CHECKS_MAX {
                     return Err(EngineError::TooManyLimits {
                         plan: plan.name.to_string(),
                         route: route.to_string(),
-                        count: limits.len(),
+                        count,
                         max: CHECKS_MAX,
                     });
                 }
@@ -156,23 +178,39 @@ impl RouteLimits {
         hash: &HashKey,
         buckets: &Table,
     ) -> Result<Self, EngineError> {
-        let compile = |limit: &Limit| CountedLimit::new(limit, owner, hash, buckets);
-        let limits: Box<[_]> = limits.iter().map(compile).collect::<Result<_, _>>()?;
-        let binding = |limit: &&CountedLimit| limit.enforcement == Enforcement::Binding;
-        let items = limits.iter().filter(binding);
-        let items: Vec<_> = items.map(CountedLimit::policy_item).collect();
-        let policy_field = match items.is_empty() {
-            true => None,
-            false => {
-                let field = items.join(",");
-                let value = HeaderValue::from_str(&field);
-                Some(value.map_err(|_| EngineError::Header(field))?)
-            }
+        let compile = |limit: &Limit| quotas::expanded(limit, owner, hash, buckets);
+        let limits: Vec<Vec<CountedLimit>> =
+            limits.iter().map(compile).collect::<Result<_, _>>()?;
+        let limits: Box<[CountedLimit]> = limits.into_iter().flatten().collect();
+        let throttles = limits.iter().any(|limit| limit.is_throttle);
+        let usual = policy_field(limits.iter().filter(|limit| !limit.is_throttle))?;
+        let throttled = match throttles {
+            true => policy_field(limits.iter())?,
+            false => None,
         };
         Ok(Self {
+            policy_fields: PolicyFields { usual, throttled },
             limits,
-            policy_field,
+            throttles,
         })
+    }
+}
+
+fn policy_field<'a>(
+    limits: impl Iterator<Item = &'a CountedLimit>,
+) -> Result<Option<HeaderValue>, EngineError> {
+    let binding = |limit: &&CountedLimit| limit.enforcement == Enforcement::Binding;
+    let items: Vec<_> = limits
+        .filter(binding)
+        .map(CountedLimit::policy_item)
+        .collect();
+    if items.is_empty() {
+        return Ok(None);
+    }
+    let field = items.join(",");
+    match HeaderValue::from_str(&field) {
+        Ok(value) => Ok(Some(value)),
+        Err(_) => Err(EngineError::Header(field)),
     }
 }
 
@@ -201,6 +239,11 @@ impl CountedLimit {
                 Mode::Enforce => Enforcement::Binding,
                 Mode::Shadow | Mode::Off => Enforcement::Shadow,
             },
+            serves_on: false,
+            is_throttle: false,
+            grace: 0,
+            notify_at: [].into(),
+            on_exceed: None,
             window_s: told.window_s,
             quota: told.quota,
             quoted: format!("\"{}\"", limit.name).into(),
@@ -214,7 +257,30 @@ impl CountedLimit {
     /// Units of a full bucket: burst, window, quota or concurrency.
     #[must_use]
     pub fn capacity(&self) -> u64 {
-        self.counted.limit().capacity()
+        self.counted.limit().capacity() - self.grace
+    }
+
+    /// A quota of users or accounts whose periods are of an hour and longer.
+    pub(crate) fn is_long_quota(&self) -> bool {
+        let is_long = match self.counted.limit() {
+            tollgate_limiter::Limit::Quota(quota) => crate::usage::is_long(quota.calendar()),
+            _ => false,
+        };
+        is_long && matches!(self.per, Per::User | Per::Account)
+    }
+
+    pub(crate) fn is_per_account(&self) -> bool {
+        self.per == Per::Account
+    }
+
+    pub(crate) fn is_by_route(&self) -> bool {
+        self.across == Across::EachRoute
+    }
+
+    /// What becomes of what was spent when the limit changes.
+    #[must_use]
+    pub fn carry(&self) -> CarryOver {
+        self.carry
     }
 
     /// The limit's item in RateLimit-Policy (draft-10, section 3).

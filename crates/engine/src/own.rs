@@ -66,16 +66,20 @@ impl Engine {
     fn rate_limit(&self, decision: &Decision, head: &RequestHead<'_>) -> Value {
         let snapshot = &decision.snapshot;
         let routes = snapshot.policy().routes();
-        let (Some(plan), keys) = (decision.plan, self.network_keys(decision, head)) else {
+        let Some(plan) = decision.plan else {
             return json!({});
         };
+        let keys = self.network_keys(decision, head, true);
         let asked = head.query.and_then(|query| asked_route(query, routes));
         let shown: Vec<RouteId> = match asked {
             Some(route) => vec![route],
             None => routes.iter().map(|(id, _)| id).take(ROUTES_MAX).collect(),
         };
         let show = |route: RouteId| {
-            let (states, _) = self.consult(snapshot, plan, route, &keys, Some(0), decision.now);
+            let principal = &decision.principal;
+            let standing = snapshot.standing(self.standings(), principal, route, decision.now);
+            let list = self.limits_of(snapshot, plan, route, &standing.limits);
+            let (states, _) = self.consult(snapshot, list, route, &keys, Some(0), decision.now);
             let limits: Vec<Value> = states
                 .iter()
                 .map(|state| shown_limit(state, decision))

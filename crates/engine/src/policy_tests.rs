@@ -17,6 +17,7 @@ use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticat
 use crate::engine::{Engine, EngineOptions};
 use crate::error::EngineError;
 use crate::limits::PrincipalKeys;
+use crate::standing::PlanSource;
 
 /// What running a policy's tests gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +68,7 @@ pub fn run_policy_tests(policy: &Policy) -> Result<TestReport, EngineError> {
             table: Some(TEST_TABLE),
             // Tests name no bucket outside: any keys will do.
             bucket_keys: Some(Arc::new(KeyRing::ephemeral()?)),
+            ..EngineOptions::default()
         };
         let engine = Engine::new(policy.clone(), options)?;
         let before = report.failures.len();
@@ -142,6 +144,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
         route: tollgate_policy::RouteId::UNMATCHED,
         principal: Principal::Unknown,
         plan: None,
+        plan_source: None,
         limits: Consulted::default(),
         lease: Lease::default(),
         path: PathRewrite::AsSent,
@@ -192,10 +195,11 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
                     None => key,
                 },
             };
-            decision.plan = Some(match issuer {
+            let (plan, source) = match issuer {
                 CERTIFICATE_ISSUER => decision.snapshot.certificate_plan(),
                 _ => decision.snapshot.plan_of(&user),
-            });
+            };
+            (decision.plan, decision.plan_source) = (Some(plan), Some(source));
             decision.principal = Principal::User(Arc::new(user));
             PrincipalKeys::of(&decision.principal, PrincipalKey(0))
         }
@@ -205,6 +209,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
                 return decision;
             };
             decision.plan = Some(anonymous.plan);
+            decision.plan_source = Some(PlanSource::Anonymous);
             let ip = ip.unwrap_or(DOCUMENTATION_ADDRESS);
             let network = client_network(ip, &HeaderMap::new(), &decision.snapshot.networks);
             let key = network.key(&hash.0);
@@ -212,7 +217,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
             PrincipalKeys::of(&decision.principal, key)
         }
     };
-    engine.charge(&mut decision, &keys, step.cost);
+    engine.charge(&mut decision, &keys, &[], step.cost);
     decision
 }
 

@@ -24,6 +24,7 @@ use crate::keys::HashKey;
 use crate::limits::LimitTable;
 use crate::meters::Meters;
 use crate::refusals;
+use crate::standing::{OwnLists, PlanNumbers, Standings};
 
 /// One policy in force. Written once at load, then only read; a reload replaces the whole.
 pub struct Snapshot {
@@ -36,6 +37,10 @@ pub struct Snapshot {
     pub(crate) limits: LimitTable,
     /// A stable key for each route, independent of its place in the policy.
     pub(crate) route_keys: Vec<u64>,
+    /// The name of each route: `GET /orders/{order_id}`.
+    pub(crate) route_names: Vec<Box<str>>,
+    pub(crate) plan_numbers: PlanNumbers,
+    pub(crate) own_lists: OwnLists,
     pub(crate) meters: Arc<Meters>,
     pub(crate) forward: ForwardNames,
     /// Extra headers of a plan's 429, by plan.
@@ -88,6 +93,7 @@ impl Snapshot {
         previous: Option<&Snapshot>,
         (hash, environment): (&HashKey, Option<&Arc<KeyRing>>),
         buckets: &Table,
+        standings: Option<&dyn Standings>,
         shards: usize,
     ) -> Result<Self, EngineError> {
         let identity = policy.identity();
@@ -126,6 +132,13 @@ impl Snapshot {
         Ok(Self {
             limits: LimitTable::compile(&policy, hash, buckets)?,
             route_keys: policy.routes().iter().map(route_key).collect(),
+            route_names: policy
+                .routes()
+                .iter()
+                .map(|(_, route)| route.to_string().into())
+                .collect(),
+            plan_numbers: PlanNumbers::new(standings),
+            own_lists: OwnLists::default(),
             meters: Arc::new(Meters::new(policy.routes(), shards)),
             forward: ForwardNames::new(&policy)?,
             plan_headers: policy

@@ -43,8 +43,8 @@ pub(crate) async fn start(settings: Settings) -> Result<Authorizer, StartError> 
     let compares_ids = policy.edge().is_some_and(|edge| edge.before.is_some());
     let options = EngineOptions {
         threads: 1,
-        table: None,
         bucket_keys: settings.bucket_keys.clone(),
+        ..EngineOptions::default()
     };
     let engine = Engine::new(policy, options)?;
     let snapshot = engine.snapshot();

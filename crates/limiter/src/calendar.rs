@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jiff::civil::{DateTime, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
@@ -18,7 +18,8 @@ pub enum Period {
     Day,
     /// From Monday (ISO 8601) to Monday.
     Week,
-    /// From the first of a month to the first of the next.
+    /// From the first of a month to the first of the next, or from another day
+    /// ([`Calendar::with_first_day`]).
     Month,
 }
 
@@ -30,6 +31,8 @@ pub enum Period {
 pub struct Calendar {
     period: Period,
     zone: TimeZone,
+    /// The day on which months begin.
+    first_day: u8,
     /// The period looked up last: its start and its end in minutes since 1970, 32 bits each.
     last: AtomicU64,
 }
@@ -62,8 +65,24 @@ impl Calendar {
         Self {
             period,
             zone,
+            first_day: 1,
             last: AtomicU64::new(0),
         }
+    }
+
+    /// The same with months that begin on this day, 1 to 31: in a month that is shorter, on its
+    /// last. Anything else is the first; other periods than months have no such day.
+    #[must_use]
+    pub const fn with_first_day(mut self, day: u8) -> Self {
+        let is_a_day = matches!(self.period, Period::Month) && day >= 1 && day <= 31;
+        self.first_day = if is_a_day { day } else { 1 };
+        self
+    }
+
+    /// The day on which months begin.
+    #[must_use]
+    pub const fn first_day(&self) -> u8 {
+        self.first_day
     }
 
     /// How long its periods are.
@@ -125,14 +144,26 @@ impl Calendar {
                 (monday, monday.checked_add(1.week()).ok()?)
             }
             Period::Month => {
-                let first = at.date().first_of_month();
-                (first, first.checked_add(1.month()).ok()?)
+                let month = at.date().first_of_month();
+                let begun = at.date() >= self.start_in(month)?;
+                let month = if begun {
+                    month
+                } else {
+                    month.checked_sub(1.month()).ok()?
+                };
+                let next = month.checked_add(1.month()).ok()?;
+                (self.start_in(month)?, self.start_in(next)?)
             }
         };
-        let midnight = |date: jiff::civil::Date| {
-            self.minute_of(date.to_datetime(jiff::civil::Time::midnight()))
-        };
+        let midnight = |date: Date| self.minute_of(date.to_datetime(jiff::civil::Time::midnight()));
         Some((midnight(start)?, midnight(end)?))
+    }
+
+    /// The day on which the period that belongs to a month begins; `month` is its first day.
+    fn start_in(&self, month: Date) -> Option<Date> {
+        let day = i8::try_from(self.first_day).ok()?;
+        let day = day.min(month.days_in_month());
+        Date::new(month.year(), month.month(), day).ok()
     }
 
     /// The first minute of a local time; after the gap where clocks skip it, the earlier of two
@@ -168,13 +199,13 @@ fn minutes(at: Timestamp, divide: impl Fn(u64, u64) -> u64) -> u64 {
 
 impl Clone for Calendar {
     fn clone(&self) -> Self {
-        Self::new(self.period, self.zone.clone())
+        Self::new(self.period, self.zone.clone()).with_first_day(self.first_day)
     }
 }
 
 impl PartialEq for Calendar {
     fn eq(&self, other: &Self) -> bool {
-        self.period == other.period && self.zone == other.zone
+        self.period == other.period && self.zone == other.zone && self.first_day == other.first_day
     }
 }
 
@@ -184,6 +215,7 @@ impl Hash for Calendar {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // Zones are equal under several names: what is equal has to hash the same.
         self.period.hash(state);
+        self.first_day.hash(state);
     }
 }
 

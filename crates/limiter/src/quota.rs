@@ -137,6 +137,18 @@ impl Quota {
         .state()
     }
 
+    /// At least `units` are spent in the current period: what is known elsewhere of it.
+    #[must_use]
+    pub fn raised_to(&self, state: u64, now: Now, units: u64) -> u64 {
+        let view = self.view(state, now);
+        let known = units.min(USED_MAX >> self.shift) << self.shift;
+        View {
+            used: view.used.max(known),
+            ..view
+        }
+        .state()
+    }
+
     /// Steps spent in the current period.
     pub(crate) fn spent(&self, state: u64, now: Now) -> u64 {
         self.view(state, now).used

@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod operation;
 mod plans;
+mod quotas;
 mod routes;
 mod serving;
 mod tests;
@@ -94,6 +95,7 @@ pub(crate) fn check(
         .0
         .map(|origin| check.origin(origin.0, &listeners));
     let on_failure = check.on_failure(raw.on_failure, has_anonymous);
+    let store = check.store(raw.store);
     let sizes = check.sizes(raw.sizes);
     let forwarding = check.forwarding(raw.forward);
     let responses = serving::responses(raw.responses);
@@ -118,6 +120,10 @@ pub(crate) fn check(
         origin,
         identity,
         routes: routes.table,
+        plan_ids: (0_u16..)
+            .zip(&plans.plans)
+            .map(|(id, plan)| (plan.name.clone(), PlanId(id)))
+            .collect(),
         plans: plans.plans,
         limits: plans.limits,
         classes,
@@ -129,6 +135,7 @@ pub(crate) fn check(
         sizes,
         counting: operation::counting(raw.counting, base),
         on_failure,
+        store,
         observability,
         tests,
         warnings: Diagnostics::default(),

@@ -27,7 +27,6 @@ codes! {
     UNKNOWN_WORD = "TG0006": "A value is none of the words that the key takes.";
     DUPLICATE_KEY = "TG0007": "A key stands twice in one section.";
     VERSION = "TG0008": "The file is written for another version of the policy format.";
-    NOT_COUNTED = "TG0009": "A word of the policy language that this version does not count by.";
     UNKNOWN_PLAN = "TG0010": "A name is not that of a plan.";
     UNKNOWN_ROUTE = "TG0011": "A name is not that of a route.";
     RATE = "TG0012": "A rate, window or quota is not written as `<count>/<period>`, or is out of range.";

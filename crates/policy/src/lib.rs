@@ -62,8 +62,9 @@ pub use identity::{
     KeySource, RESERVED_ISSUERS, RefusalPace,
 };
 pub use limit::{
-    Across, Amount, BURST_MAX, Limit, Mode, OnChange, Per, QuotaPeriod, RATE_PER_SECOND_MAX,
-    RATE_PERIOD_SECONDS_MAX, REFILL_MAX, Rate, WINDOW_MAX,
+    Across, Amount, BURST_MAX, Limit, Mode, OnChange, OnExceed, Per, QuotaPeriod, QuotaRules,
+    RATE_PER_SECOND_MAX, RATE_PERIOD_SECONDS_MAX, REFILL_MAX, Rate, Throttle, WINDOW_MAX,
+    percent_of,
 };
 pub use network::{
     ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol,
@@ -71,7 +72,8 @@ pub use network::{
 };
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};
 pub use operation::{
-    AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits, Timeouts,
+    AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits,
+    StoreConfig, StorePlace, Timeouts,
 };
 pub use paths::{
     PATH_BYTES_MAX, PATH_SEGMENTS_MAX, PathError, PathRules, TrailingSlash, normalize,

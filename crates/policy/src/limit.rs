@@ -194,6 +194,8 @@ pub enum Amount {
         period: QuotaPeriod,
         /// Whose midnight ends it; UTC unless configured.
         zone: TimeZone,
+        /// The day on which months begin, 1 to 31, in shorter months the last; 1 unless configured.
+        first_day: u8,
     },
     /// Requests under way at once.
     Concurrency {
@@ -226,8 +228,16 @@ impl fmt::Display for Amount {
                 };
                 write!(f, "{rate} sliding")
             }
-            Amount::Quota { max, period, zone } => {
+            Amount::Quota {
+                max,
+                period,
+                zone,
+                first_day,
+            } => {
                 write!(f, "{max}/{}", period.as_str())?;
+                if *first_day > 1 {
+                    write!(f, " from day {first_day}")?;
+                }
                 zone.iana_name()
                     .map_or(Ok(()), |zone| write!(f, " in {zone}"))
             }
@@ -253,4 +263,59 @@ pub struct Limit {
     pub cost: NonZeroU64,
     /// What becomes of what was spent when the limit changes.
     pub on_change: OnChange,
+    /// What happens at the edge of a quota; `None` for everything else.
+    pub quota: Option<QuotaRules>,
+}
+
+impl Limit {
+    /// How many limits a decision consults for this one.
+    #[must_use]
+    pub fn consulted(&self) -> usize {
+        let rules = self.quota.as_ref();
+        let throttle = rules.is_some_and(|rules| matches!(rules.on_exceed, OnExceed::Throttle(_)));
+        let share = rules.is_some_and(|rules| rules.user_share_percent.is_some());
+        1 + usize::from(throttle) + usize::from(share)
+    }
+}
+
+/// What happens as a quota comes to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuotaRules {
+    /// Beyond the quota and its grace.
+    pub on_exceed: OnExceed,
+    /// Units beyond the quota before that happens, in percent of the quota; 0 unless configured.
+    pub grace_percent: u32,
+    /// At which shares of the quota, in percent, somebody is told; ascending.
+    pub notify_at: Arc<[u32]>,
+    /// The most that one user of an account may use of the account's quota, in percent.
+    pub user_share_percent: Option<u32>,
+}
+
+/// What happens beyond a quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnExceed {
+    /// Goes on serving; somebody is told.
+    #[default]
+    Notify,
+    /// Goes on at this rate.
+    Throttle(Throttle),
+    /// Refuses.
+    Block,
+}
+
+/// The rate beyond a quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throttle {
+    /// The sustained rate.
+    pub rate: Rate,
+    /// How much may come at once.
+    pub burst: NonZeroU64,
+}
+
+/// `percent` of `units`, rounded up, at least one and at most [`BURST_MAX`].
+#[must_use]
+pub fn percent_of(units: NonZeroU64, percent: u32) -> NonZeroU64 {
+    let part = (u128::from(units.get()) * u128::from(percent)).div_ceil(100);
+    let part = u64::try_from(part).unwrap_or(BURST_MAX).min(BURST_MAX);
+    NonZeroU64::new(part).unwrap_or(NonZeroU64::MIN)
 }

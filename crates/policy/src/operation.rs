@@ -1,5 +1,6 @@
 //! How the process runs: timeouts, sizes, capacity, failure modes, what is seen of it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +52,40 @@ pub struct OnFailure {
     pub identity: FailMode,
     /// When counters cannot be had; open unless configured.
     pub counters: FailMode,
+    /// When the store cannot be had at the start; closed unless configured.
+    pub store: FailMode,
+}
+
+/// The `store` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Where it is.
+    pub place: StorePlace,
+    /// Subjects and accounts of whom something is said, at most; 1,000,000 unless configured.
+    pub holders: usize,
+    /// How often usage is written; 1 s unless configured.
+    pub flush: Duration,
+}
+
+/// Where a store is. Shows no password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StorePlace {
+    /// A file of SQLite.
+    File(PathBuf),
+    /// A URL, with its password.
+    Url(String),
+    /// What the environment says.
+    Environment,
+}
+
+impl fmt::Debug for StorePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StorePlace::File(path) => write!(f, "File({})", path.display()),
+            StorePlace::Url(_) => f.write_str("Url"),
+            StorePlace::Environment => f.write_str("Environment"),
+        }
+    }
 }
 
 /// What happens to a request that cannot be decided.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::limit::Mode;
+
 /// Which plan, as an index into [`crate::Policy::plans`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PlanId(pub u16);
@@ -14,6 +16,8 @@ pub struct Plan {
     /// Limit class in bucket ids: 1 to 8 of `a-z0-9`, one for each plan. Routes with limits of
     /// their own have another ([`crate::Policy::limit_class`]).
     pub class: Arc<str>,
+    /// The mode that none of its limits is stricter than, the policy's included.
+    pub mode: Mode,
     /// Where a customer can buy more, for the 429 answer.
     pub upgrade_url: Option<String>,
     /// Text of the `detail` member of the 429 answer.

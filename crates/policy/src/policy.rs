@@ -2,8 +2,10 @@
 
 mod load;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::answers::{ForwardingConfig, ResponseConfig};
 use crate::classes::PlanClasses;
@@ -13,7 +15,9 @@ use crate::expectation::PolicyTest;
 use crate::identity::IdentityConfig;
 use crate::limit::Limit;
 use crate::network::{Listener, OriginConfig};
-use crate::operation::{CountingConfig, ObservabilityConfig, OnFailure, SizeLimits, Timeouts};
+use crate::operation::{
+    CountingConfig, ObservabilityConfig, OnFailure, SizeLimits, StoreConfig, Timeouts,
+};
 use crate::paths::PathRules;
 use crate::plan::{Plan, PlanId};
 use crate::route::RouteId;
@@ -35,6 +39,8 @@ pub struct Policy {
     pub(crate) identity: IdentityConfig,
     pub(crate) routes: RouteTable,
     pub(crate) plans: Vec<Plan>,
+    /// By name.
+    pub(crate) plan_ids: HashMap<Arc<str>, PlanId>,
     /// Beside `plans`.
     pub(crate) limits: Vec<PlanLimits>,
     /// Beside `plans`.
@@ -47,6 +53,7 @@ pub struct Policy {
     pub(crate) sizes: SizeLimits,
     pub(crate) counting: CountingConfig,
     pub(crate) on_failure: OnFailure,
+    pub(crate) store: Option<StoreConfig>,
     pub(crate) observability: ObservabilityConfig,
     pub(crate) tests: Vec<PolicyTest>,
     pub(crate) warnings: Diagnostics,
@@ -106,10 +113,7 @@ impl Policy {
     /// The plan of this name, as a plan claim or an assignment says it.
     #[must_use]
     pub fn plan_named(&self, name: &str) -> Option<PlanId> {
-        (0_u16..)
-            .zip(&self.plans)
-            .find(|(_, plan)| &*plan.name == name)
-            .map(|(id, _)| PlanId(id))
+        self.plan_ids.get(name).copied()
     }
 
     /// The plan of a user for whom nothing else is said.
@@ -212,6 +216,12 @@ impl Policy {
     #[must_use]
     pub fn on_failure(&self) -> &OnFailure {
         &self.on_failure
+    }
+
+    /// Where plans, overrides and usage are kept, if anywhere.
+    #[must_use]
+    pub fn store(&self) -> Option<&StoreConfig> {
+        self.store.as_ref()
     }
 
     /// Capacity of the table of counters.

@@ -11,6 +11,7 @@ mod plans;
 mod routes;
 pub(crate) mod section;
 mod serving;
+mod store;
 mod tests;
 mod values;
 
@@ -30,6 +31,7 @@ pub(crate) use routes::{RawBasePath, RawOpenApi, RawRoutes};
 pub(crate) use serving::{
     RawForward, RawHealth, RawListen, RawOrigin, RawOriginSection, RawResponses, RawTls,
 };
+pub(crate) use store::{RawStore, RawStoreSection, StoreUrl};
 pub(crate) use tests::{RawCaller, RawExpect, RawStep, RawTest};
 pub(crate) use values::*;
 
@@ -73,6 +75,8 @@ section! {
         sizes: Option<RawSizes>,
         /// How many buckets are kept.
         counting: Option<RawCounting>,
+        /// Where assigned plans, overrides, usage and notices are kept: a URL, or a section. Default: nowhere.
+        store: Option<RawStore>,
         /// Where the access log goes: `off`, `stdout` (one JSON object a line), or a file's name. Default: `off`.
         access_log: Option<OffOr<FilePath>>,
         /// OpenTelemetry traces. Default: none.

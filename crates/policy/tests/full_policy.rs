@@ -393,7 +393,7 @@ fn the_schema_refuses_unknown_keys_and_wrong_kinds() {
         ("/plans/standard/limts", serde_json::json!([])),
         (
             "/plans/standard/limits/0/on_exceed",
-            serde_json::json!("notify"),
+            serde_json::json!("shout"),
         ),
         ("/mode", serde_json::json!("enforced")),
         ("/counting/users", serde_json::json!(0)),

@@ -184,18 +184,6 @@ plans: {free: {}}
     assert!(policy.warnings().is_empty());
 }
 
-#[test]
-fn words_of_a_later_version_are_refused_and_never_ignored() {
-    for key in ["on_exceed", "notify_at"] {
-        let text = format!(
-            "{HEAD}identity: {{anonymous: {{plan: free}}}}\nplans: {{free: {{limits: [{{name: a, rate: 1/s, {key}: 5}}]}}}}\n"
-        );
-        let found = Policy::parse("p.yaml", &text, Path::new(".")).expect_err(key);
-        let codes: Vec<_> = found.iter().map(|found| found.code).collect();
-        assert_eq!(codes, ["TG0009"], "{key}");
-    }
-}
-
 const MUTUAL: &str =
     "listen: {address: '127.0.0.1:0', tls: {cert: c.pem, key: k.pem, client_ca: ca.pem";
 

@@ -68,6 +68,9 @@ pub enum StoreError {
     /// A write key that another write has used, and that is not forgotten yet.
     #[error("this write key was used for another write")]
     KeyReused,
+    /// Lines of a log that somebody else has counted since its reader looked.
+    #[error("somebody else counted lines of this log meanwhile")]
+    CountedMeanwhile,
     /// The schema was made by a newer version of Tollgate.
     #[error(
         "the store has schema {found}, this version of Tollgate knows up to {known}: start the newer version, or restore the backup from before its first start"
@@ -151,6 +154,7 @@ impl StoreError {
                 | StoreError::NothingToUndo
                 | StoreError::Conflict { .. }
                 | StoreError::KeyReused
+                | StoreError::CountedMeanwhile
         )
     }
 

@@ -3,8 +3,8 @@
 //! A [`Store`] keeps a [`Record`] for each [`Holder`] (a subject or an account): plans and limits over time.
 //! A [`Write`] changes one record as one act, with its audit; a [`Feed`] gives every change to every
 //! instance, in order and without a gap; a [`Directory`] holds all of it in memory for the path of
-//! requests, which never waits for a store. Beside that, units counted against quotas are added in
-//! [`Batch`]es, each at most once, and a [`Notice`] waits in an outbox until it was delivered.
+//! requests, which never waits for a store. Beside that, units counted against quotas and meters of what was
+//! used are added in [`Batch`]es, each at most once, and a [`Notice`] waits in an outbox until it was delivered.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -53,6 +53,7 @@
 
 mod backend;
 mod change;
+mod counted_log;
 mod directory;
 mod effective;
 mod error;
@@ -60,6 +61,7 @@ mod feed;
 mod holder;
 mod limit_text;
 mod location;
+mod meter;
 mod notice;
 mod operation;
 mod page;
@@ -71,6 +73,7 @@ mod texts;
 
 pub use backend::CALL_WAIT_MAX;
 pub use change::{Act, Change};
+pub use counted_log::{CountedLog, LogId, MARKS_BYTES_MAX};
 pub use directory::{AssignedPlan, Directory, HolderKey, LOAD_WAIT_MAX, Loaded, PLAN_NAMES_MAX};
 pub use effective::{Level, Standing};
 pub use error::StoreError;
@@ -78,6 +81,10 @@ pub use feed::Feed;
 pub use holder::{Holder, HolderKind};
 pub use limit_text::{LimitText, ROUTE_BYTES_MAX, RouteName};
 pub use location::Location;
+pub use meter::{
+    Caller, METER_PERIOD_MS, METERS_PER_BATCH_MAX, Meter, MeterCursor, MeterPage, Metered, Series,
+    Usage, Whose,
+};
 pub use notice::{
     Attempted, DueNotice, ListedNotice, NOTICE_BYTES_MAX, Notice, NoticeState, NoticeTotals,
     Retried,
@@ -92,7 +99,7 @@ pub use quota::{
 pub use record::{ASSIGNMENTS_MAX, Assignment, Edit, OVERRIDES_MAX, Override, Record, Start};
 pub use span::{Span, TIME_MS_MAX};
 pub use store::{
-    CHANGES_PER_CALL_MAX, COUNTS_PER_CALL_MAX, NOTICES_PER_CALL_MAX, Store, Versioned,
-    WRITE_KEY_KEPT_MS, Write, Written,
+    CHANGES_PER_CALL_MAX, COUNTS_PER_CALL_MAX, LOG_FORKS_MAX, METERS_PER_CALL_MAX,
+    NOTICES_PER_CALL_MAX, Store, Versioned, WRITE_KEY_KEPT_MS, Write, Written,
 };
-pub use texts::{Issuer, LimitName, Name, Note, OperationName, PlanName, WriteKey};
+pub use texts::{Issuer, LimitName, LogText, Name, Note, OperationName, PlanName, WriteKey};

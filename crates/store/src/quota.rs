@@ -5,9 +5,11 @@ use std::fmt;
 
 use data_encoding::HEXLOWER;
 
+use crate::counted_log::LogStep;
 use crate::error::StoreError;
 use crate::holder::Holder;
 use crate::limit_text::RouteName;
+use crate::meter::Meters;
 use crate::span::Span;
 use crate::texts::LimitName;
 
@@ -45,7 +47,7 @@ pub struct Count {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BatchWriter([u8; 16]);
 
-/// Units to be added, at most once however often they are sent.
+/// Units and usage to be added, at most once however often they are sent.
 ///
 /// A writer sends one batch at a time, and the same one again until it is answered; then the next,
 /// with a higher number. What it had not sent when it ended is lost; nothing is ever counted twice.
@@ -54,6 +56,9 @@ pub struct Batch {
     pub(crate) writer: BatchWriter,
     pub(crate) number: u64,
     pub(crate) units: BTreeMap<Counter, u64>,
+    pub(crate) meters: Meters,
+    /// Of which lines it is, if it is of a log's.
+    pub(crate) log: Option<LogStep>,
 }
 
 /// What became of a [`Batch`].
@@ -132,6 +137,8 @@ impl Batch {
             writer,
             number,
             units: BTreeMap::new(),
+            meters: Meters::default(),
+            log: None,
         }
     }
 

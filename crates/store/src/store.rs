@@ -1,6 +1,8 @@
 //! The store: one type for both databases.
 
+mod counted_logs;
 mod list;
+mod meters;
 mod notice_list;
 mod notices;
 mod operations;
@@ -22,6 +24,8 @@ use crate::holder::Holder;
 use crate::location::Location;
 use crate::record::Record;
 
+pub use counted_logs::LOG_FORKS_MAX;
+pub use meters::METERS_PER_CALL_MAX;
 pub use notices::NOTICES_PER_CALL_MAX;
 pub use quota::COUNTS_PER_CALL_MAX;
 pub(crate) use rows::span;

@@ -104,6 +104,11 @@ text! {
     WriteKey, "a write key", 1..=255, visible, "has visible ASCII characters only"
 }
 
+text! {
+    /// The source of a log, or a digest of its first line: up to 255 bytes without control characters.
+    LogText, "a source of logs", 0..=255, no_control, "has no control characters"
+}
+
 fn check(
     what: &'static str,
     text: &str,

@@ -104,8 +104,8 @@ impl Gateway {
         let admin = policy.admin();
         let options = EngineOptions {
             threads: workers,
-            table: None,
             bucket_keys: environment::bucket_keys()?,
+            ..EngineOptions::default()
         };
         let (engine, clock) = counts::engine(policy, options)?;
         let keeper = counts::Keeper::new(&engine, &clock);

@@ -237,7 +237,7 @@ fn what_cannot_be_promised_is_refused_with_what_to_do() {
     let policy = fs::read_to_string(workshop.0.path().join("one-plan.yaml")).unwrap();
     let limit = "{name: burst, window: 600/min}";
     assert!(policy.contains(limit));
-    let monthly = format!("{limit}, {{name: monthly, quota: 1000/month}}");
+    let monthly = format!("{limit}, {{name: monthly, quota: 1000/month, on_exceed: block}}");
     fs::write(&file, policy.replace(limit, &monthly)).unwrap();
     let text = refused("quota", "after", &[]);
     assert!(

@@ -125,7 +125,7 @@ fn what_aws_prints_becomes_a_folder_that_check_accepts() {
     let policy = text(folder, "tollgate.yaml");
     for line in [
         "{name: throttle, rate: 100/s, burst: 200, across: all_routes}",
-        "{name: quota, quota: 5000/month, across: all_routes}",
+        "{name: quota, quota: 5000/month, on_exceed: block, across: all_routes}",
         "\"GET /v1/records\": [{name: throttle, rate: 1/10s, burst: 2}]",
         "{name: throttle, rate: 1/1000000s, burst: 5, across: all_routes}",
         "default_plan: \"Free\"",

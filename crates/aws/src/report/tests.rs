@@ -41,7 +41,7 @@ fn what_waf_cannot_watch_is_listed() {
         ..Accepted::default()
     };
     let report = report(
-        "{name: monthly, quota: 1000/month}",
+        "{name: monthly, quota: 1000/month, on_exceed: block}",
         Variant::Before,
         accepted,
     );

@@ -48,7 +48,8 @@ fn a_window_admits_as_many_in_its_length_and_fades() {
 #[test]
 fn a_quota_ends_with_its_day_in_its_own_time_zone() {
     // 2026-01-01 00:00 UTC is 19:00 of the day before in New York.
-    let bench = limits("{name: daily, quota: 5/day, time_zone: America/New_York}");
+    let bench =
+        limits("{name: daily, quota: 5/day, on_exceed: block, time_zone: America/New_York}");
     let ask = orders(&bench);
     assert_eq!(bench.allowed(&ask, 10), 5);
     assert_eq!(wait(&bench, &ask), Some(5 * 3_600));
@@ -125,12 +126,15 @@ fn told(bench: &Bench, ask: &Ask) -> (String, String) {
 /// policies, and the quota units of section 3.1.2.
 #[test]
 fn the_fields_are_those_of_the_draft_s_examples() {
-    let bench = limits("{name: burst, window: 100/60s}, {name: daily, quota: 1000/day}");
+    let bench =
+        limits("{name: burst, window: 100/60s}, {name: daily, quota: 1000/day, on_exceed: block}");
     let (policy, left) = told(&bench, &orders(&bench));
     assert_eq!(policy, "\"burst\";q=100;w=60,\"daily\";q=1000;w=86400");
     assert_eq!(left, "\"burst\";r=99;t=120,\"daily\";r=999;t=86400");
 
-    let bench = limits("{name: at-once, concurrency: 10}, {name: monthly, quota: 50000/month}");
+    let bench = limits(
+        "{name: at-once, concurrency: 10}, {name: monthly, quota: 50000/month, on_exceed: block}",
+    );
     let (policy, left) = told(&bench, &orders(&bench));
     // A month has no one length, and a place is free when somebody is done.
     assert_eq!(
@@ -147,7 +151,7 @@ fn the_fields_are_those_of_the_draft_s_examples() {
 fn case_087_the_fields_parse_as_structured_fields() {
     let bench = limits(
         "{name: burst, rate: 100/s, burst: 7}, {name: spread, window: 5/10s}, \
-         {name: daily, quota: 20/day}, {name: at-once, concurrency: 3}",
+         {name: daily, quota: 20/day, on_exceed: block}, {name: at-once, concurrency: 3}",
     );
     let ask = orders(&bench);
     for _ in 0..8 {
@@ -249,16 +253,16 @@ default_plan: standard
         let state = decision.limits.iter().next().unwrap();
         state.reading.remaining
     };
-    reload("quota: 400/month");
+    reload("quota: 400/month, on_exceed: block");
     assert_eq!(left(), 399);
     // A minute's quota fills every minute: it leaves the month's as it is.
-    reload("quota: 2/minute");
+    reload("quota: 2/minute, on_exceed: block");
     assert_eq!(left(), 1);
     bench.clock.advance(Duration::from_secs(60));
-    reload("quota: 400/month");
+    reload("quota: 400/month, on_exceed: block");
     assert_eq!(left(), 398);
     // Of one kind, the share that is left goes over.
-    reload("quota: 800/month");
+    reload("quota: 800/month, on_exceed: block");
     assert_eq!(left(), 795);
     reload("rate: 1/1h, burst: 10");
     assert_eq!(left(), 4);
@@ -270,7 +274,7 @@ fn saved_counts_are_taken_up_by_the_next_engine() {
 routes: [GET /orders]
 plans:
   anonymous: {limits: []}
-  standard: {limits: [{name: hourly, rate: 1/1h, burst: 3}, {name: monthly, quota: 100/month}]}
+  standard: {limits: [{name: hourly, rate: 1/1h, burst: 3}, {name: monthly, quota: 100/month, on_exceed: block}]}
 default_plan: standard
 ";
     let bench = Bench::new(rest);

@@ -16,6 +16,8 @@ mod failures;
 mod forwarded;
 mod keys;
 mod policy_tests;
+mod quotas;
 mod refusals;
 mod reload;
+mod standings;
 mod support;

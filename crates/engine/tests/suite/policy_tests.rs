@@ -38,8 +38,8 @@ plans:
     routes:
       GET /spread: [{name: rate, rate: 1/s, burst: 1}]
       GET /slow: [{name: together, concurrency: 3}]
-      GET /day: [{name: day, quota: 2/day, time_zone: America/New_York}]
-      GET /week: [{name: week, quota: 2/week}]
+      GET /day: [{name: day, quota: 2/day, on_exceed: block, time_zone: America/New_York}]
+      GET /week: [{name: week, quota: 2/week, on_exceed: block}]
 default_plan: standard
 tests:
   - {as: {sub: u}, send: 60 x GET /spread in 1min, expect: {allowed: 60, limited: 0}}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 use tollgate_engine::{
-    ClientCertificate, Decision, Engine, EngineOptions, Outcome, RequestHead, Verdict,
+    ClientCertificate, Decision, Engine, EngineOptions, Outcome, RequestHead, Standings, Verdict,
 };
 use tollgate_limiter::{Clock, FakeClock, TableSize};
 use tollgate_policy::Policy;
@@ -91,6 +91,20 @@ impl Bench {
         let engine = Engine::new(policy, options()).unwrap();
         Self {
             engine,
+            clock: FakeClock::at_unix_ms(START_UNIX_S * 1_000),
+            key,
+        }
+    }
+
+    /// As [`Bench::new`], where somebody knows more of users than the policy does.
+    pub(crate) fn with_standings(rest: &str, standings: Arc<dyn Standings>) -> Self {
+        let key = SigningKey::generate("k1", Algorithm::EdDsa);
+        let options = EngineOptions {
+            standings: Some(standings),
+            ..options()
+        };
+        Self {
+            engine: Engine::new(parse(&policy_text(&key, rest)), options).unwrap(),
             clock: FakeClock::at_unix_ms(START_UNIX_S * 1_000),
             key,
         }

@@ -245,3 +245,69 @@ proptest! {
         prop_assert_eq!(calendar.period_at(inside), (start / 60, end / 60));
     }
 }
+
+#[test]
+fn a_billing_month_begins_on_its_day_or_on_the_last_of_a_shorter_one() {
+    let at = |day: u8, at: &str| {
+        let calendar = Calendar::new(Period::Month, zone("Europe/Berlin")).with_first_day(day);
+        let (start, end) = calendar.period_at(unix_s(at));
+        (start * 60, end * 60)
+    };
+    let span = |start: &str, end: &str| (unix_s(start), unix_s(end));
+    for (day, moment, start, end) in [
+        (
+            15,
+            "2026-03-20T12:00:00Z",
+            "2026-03-14T23:00:00Z",
+            "2026-04-14T22:00:00Z",
+        ),
+        (
+            15,
+            "2026-03-14T22:59:59Z",
+            "2026-02-14T23:00:00Z",
+            "2026-03-14T23:00:00Z",
+        ),
+        (
+            31,
+            "2026-02-28T12:00:00Z",
+            "2026-02-27T23:00:00Z",
+            "2026-03-30T22:00:00Z",
+        ),
+        (
+            31,
+            "2026-02-27T12:00:00Z",
+            "2026-01-30T23:00:00Z",
+            "2026-02-27T23:00:00Z",
+        ),
+        (
+            30,
+            "2024-02-29T12:00:00Z",
+            "2024-02-28T23:00:00Z",
+            "2024-03-29T23:00:00Z",
+        ),
+        (
+            1,
+            "2026-01-31T22:59:59Z",
+            "2025-12-31T23:00:00Z",
+            "2026-01-31T23:00:00Z",
+        ),
+    ] {
+        assert_eq!(at(day, moment), span(start, end), "day {day}, {moment}");
+    }
+}
+
+#[test]
+fn only_months_have_a_first_day_and_it_is_one_of_a_month() {
+    for day in [0, 32, 255] {
+        let calendar = Calendar::new(Period::Month, TimeZone::UTC).with_first_day(day);
+        assert_eq!(calendar.first_day(), 1);
+    }
+    let week = Calendar::new(Period::Week, TimeZone::UTC).with_first_day(15);
+    assert_eq!(week, Calendar::new(Period::Week, TimeZone::UTC));
+    let month = || Calendar::new(Period::Month, TimeZone::UTC);
+    assert_ne!(month().with_first_day(15), month());
+    assert_eq!(
+        month().with_first_day(15).clone(),
+        month().with_first_day(15)
+    );
+}

@@ -3,6 +3,7 @@
 use super::hold::Purpose;
 use super::{Check, Table, within_range};
 use crate::clock::{Nanos, Now};
+use crate::limit::Limit;
 use crate::reading::Reading;
 
 /// What a request was charged when it was admitted.
@@ -56,6 +57,36 @@ impl Table {
         // rest, and cannot be told from it any more.
         if !hold.absent(0) && !hold.changed(0, &check) {
             state = settle(state, at);
+            hold.write(0, &check, state);
+        }
+        Reading {
+            overflowed: hold.overflowed(0),
+            ..limit.decide(state, at, 0).0
+        }
+    }
+}
+
+impl Table {
+    /// Makes sure that at least `units` of a quota are spent in its current period: other processes,
+    /// or an earlier one, have counted as many. Returns what the bucket holds then.
+    ///
+    /// Other limits than quotas, and keys that share an overflow bucket, stay as they are.
+    pub fn raise(&self, now: Now, check: Check<'_>, units: u64) -> Reading {
+        let now = within_range(now);
+        let limit = check.limit.limit();
+        // A key without a cell gets one, but not to remember nothing in it.
+        let check = Check {
+            cost: units.min(1),
+            ..check
+        };
+        let mut hold = self.hold_one(now, &check, Purpose::Charge);
+        let at = hold.time_of(0, now);
+        let mut state = hold.finds[0].state;
+        if let Limit::Quota(quota) = limit
+            && !hold.absent(0)
+            && !hold.overflowed(0)
+        {
+            state = quota.raised_to(state, at, units);
             hold.write(0, &check, state);
         }
         Reading {

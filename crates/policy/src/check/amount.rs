@@ -8,7 +8,7 @@ use super::Check;
 use crate::codes;
 use crate::diagnostics::Span;
 use crate::findings::Finding;
-use crate::limit::{Amount, BURST_MAX, REFILL_MAX, Rate, WINDOW_MAX};
+use crate::limit::{Amount, BURST_MAX, QuotaPeriod, REFILL_MAX, Rate, WINDOW_MAX};
 use crate::node::{At, Given};
 use crate::raw::{RateText, RawLimit, Units};
 
@@ -47,6 +47,7 @@ impl Check<'_, '_> {
             let message = "a time zone belongs to a quota".to_owned();
             self.conflict(zone.span, message, "remove `time_zone`, or write a `quota`");
         }
+        self.quota_keys_have_a_quota(raw);
         if let Some(Given::Value(rate)) = &raw.rate {
             return self.rate(rate, raw.burst.as_ref());
         }
@@ -59,6 +60,7 @@ impl Check<'_, '_> {
                 max: quota.value.0.max,
                 period: quota.value.0.period,
                 zone: zone.map_or(TimeZone::UTC, |zone| zone.value.0.clone()),
+                first_day: self.first_day(raw, quota.value.0.period),
             });
         }
         match &raw.concurrency {
@@ -66,6 +68,25 @@ impl Check<'_, '_> {
             // Found wrong where it was read, and said there.
             _ => None,
         }
+    }
+
+    /// The day on which months begin.
+    fn first_day(&mut self, raw: &RawLimit, period: QuotaPeriod) -> u8 {
+        let Some(day) = &raw.billing_day else {
+            return 1;
+        };
+        if period != QuotaPeriod::Month {
+            let message = format!(
+                "a billing day belongs to months, not to a quota a {}",
+                period.as_str()
+            );
+            self.conflict(
+                day.span,
+                message,
+                "remove `billing_day`, or write a quota a month",
+            );
+        }
+        u8::try_from(day.value.0).unwrap_or(1)
     }
 
     /// A rate with its burst, which is the rate's count where none is written.
@@ -134,7 +155,7 @@ impl Check<'_, '_> {
         None
     }
 
-    fn conflict(&mut self, span: Span, message: String, help: &str) {
+    pub(super) fn conflict(&mut self, span: Span, message: String, help: &str) {
         self.error(Finding::error(codes::CONFLICT, span, message).help(help));
     }
 }

@@ -410,5 +410,6 @@ pub(super) fn budget(name: &str, amount: Amount) -> Limit {
         mode: Mode::Enforce,
         cost: NonZeroU64::MIN,
         on_change: OnChange::Keep,
+        quota: None,
     }
 }

@@ -33,14 +33,17 @@ impl Check<'_, '_> {
                 .iter()
                 .filter(|limit| own.iter().all(|own| own.name != limit.name));
             let all: Vec<Limit> = kept.chain(&own).cloned().collect();
-            if all.len() > LIMITS_PER_ROUTE_MAX {
+            let count: usize = all.iter().map(Limit::consulted).sum();
+            if count > LIMITS_PER_ROUTE_MAX {
                 self.error(
                     Finding::error(
                         codes::TOO_MANY,
                         name.span,
-                        format!("{} limits apply to one route", all.len()),
+                        format!("{count} limits apply to one route"),
                     )
-                    .label("with those of the plan")
+                    .label(
+                        "with those of the plan; a throttle and a user's share are one more each",
+                    )
                     .help(format!("keep at most {LIMITS_PER_ROUTE_MAX}")),
                 );
             }
@@ -73,6 +76,10 @@ impl Check<'_, '_> {
     /// One list, in which every name stands once.
     fn limits(&mut self, raw: Vec<RawLimit>, mode: Mode) -> Vec<Limit> {
         let mut limits: Vec<Limit> = Vec::new();
+        let (first, is_long) = (
+            raw.first().map(|raw| raw.span),
+            raw.len() > LIMITS_PER_ROUTE_MAX,
+        );
         if let Some(beyond) = raw.get(LIMITS_PER_ROUTE_MAX) {
             self.error(
                 Finding::error(
@@ -99,6 +106,18 @@ impl Check<'_, '_> {
             }
             limits.extend(self.limit(raw, mode));
         }
+        let count: usize = limits.iter().map(Limit::consulted).sum();
+        if let (true, Some(first)) = (count > LIMITS_PER_ROUTE_MAX && !is_long, first) {
+            self.error(
+                Finding::error(
+                    codes::TOO_MANY,
+                    first,
+                    format!("{count} limits apply to one route"),
+                )
+                .label("a throttle and a user's share are one more each")
+                .help(format!("keep at most {LIMITS_PER_ROUTE_MAX}")),
+            );
+        }
         limits
     }
 
@@ -112,10 +131,13 @@ impl Check<'_, '_> {
             self.error(too_costly(&amount, cost).at(span));
             return None;
         }
+        let per = raw.per.as_ref().map_or(Per::User, |Word(per)| *per);
+        let quota = self.quota_rules(&raw, &amount, per);
         Some(Limit {
             name: Arc::from(raw.name.value.0),
             amount,
-            per: raw.per.map_or(Per::User, |Word(per)| per),
+            per,
+            quota,
             across: raw.across.map_or(Across::EachRoute, |Word(across)| across),
             mode: mode.and(raw.mode.map_or(Mode::Enforce, |Word(mode)| mode)),
             cost,

@@ -1,5 +1,6 @@
 //! Timeouts, sizes, capacity, failure modes, what is seen of the process.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,15 +8,19 @@ use super::Check;
 use crate::codes;
 use crate::findings::Finding;
 use crate::operation::{
-    AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits, Timeouts,
+    AccessLog, CountingConfig, FailMode, ObservabilityConfig, OnFailure, Otlp, SizeLimits,
+    StoreConfig, StorePlace, Timeouts,
 };
 use crate::raw::{
-    FilePath, OffOr, Period, RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts, Word,
+    FilePath, OffOr, Period, RawCounting, RawOnFailure, RawSizes, RawStore, RawStoreSection,
+    RawTelemetry, RawTimeouts, StoreUrl, Word,
 };
 
 /// The smallest and the largest head that can be configured, in bytes.
 const HEAD_BYTES_MIN: u64 = 8 * 1024;
 const HEAD_BYTES_MAX: u64 = 1024 * 1024;
+/// How often usage can be written.
+const FLUSH_RANGE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 
 impl Check<'_, '_> {
     pub(super) fn on_failure(
@@ -24,7 +29,9 @@ impl Check<'_, '_> {
         has_anonymous: bool,
     ) -> OnFailure {
         let span = raw.as_ref().map(|raw| raw.span).unwrap_or_default();
-        let (wanted, counters) = raw.map_or((None, None), |raw| (raw.identity, raw.counters));
+        let (wanted, counters, store) = raw.map_or((None, None, None), |raw| {
+            (raw.identity, raw.counters, raw.store)
+        });
         let wanted = wanted.map_or(FailMode::Closed, |Word(mode)| mode);
         if wanted == FailMode::Open && !has_anonymous {
             self.error(
@@ -40,7 +47,37 @@ impl Check<'_, '_> {
         OnFailure {
             identity: wanted,
             counters: counters.map_or(FailMode::Open, |Word(mode)| mode),
+            store: store.map_or(FailMode::Closed, |Word(mode)| mode),
         }
+    }
+
+    pub(super) fn store(&mut self, raw: Option<RawStore>) -> Option<StoreConfig> {
+        let RawStore(RawStoreSection {
+            url,
+            holders,
+            flush,
+            ..
+        }) = raw?;
+        let StoreUrl(url) = url.value;
+        let place = match url.strip_prefix("sqlite:") {
+            Some(file) => StorePlace::File(self.file(file)),
+            None if url == "environment" => StorePlace::Environment,
+            None => StorePlace::Url(url),
+        };
+        let mut config = StoreConfig {
+            place,
+            holders: holders.map_or(1_000_000, |count| count.size()),
+            flush: Duration::from_secs(1),
+        };
+        if let Some(flush) = flush {
+            config.flush = flush.value.0;
+            if !FLUSH_RANGE.contains(&config.flush) {
+                let finding =
+                    Finding::error(codes::DURATION, flush.span, "duration is out of range");
+                self.error(finding.help("write one from `100ms` to `60s`"));
+            }
+        }
+        Some(config)
     }
 
     pub(super) fn sizes(&mut self, raw: Option<RawSizes>) -> SizeLimits {

@@ -75,6 +75,7 @@ impl Check<'_, '_> {
             made.plans.push(Plan {
                 name: name.value.as_str().into(),
                 class,
+                mode: plan_mode,
                 upgrade_url: plan.upgrade_url.map(|url| url.0.text),
                 message: plan.message.map(|message| message.0),
                 headers: self.extra_headers(plan.headers.map_or(Vec::new(), |headers| headers.0)),

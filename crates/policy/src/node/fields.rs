@@ -40,18 +40,6 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("name", "service_name"),
 ];
 
-/// Words of the policy language that this version has no counter for, and what to write instead.
-const NOT_COUNTED: &[(&str, &str)] = &[
-    (
-        "on_exceed",
-        "write `mode: shadow` to count without refusing, or remove the key",
-    ),
-    (
-        "notify_at",
-        "watch the limit's metrics for now, and remove the key",
-    ),
-];
-
 /// A section being read.
 pub(crate) struct Fields<'a> {
     entries: &'a [(super::At<String>, Node)],
@@ -136,17 +124,6 @@ impl<'a> Fields<'a> {
 }
 
 fn unknown(key: &str, span: Span, section: &str, known: &[&str]) -> Finding {
-    if section == "a limit"
-        && let Some((_, instead)) = NOT_COUNTED.iter().find(|(word, _)| *word == key)
-    {
-        return Finding::error(
-            codes::NOT_COUNTED,
-            span,
-            format!("`{key}` is not counted by this version"),
-        )
-        .label("would have no effect")
-        .help(*instead);
-    }
     let synonym = SYNONYMS
         .iter()
         .find(|(word, other)| *word == key && known.contains(other));

@@ -12,6 +12,8 @@ section! {
         identity: Option<Word<FailMode>>,
         /// When counters cannot be had: `closed` (503), or `open` (let through uncounted). Counters in memory always can: without effect in this version. Default: `open`.
         counters: Option<Word<FailMode>>,
+        /// When the store cannot be had at the start: `closed` (does not serve before it can be), or `open` (serves, with the plans that credentials name). A store that is lost later leaves in force what was known. Default: `closed`.
+        store: Option<Word<FailMode>>,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::section::section;
 use super::values::{
-    ClassName, HeaderValue, LimitName, QuotaText, RateText, RouteName, ShortText, Units, WebUrl,
-    Word, ZoneName,
+    ClassName, HeaderValue, LimitName, OnExceedWord, Percent, QuotaText, RateText, RouteName,
+    ShortText, Units, WebUrl, Whole, Word, ZoneName,
 };
 use crate::findings::Findings;
 use crate::limit::{Across, Mode, OnChange, Per};
@@ -50,6 +50,22 @@ section! {
         quota: Option<Given<At<QuotaText>>>,
         /// Whose midnight ends the periods of a `quota`, for example `Europe/Berlin`. Default: `UTC`.
         time_zone: Option<At<ZoneName>>,
+        /// The day of the month on which months of a `quota` begin, 1 to 31; in shorter months, the last. Default: 1.
+        billing_day: Option<At<Whole<1, 31>>>,
+        /// What happens beyond a `quota`: `notify` (goes on serving, and tells), `throttle` (goes on at the rate
+        /// `throttle`) or `block` (429). Default: `notify`.
+        on_exceed: Option<At<Word<OnExceedWord>>>,
+        /// The rate beyond a `quota` with `on_exceed: throttle`, `<count>/<period>`; as many may come at once.
+        throttle: Option<At<RateText>>,
+        /// How much beyond a `quota` is served before it throttles or blocks, in percent of it, to `100%`.
+        /// Default: `0%`.
+        grace: Option<At<Percent>>,
+        /// At which shares of a `quota` somebody is told, to `1000%`, at most 16. Default: `[75%, 90%, 100%]` for days,
+        /// weeks and months, none for shorter ones.
+        notify_at: Option<Vec<At<Percent>>>,
+        /// The most that one user may use of a `quota` that is `per: account`, in percent, so that nobody uses up
+        /// everybody's. Default: all of it.
+        user_share: Option<At<Percent>>,
         /// How many requests may be under way at once, 1 to 2^32.
         concurrency: Option<Given<At<Units>>>,
         /// Whose requests share a bucket: `user` (an anonymous caller counts by its network), `account`, `network` or

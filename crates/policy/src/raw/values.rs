@@ -16,9 +16,9 @@ pub(crate) use names::{
     ClaimName, ClassName, CookieName, FilePath, HeaderName, HeaderValue, LimitName, PathText,
     PlanName, ShortText, header_name, plan_name,
 };
-pub(crate) use numbers::{ByteSize, Share, Units, Whole};
+pub(crate) use numbers::{ByteSize, Percent, Share, Units, Whole};
 pub(crate) use requests::{RequestLine, RequestParts, SendLine};
 pub(crate) use route_names::{RouteName, RouteNameParts, route_name};
 pub(crate) use time::{Moment, Period, RateText};
 pub(crate) use url::{OriginUrl, WebUrl, WebUrlParts};
-pub(crate) use words::{OffOr, Word};
+pub(crate) use words::{OffOr, OnExceedWord, Word};

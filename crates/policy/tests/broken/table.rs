@@ -169,8 +169,20 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0034", 4, 19, "write its name relative to the policy's folder"),
     ]),
     ("quota", &[
-        ("TG0009", 8, 45, "write `mode: shadow` to count without refusing, or remove the key"),
-        ("TG0009", 8, 64, "watch the limit's metrics for now, and remove the key"),
+        ("TG0014", 4, 34, "write one from `100ms` to `60s`"),
+        ("TG0042", 8, 45, "remove `on_exceed`, or write a `quota`"),
+        ("TG0042", 8, 64, "remove `notify_at`, or write a `quota`"),
+        ("TG0004", 9, 46, "add for example `throttle: 1/s`"),
+        ("TG0042", 10, 45, "add `on_exceed: throttle`, or remove `throttle`"),
+        ("TG0042", 11, 42, "add `on_exceed: block` or `throttle`, or remove `grace`"),
+        ("TG0016", 12, 60, "write a larger quota"),
+        ("TG0042", 13, 46, "remove `billing_day`, or write a quota a month"),
+        ("TG0016", 14, 48, "write a whole number from 1 to 31"),
+        ("TG0016", 15, 47, "write a share from `1%`"),
+        ("TG0016", 15, 51, "write a whole number to 1000 and `%`: `75%`"),
+        ("TG0042", 16, 47, "add `per: account`, or remove `user_share`"),
+        ("TG0016", 17, 61, "write one from `1%` to `100%`"),
+        ("TG0006", 18, 46, "write `notify`, `throttle` or `block`"),
     ]),
     ("rates", &[
         ("TG0012", 7, 28, "write at least `1/366d`, or `mode: off` to leave the limit out"),
@@ -188,6 +200,9 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0020", 11, 5, "write the path without `.` and `..`"),
         ("TG0020", 12, 5, "write it without encoded slashes, backslashes, control characters and broken `%XX`"),
         ("TG0022", 14, 5, "remove one of the two; names of parameters do not tell routes apart"),
+    ]),
+    ("store", &[
+        ("TG0024", 4, 8, "write `sqlite:tollgate.db`, `postgres://user:password@host/database` or `environment`"),
     ]),
     ("syntax", &[
         ("TG0001", 4, 22, "put a route with braces into quotes inside `[…]` and `{…}`: \"GET /orders/{id}\""),

@@ -32,6 +32,10 @@ const STEPS: &[Step] = &[
         postgres: include_str!("../../migrations/postgres/3.sql"),
     },
     Step {
+        sqlite: include_str!("../../migrations/sqlite/4.sql"),
+        postgres: include_str!("../../migrations/postgres/4.sql"),
+    },
+    Step {
         sqlite: include_str!("../../migrations/sqlite/6.sql"),
         postgres: include_str!("../../migrations/postgres/6.sql"),
     },

@@ -1,6 +1,6 @@
 //! Notices as people look at them: a list, and one to be tried again now.
 
-use super::notices::{DELIVERED, GIVEN_UP, WAITING, change};
+use super::notices::{DELIVERED, GIVEN_UP, WAITING};
 use super::{Store, quota, rows};
 use crate::backend::{CALL_WAIT_MAX, Pools, Row, Value, stored, within};
 use crate::error::StoreError;
@@ -71,7 +71,7 @@ async fn list(
 
 async fn retry(pools: &Pools, id: u64, now_ms: u64) -> Result<Retried, StoreError> {
     let values = [Value::Int(stored(id)), Value::Int(stored(now_ms))];
-    if change(pools, RETRY, &values).await? == 1 {
+    if rows::change_alone(pools, RETRY, &values).await? == 1 {
         return Ok(Retried::Due);
     }
     let mut session = pools.read().await?;

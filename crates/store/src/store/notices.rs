@@ -100,20 +100,12 @@ impl Store {
             Value::Int(stored(ended_ms)),
             Value::Int(NOTICES_PER_CALL_MAX.into()),
         ];
-        within(CALL_WAIT_MAX, change(&self.pools, FORGET, &values)).await
+        within(
+            CALL_WAIT_MAX,
+            rows::change_alone(&self.pools, FORGET, &values),
+        )
+        .await
     }
-}
-
-/// One statement that changes something, and how many rows.
-pub(super) async fn change(
-    pools: &Pools,
-    statement: &'static str,
-    values: &[Value<'_>],
-) -> Result<u64, StoreError> {
-    let mut session = pools.write().await?;
-    let changed = session.execute(statement, values).await?;
-    session.commit().await?;
-    Ok(changed)
 }
 
 async fn post(pools: &Pools, notice: &Notice, now_ms: u64) -> Result<bool, StoreError> {
@@ -131,7 +123,7 @@ async fn post(pools: &Pools, notice: &Notice, now_ms: u64) -> Result<bool, Store
         Value::Text(notice.body()),
         Value::Int(stored(now_ms)),
     ];
-    Ok(change(pools, POST, &values).await? == 1)
+    Ok(rows::change_alone(pools, POST, &values).await? == 1)
 }
 
 async fn take(pools: &Pools, now_ms: u64, until_ms: u64) -> Result<Vec<DueNotice>, StoreError> {
@@ -178,7 +170,7 @@ async fn settle(pools: &Pools, taken: &DueNotice, what: Attempted) -> Result<boo
         Value::Int(state),
         Value::Int(stored(due_ms)),
     ];
-    Ok(change(pools, SETTLE, &values).await? == 1)
+    Ok(rows::change_alone(pools, SETTLE, &values).await? == 1)
 }
 
 async fn totals(pools: &Pools) -> Result<NoticeTotals, StoreError> {

@@ -47,7 +47,7 @@ impl Store {
             Value::Int(number(end)),
             Value::Int(stored(now_ms)),
         ];
-        let ended = super::notices::change(&self.pools, END, &values);
+        let ended = rows::change_alone(&self.pools, END, &values);
         Ok(within(CALL_WAIT_MAX, ended).await? == 1)
     }
 

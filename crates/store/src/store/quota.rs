@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use super::Store;
-use super::rows;
+use super::{Store, counted_logs, meters, rows};
 use crate::backend::{CALL_WAIT_MAX, Pools, Row, Session, Value, stored, within};
 use crate::error::StoreError;
 use crate::holder::{Holder, HolderKind};
@@ -54,7 +53,7 @@ const FORGET: &str = "\
 const FORGET_WRITERS: &str = "DELETE FROM quota_writers WHERE at_ms <= $1";
 
 impl Store {
-    /// Adds a batch, all of it or nothing, and at most once. After an error that
+    /// Adds a batch, counts and meters, all of it or nothing, and at most once. After an error that
     /// [`StoreError::is_passing`] it may have been added: send the same one again.
     ///
     /// # Errors
@@ -147,6 +146,18 @@ async fn add_in_transaction(
     if session.execute(TAKE_BATCH, &values).await? == 0 {
         return Ok(Added::Before);
     }
+    if let Some(step) = &batch.log {
+        counted_logs::advance(session, step, now_ms).await?;
+    }
+    add_counts(session, batch).await?;
+    meters::add(session, &batch.meters).await?;
+    Ok(Added::Now)
+}
+
+async fn add_counts(session: &mut Session, batch: &Batch) -> Result<(), StoreError> {
+    if batch.units.is_empty() {
+        return Ok(());
+    }
     // In the order of their keys, as every writer does: two that meet wait for each other, in one direction.
     let rows = batch.units.iter().map(|(counter, units)| {
         let holder = &counter.holder;
@@ -164,7 +175,7 @@ async fn add_in_transaction(
     let rows = serde_json::Value::Array(rows.collect()).to_string();
     let statement = session.in_words_of(ADD_SQLITE, ADD_POSTGRES);
     session.execute(statement, &[Value::Text(&rows)]).await?;
-    Ok(Added::Now)
+    Ok(())
 }
 
 async fn counts(

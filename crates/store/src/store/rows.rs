@@ -1,6 +1,6 @@
 //! Records and changes as rows, and back.
 
-use crate::backend::{Row, Session, Value, stored};
+use crate::backend::{Pools, Row, Session, Value, stored};
 use crate::change::{Act, Change};
 use crate::error::StoreError;
 use crate::holder::{Holder, HolderKind};
@@ -38,6 +38,18 @@ const ADD_CHANGE: &str = "\
 pub(super) struct LastChange {
     pub(super) seq: u64,
     pub(super) before_json: String,
+}
+
+/// One statement that changes something, as a transaction of its own, and how many rows.
+pub(super) async fn change_alone(
+    pools: &Pools,
+    statement: &'static str,
+    values: &[Value<'_>],
+) -> Result<u64, StoreError> {
+    let mut session = pools.write().await?;
+    let changed = session.execute(statement, values).await?;
+    session.commit().await?;
+    Ok(changed)
 }
 
 /// What every table tells holders apart by.

@@ -8,10 +8,12 @@
 )]
 
 mod bad_input;
+mod counted_logs;
 mod directory;
 mod failures;
 mod feed;
 mod lists;
+mod meters;
 mod notices;
 mod quota;
 mod schema;

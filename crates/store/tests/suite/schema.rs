@@ -2,29 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
 use tollgate_store::StoreError;
 
 use crate::on_both;
 use crate::support::{Place, assign, subject, write};
-
-/// A statement that is none of the store's.
-async fn meddle(place: &Place, sql: &'static str) {
-    match place.file() {
-        Some(file) => {
-            let mut sqlite = SqliteConnection::connect(&format!("sqlite:{}", file.display()))
-                .await
-                .unwrap();
-            sqlx::raw_sql(sql).execute(&mut sqlite).await.unwrap();
-            sqlite.close().await.unwrap();
-        }
-        None => {
-            let mut postgres = PgConnection::connect(&place.url()).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut postgres).await.unwrap();
-            postgres.close().await.unwrap();
-        }
-    }
-}
 
 on_both! {
     async fn instances_that_start_at_once_make_one_schema(place: Place) {
@@ -42,11 +23,11 @@ on_both! {
 
     async fn a_schema_of_a_newer_version_is_refused_and_left_alone(place: Place) {
         place.open().await.close().await;
-        meddle(&place, "UPDATE tollgate_schema SET version = 99").await;
+        place.meddle("UPDATE tollgate_schema SET version = 99").await;
         let error = place.try_open().await.unwrap_err();
-        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 4 });
+        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 5 });
         assert!(error.to_string().contains("start the newer version"), "{error}");
-        meddle(&place, "UPDATE tollgate_schema SET version = 4").await;
+        place.meddle("UPDATE tollgate_schema SET version = 5").await;
         place.open().await;
     }
 
@@ -54,8 +35,10 @@ on_both! {
         let store = place.open().await;
         store.write(&write(&subject("alice"), assign("p"))).await.unwrap();
         store.close().await;
-        meddle(&place, "DROP TABLE quota_counts; DROP TABLE quota_writers; DROP TABLE notices; \
-             DROP TABLE operations; DROP INDEX assignments_by_plan; UPDATE tollgate_schema SET version = 1").await;
+        place.meddle("DROP TABLE quota_counts; DROP TABLE quota_writers; DROP TABLE notices; \
+             DROP TABLE meter_series; DROP TABLE meters; DROP TABLE counted_logs; DROP TABLE operations; \
+             DROP INDEX assignments_by_plan; \
+             UPDATE tollgate_schema SET version = 1").await;
         let store = place.open().await;
         assert_eq!(store.changes_since(0).await.unwrap().len(), 1);
         assert!(store.counts_after(None, 0).await.unwrap().is_empty());
@@ -66,7 +49,7 @@ on_both! {
         for name in ["alice", "bob"] {
             store.write(&write(&subject(name), assign("p"))).await.unwrap();
         }
-        meddle(&place, "UPDATE assignments SET plan = 'no plan' WHERE name = 'alice'").await;
+        place.meddle("UPDATE assignments SET plan = 'no plan' WHERE name = 'alice'").await;
         let error = store.record(&subject("alice")).await.unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
         let directory = tollgate_store::Directory::new(10).unwrap();

@@ -80,6 +80,23 @@ impl Place {
     pub(crate) fn url(&self) -> String {
         self.url.clone()
     }
+
+    /// Runs a statement that is none of the store's.
+    pub(crate) async fn meddle(&self, sql: &'static str) {
+        match self.file() {
+            Some(file) => {
+                let url = format!("sqlite:{}", file.display());
+                let mut sqlite = SqliteConnection::connect(&url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut sqlite).await.unwrap();
+                sqlite.close().await.unwrap();
+            }
+            None => {
+                let mut postgres = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut postgres).await.unwrap();
+                postgres.close().await.unwrap();
+            }
+        }
+    }
 }
 
 /// A server of a test's own, to be ended.

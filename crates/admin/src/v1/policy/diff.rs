@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use tollgate_engine::policy::{Across, Limit, PlanId, Policy, RouteId};
+use tollgate_engine::policy::{Across, Limit, OnExceed, PlanId, Policy, QuotaRules, RouteId};
 use utoipa::ToSchema;
 
 /// The most differences of one answer.
@@ -266,7 +266,25 @@ fn words(limit: &Limit) -> String {
     };
     let (amount, per, mode) = (&limit.amount, limit.per.as_str(), limit.mode.as_str());
     let (cost, on_change) = (limit.cost, limit.on_change);
-    format!("{amount} per {per}{across}, {mode}, cost {cost}, on change {on_change:?}")
+    let beyond = limit.quota.as_ref().map(beyond).unwrap_or_default();
+    format!("{amount} per {per}{across}, {mode}, cost {cost}, on change {on_change:?}{beyond}")
+}
+
+/// What happens at the edge of a quota.
+fn beyond(rules: &QuotaRules) -> String {
+    let then = match rules.on_exceed {
+        OnExceed::Notify => "serves on".to_owned(),
+        OnExceed::Throttle(to) => format!("throttles to {} burst {}", to.rate, to.burst),
+        OnExceed::Block => "blocks".to_owned(),
+    };
+    let share = rules.user_share_percent;
+    let share = share.map(|share| format!(", {share} % for one user"));
+    let (grace, told, share) = (
+        rules.grace_percent,
+        &rules.notify_at,
+        share.unwrap_or_default(),
+    );
+    format!(", {then} after {grace} % more, told at {told:?} %{share}")
 }
 
 fn plan_name(policy: &Policy, plan: PlanId) -> String {
@@ -358,6 +376,17 @@ default_plan: free
             found(&after),
             ["Limit pro GET /a burst: 5/s burst 5 -> 6/s burst 6"]
         );
+    }
+
+    #[test]
+    fn another_end_of_a_quota_is_a_difference() {
+        let quota = |rest: &str| BEFORE.replace("rate: 10/s", &format!("quota: 9/day{rest}"));
+        let (before, after) = (policy(&quota("")), policy(&quota(", on_exceed: block")));
+        let found = between(&before, &after).differences;
+        let words = |text: &Option<String>| text.clone().unwrap_or_default();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_ne!(words(&found[0].before), words(&found[0].after));
+        assert!(words(&found[0].after).contains("blocks after 0 % more"));
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn bucket(throttle: Throttle) -> String {
 fn quota(quota: Quota) -> String {
     let period = quota.period.as_str();
     format!(
-        "{{name: {QUOTA}, quota: {}/{period}, across: all_routes}}",
+        "{{name: {QUOTA}, quota: {}/{period}, on_exceed: block, across: all_routes}}",
         quota.limit
     )
 }

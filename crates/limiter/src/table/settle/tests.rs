@@ -93,3 +93,41 @@ fn nothing_is_settled_once_another_limit_counts() {
     }
     assert_eq!(ask(&table, &after, 1, at(0)).remaining, 16);
 }
+
+fn monthly(max: u64) -> Limit {
+    let calendar = crate::Calendar::new(crate::Period::Month, crate::jiff::tz::TimeZone::UTC);
+    Limit::quota(max, calendar).unwrap()
+}
+
+#[test]
+fn a_quota_is_raised_to_what_is_known_elsewhere_and_never_lowered() {
+    let table = table(1);
+    let limit = table.register(&monthly(100)).unwrap();
+    let check = Check::new(key(1), &limit);
+    // A key that nobody counted yet gets a cell, unless there is nothing to remember.
+    assert_eq!(table.raise(at(0), check, 0).remaining, 100);
+    assert_eq!(table.raise(at(0), check, 60).remaining, 40);
+    assert_eq!(ask(&table, &limit, 1, at(0)).remaining, 39);
+    assert_eq!(table.raise(at(0), check, 50).remaining, 39);
+    assert_eq!(table.raise(at(0), check, 70).remaining, 30);
+    // Beyond the quota it is remembered, up to what a cell can hold.
+    assert_eq!(table.raise(at(0), check, u64::MAX).remaining, 0);
+    assert!(!ask(&table, &limit, 1, at(0)).admitted());
+}
+
+#[test]
+fn other_limits_and_shared_buckets_are_not_raised() {
+    let table = table(1);
+    let rate = table.register(&Limit::rate(9, HOUR, 9).unwrap()).unwrap();
+    for n in 0..CELLS {
+        ask(&table, &rate, n, at(0));
+    }
+    assert_eq!(
+        table.raise(at(0), Check::new(key(1), &rate), 5).remaining,
+        8
+    );
+    let limit = table.register(&monthly(100)).unwrap();
+    let newcomer = Check::new(key(1_000), &limit);
+    let after = table.raise(at(0), newcomer, 60);
+    assert_eq!((after.remaining, after.overflowed), (100, true));
+}

@@ -36,7 +36,7 @@ pub(super) fn write<W: Write>(out: &mut Writer<W>, limit: &Limit) -> io::Result<
             let calendar = limit.calendar();
             out.u8(QUOTA)?;
             out.u64(limit.max())?;
-            out.u8(period_number(calendar.period()))?;
+            out.u8(period_number(calendar))?;
             let zone = zone_name(calendar.zone());
             out.u64(zone.len() as u64)?;
             out.bytes(zone.as_bytes())
@@ -64,9 +64,8 @@ pub(super) fn read(input: &mut Reader<'_>) -> Result<Option<Limit>, SnapshotErro
             let length = usize::try_from(input.u64()?).unwrap_or(usize::MAX);
             let zone = std::str::from_utf8(input.bytes(length)?);
             let zone = zone.ok().and_then(zone_named);
-            let period = Period::ALL.get(usize::from(period));
-            zone.zip(period)
-                .and_then(|(zone, period)| Quota::new(max, Calendar::new(*period, zone)).ok())
+            zone.and_then(|zone| calendar_numbered(period, zone))
+                .and_then(|calendar| Quota::new(max, calendar).ok())
                 .map(Limit::Quota)
         }
         CONCURRENCY => Concurrency::new(input.u64()?).ok().map(Limit::Concurrency),
@@ -74,9 +73,28 @@ pub(super) fn read(input: &mut Reader<'_>) -> Result<Option<Limit>, SnapshotErro
     })
 }
 
-fn period_number(period: Period) -> u8 {
-    let at = Period::ALL.iter().position(|known| *known == period);
+/// A period is its place among all; a month that begins on another day than the first is that day
+/// and this.
+const OTHER_DAY: u8 = 32;
+
+fn period_number(calendar: &Calendar) -> u8 {
+    if calendar.first_day() > 1 {
+        return OTHER_DAY + calendar.first_day();
+    }
+    let mut all = Period::ALL.iter();
+    let at = all.position(|known| *known == calendar.period());
     at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+}
+
+fn calendar_numbered(number: u8, zone: TimeZone) -> Option<Calendar> {
+    match number.checked_sub(OTHER_DAY) {
+        Some(day @ 2..=31) => Some(Calendar::new(Period::Month, zone).with_first_day(day)),
+        Some(_) => None,
+        None => {
+            let period = Period::ALL.get(usize::from(number))?;
+            Some(Calendar::new(*period, zone))
+        }
+    }
 }
 
 /// A zone's name, or its distance from UTC in seconds; empty for one that has neither.

@@ -18,9 +18,17 @@ pub(crate) struct Whole<const MIN: u64, const MAX: u64>(pub(crate) u64);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Units(pub(crate) NonZeroU64);
 
+/// The largest share in percent: ten times all of it.
+const PERCENT_MAX: u32 = 1_000;
+
 /// A share from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Share(pub(crate) f64);
+
+text_value! {
+    /// A whole number of percent, 0 to 1000.
+    Percent(u32), "a share in percent", ["75%", "90%", "100%"], percent
+}
 
 text_value! {
     /// A size in bytes, above zero: `64KiB`, `10MiB`, `1048576`.
@@ -105,6 +113,20 @@ impl FromNode for Share {
         }
         Some(Share(value))
     }
+}
+
+fn percent(text: &str) -> Result<u32, Problem> {
+    let number = text.trim().strip_suffix('%').map(str::trim);
+    let percent = number.and_then(|number| number.parse().ok());
+    percent
+        .filter(|percent| *percent <= PERCENT_MAX)
+        .ok_or_else(|| {
+            Problem::new(
+                codes::RANGE,
+                format!("`{text}` is not a share in percent"),
+                format!("write a whole number to {PERCENT_MAX} and `%`: `75%`"),
+            )
+        })
 }
 
 fn byte_size(text: &str) -> Result<u64, Problem> {

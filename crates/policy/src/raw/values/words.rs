@@ -117,6 +117,14 @@ impl<T: JsonSchema> JsonSchema for OffOr<T> {
     }
 }
 
+/// What happens beyond a quota; the rate of a throttle stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum OnExceedWord {
+    Notify,
+    Throttle,
+    Block,
+}
+
 macro_rules! words {
     ($($kind:ty, $what:literal: $($word:literal => $value:expr),*;)*) => {
         $(impl Words for $kind {
@@ -133,6 +141,10 @@ words! {
     Across, "a reach": "each_route" => Across::EachRoute, "all_routes" => Across::AllRoutes;
     OnChange, "what becomes of counts":
         "keep" => OnChange::Keep, "as_is" => OnChange::AsIs, "reset" => OnChange::Reset;
+    OnExceedWord, "what happens beyond a quota":
+        "notify" => OnExceedWord::Notify,
+        "throttle" => OnExceedWord::Throttle,
+        "block" => OnExceedWord::Block;
     InvalidToken, "an answer to invalid tokens":
         "reject" => InvalidToken::Reject, "anonymous" => InvalidToken::Anonymous;
     CertificateSubject, "a place of the subject":
