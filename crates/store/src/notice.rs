@@ -77,6 +77,54 @@ pub struct NoticeTotals {
     pub given_up: u64,
 }
 
+/// Where a notice stands on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoticeState {
+    /// To be delivered.
+    Waiting,
+    /// Somebody received it.
+    Delivered,
+    /// Nobody did, and it is not tried again by itself.
+    GivenUp,
+}
+
+/// A notice as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedNotice {
+    /// Its number.
+    pub id: u64,
+    /// The notice.
+    pub notice: Notice,
+    /// When it was made, in milliseconds since 1970.
+    pub made_ms: u64,
+    /// Where it stands on each channel that it was handed to; none yet of a new one.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Where a notice stands on one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which channel.
+    pub channel: Channel,
+    /// Where it stands.
+    pub state: NoticeState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Of one that waits: not to be tried before, in milliseconds since 1970.
+    pub due_ms: u64,
+}
+
+/// What became of asking that a notice be tried again now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// It is due now, on every channel that has not delivered it.
+    Due,
+    /// All of them delivered it: there is nothing to try.
+    Delivered,
+    /// There is none of that number.
+    NotThere,
+}
+
 // === impl Channel ===
 
 impl Channel {

@@ -1,8 +1,11 @@
 //! The store: one type for both databases.
 
 mod counted_logs;
+mod list;
 mod meters;
+mod notice_list;
 mod notices;
+mod operations;
 mod quota;
 mod read;
 mod rows;

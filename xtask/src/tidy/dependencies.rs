@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -39,6 +39,10 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ),
     ("tollgate-aws", &["tollgate-policy", "tollgate-identity"]),
     ("tollgate-edge", &["tollgate-aws", "tollgate-limiter"]),
+    (
+        "tollgate-admin",
+        &["tollgate-engine", "tollgate-identity", "tollgate-store"],
+    ),
     (
         "tollgate",
         &[

@@ -115,10 +115,22 @@ impl ApiKeysText {
         &mut self,
         new: &NewApiKey<'_>,
     ) -> Result<Redacted<Zeroizing<String>>, ApiKeysError> {
+        self.add_beginning_with(PREFIX, new)
+    }
+
+    /// As [`ApiKeysText::add`], for keys that are told apart from callers' by what they begin with.
+    ///
+    /// # Errors
+    /// As [`ApiKeysText::add`].
+    pub fn add_beginning_with(
+        &mut self,
+        prefix: &'static str,
+        new: &NewApiKey<'_>,
+    ) -> Result<Redacted<Zeroizing<String>>, ApiKeysError> {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         getrandom::fill(&mut bytes[..]).map_err(|_| ApiKeysError::Randomness)?;
         let mut key = Zeroizing::new(String::with_capacity(64));
-        key.push_str(PREFIX);
+        key.push_str(prefix);
         BASE64URL_NOPAD.encode_append(&bytes[..], &mut key);
         let line = new.line(&key)?;
         let mut text = Zeroizing::new(self.0.to_string());

@@ -39,6 +39,10 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/5.sql"),
         postgres: include_str!("../../migrations/postgres/5.sql"),
     },
+    Step {
+        sqlite: include_str!("../../migrations/sqlite/6.sql"),
+        postgres: include_str!("../../migrations/postgres/6.sql"),
+    },
 ];
 
 /// One instance at a time: nothing else in the database uses this lock ("toll" in ASCII).

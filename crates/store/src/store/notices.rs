@@ -18,9 +18,9 @@ use crate::notice::{Attempted, Channel, DueNotice, Notice, NoticeTotals, Taken};
 /// The most notices that are handed out, taken or forgotten at a time.
 pub const NOTICES_PER_CALL_MAX: u32 = 100;
 
-const WAITING: i64 = 1;
-const DELIVERED: i64 = 2;
-const GIVEN_UP: i64 = 3;
+pub(super) const WAITING: i64 = 1;
+pub(super) const DELIVERED: i64 = 2;
+pub(super) const GIVEN_UP: i64 = 3;
 
 /// All of them as one statement.
 const POST_SQLITE: &str = "\
@@ -325,16 +325,12 @@ async fn read_taken(
 
 fn due(row: &Row<'_>, channel: Channel) -> Result<DueNotice, StoreError> {
     let counter = quota::counter(row)?;
-    let small = |column| {
-        let number = row.int(column)?;
-        u32::try_from(number).map_err(|_| StoreError::damaged("a number", number))
-    };
     Ok(DueNotice {
         id: row.count(8)?,
         channel,
-        notice: Notice::new(counter, small(9)?, row.text(10)?.to_owned())?,
+        notice: Notice::new(counter, rows::small(row, 9)?, row.text(10)?.to_owned())?,
         made_ms: row.count(11)?,
-        attempt: small(12)?,
+        attempt: rows::small(row, 12)?,
     })
 }
 

@@ -8,11 +8,11 @@ use crate::holder::Holder;
 
 const LAST_SEQ: &str = "SELECT seq FROM feed WHERE one = 1";
 
-const CHANGES_SINCE: &str = "\
+pub(super) const CHANGES_SINCE: &str = "\
     SELECT seq, kind, issuer, name, at_ms, by_whom, act, note, before_json, after_json \
     FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2";
 
-const HISTORY: &str = "\
+pub(super) const HISTORY: &str = "\
     SELECT seq, kind, issuer, name, at_ms, by_whom, act, note, before_json, after_json \
     FROM changes WHERE kind = $1 AND issuer = $2 AND name = $3 AND seq < $4 \
     ORDER BY seq DESC LIMIT $5";

@@ -52,6 +52,12 @@ pub(super) async fn change_alone(
     Ok(changed)
 }
 
+/// A number that fits 32 bits.
+pub(super) fn small(row: &Row<'_>, column: usize) -> Result<u32, StoreError> {
+    let number = row.int(column)?;
+    u32::try_from(number).map_err(|_| StoreError::damaged("a number", number))
+}
+
 /// What every table tells holders apart by.
 pub(super) fn key(holder: &Holder) -> [Value<'_>; 3] {
     [

@@ -12,6 +12,7 @@ mod counted_logs;
 mod directory;
 mod failures;
 mod feed;
+mod lists;
 mod meters;
 mod notices;
 mod quota;

@@ -25,9 +25,9 @@ on_both! {
         place.open().await.close().await;
         place.meddle("UPDATE tollgate_schema SET version = 99").await;
         let error = place.try_open().await.unwrap_err();
-        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 5 });
+        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 6 });
         assert!(error.to_string().contains("start the newer version"), "{error}");
-        place.meddle("UPDATE tollgate_schema SET version = 5").await;
+        place.meddle("UPDATE tollgate_schema SET version = 6").await;
         place.open().await;
     }
 
@@ -37,6 +37,7 @@ on_both! {
         store.close().await;
         place.meddle("DROP TABLE quota_counts; DROP TABLE quota_writers; DROP TABLE notice_deliveries; \
              DROP TABLE notices; DROP TABLE meter_series; DROP TABLE meters; DROP TABLE counted_logs; \
+             DROP TABLE operations; DROP INDEX assignments_by_plan; \
              UPDATE tollgate_schema SET version = 1").await;
         let store = place.open().await;
         assert_eq!(store.changes_since(0).await.unwrap().len(), 1);

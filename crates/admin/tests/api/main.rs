@@ -1,0 +1,18 @@
+//! The admin API over real HTTP, on SQLite and on a real PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
+
+mod buckets;
+mod described;
+mod door;
+mod memory;
+mod pages;
+mod policy;
+mod problems;
+mod roles;
+mod support;
+mod writes;
