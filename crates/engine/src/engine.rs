@@ -64,6 +64,15 @@ pub struct Engine {
     threads: usize,
 }
 
+/// How limits are consulted: at a cost for each of them, or at each one's own.
+#[derive(Clone, Copy)]
+pub(crate) enum Consult {
+    /// What they admit is counted.
+    Charge(Option<u64>),
+    /// Nothing is.
+    Look(Option<u64>),
+}
+
 /// What [`Engine::decide`] says.
 #[derive(Debug)]
 #[expect(
@@ -339,7 +348,7 @@ impl Engine {
     }
 
     /// Looks up what is said of the caller, and gives it the plan that it is assigned.
-    fn stand(&self, decision: &mut Decision) -> Standing {
+    pub(crate) fn stand(&self, decision: &mut Decision) -> Standing {
         let snapshot = &decision.snapshot;
         let (principal, route) = (&decision.principal, decision.route);
         let standing = snapshot.standing(self.standings(), principal, route, decision.now);
@@ -380,7 +389,8 @@ impl Engine {
         let Some(plan) = decision.plan else { return };
         let (snapshot, route) = (&decision.snapshot, decision.route);
         let list = self.limits_of(snapshot, plan, route, own);
-        let (limits, verdict) = self.consult(snapshot, list, route, keys, cost, decision.now);
+        let asked = Consult::Charge(cost);
+        let (limits, verdict) = self.consult(snapshot, list, route, keys, asked, decision.now);
         decision.limits = limits;
         match verdict {
             Count::Admitted(lease) => decision.lease = lease,
@@ -411,14 +421,14 @@ impl Engine {
         snapshot.own_lists.with(list, written, own, counting)
     }
 
-    /// Decides a list of limits on one route; a cost of zero looks without charging.
+    /// Decides a list of limits on one route, or looks what it would decide.
     pub(crate) fn consult(
         &self,
         snapshot: &Snapshot,
         list: Arc<RouteLimits>,
         route: RouteId,
         keys: &PrincipalKeys,
-        cost: Option<u64>,
+        asked: Consult,
         now: Now,
     ) -> (Consulted, Count) {
         if list.limits.is_empty() {
@@ -427,6 +437,7 @@ impl Engine {
         let never_block = snapshot.policy().routes().get(route).never_block;
         let route_key = snapshot.route_keys[route.0 as usize];
         let in_force = self.throttles_in_force(&list, keys, route_key, now);
+        let (Consult::Charge(cost) | Consult::Look(cost)) = asked;
         let mut checks: SmallVec<[Check<'_>; 2]> = SmallVec::with_capacity(list.limits.len());
         for (place, limit) in list.limits.iter().enumerate() {
             let mut check = limit.check(keys, route_key, cost.unwrap_or(limit.cost), never_block);
@@ -436,7 +447,13 @@ impl Engine {
             checks.push(check);
         }
         let mut readings = smallvec![Reading::default(); checks.len()];
-        let verdict = self.table.decide(now, &checks, &mut readings);
+        let verdict = match asked {
+            Consult::Charge(_) => self.table.decide(now, &checks, &mut readings),
+            Consult::Look(_) => match self.table.peek(now, &checks, &mut readings) {
+                true => Count::Admitted(Lease::default()),
+                false => Count::Refused,
+            },
+        };
         drop(checks);
         (
             Consulted::new(list, readings, never_block).with_throttles(in_force),
@@ -472,7 +489,13 @@ impl Engine {
         in_force
     }
 
-    fn blank(&self, now: Now, path: PathRewrite, verdict: Verdict, route: RouteId) -> Decision {
+    pub(crate) fn blank(
+        &self,
+        now: Now,
+        path: PathRewrite,
+        verdict: Verdict,
+        route: RouteId,
+    ) -> Decision {
         Decision {
             verdict,
             route,
@@ -516,7 +539,7 @@ impl std::fmt::Debug for Engine {
 }
 
 /// Why and until when the binding limits refuse.
-fn refused(limits: &Consulted) -> Verdict {
+pub(crate) fn refused(limits: &Consulted) -> Verdict {
     let binding = |state: &LimitState<'_>| state.enforcement == Enforcement::Binding;
     let waits = limits.refusing().filter(binding);
     // One limit for which no wait is known makes the whole wait unknown.

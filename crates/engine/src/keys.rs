@@ -19,8 +19,7 @@ impl HashKey {
         u64::try_from(bits >> 64).unwrap_or(u64::MAX)
     }
 
-    /// The key of a made-up principal, for a policy's own tests.
-    pub(crate) fn principal(&self, parts: &[&str]) -> PrincipalKey {
+    fn principal(&self, parts: &[&str]) -> PrincipalKey {
         let mut hasher = SipHasher13::new_with_key(&self.0);
         for part in parts {
             hasher.write_u64(part.len() as u64);

@@ -27,6 +27,7 @@ mod fields;
 mod forward;
 mod head;
 mod identify;
+mod inspect;
 mod keys;
 mod limits;
 mod meters;
@@ -61,6 +62,7 @@ pub use decision::{
 pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
 pub use error::EngineError;
 pub use head::RequestHead;
+pub use inspect::{GiveBack, Inquiry, Inspected};
 pub use limits::CountedLimit;
 pub use meters::{DURATION_BOUNDS_NS, MeterRow, MeterTotals, VerdictLabel};
 pub use policy_tests::{TestFailure, TestReport, run_policy_tests};

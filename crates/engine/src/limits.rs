@@ -21,8 +21,12 @@ pub struct CountedLimit {
     pub name: Arc<str>,
     /// What is counted and how much of it, as the table knows it.
     pub counted: Arc<Registered>,
+    /// What it admits, as the policy says it: `100/s burst 200`.
+    pub amount: Box<str>,
     /// Units that one request costs.
     pub cost: u64,
+    /// Its mode, with those of its plan and policy.
+    pub mode: Mode,
     /// Whether it refuses or only counts.
     pub enforcement: Enforcement,
     /// Seconds of the window that headers speak of: the time to refill a burst, rounded up, or the
@@ -235,6 +239,8 @@ impl CountedLimit {
         Ok(Self {
             name: limit.name.clone(),
             counted: buckets.register(&counted)?,
+            amount: limit.amount.to_string().into(),
+            mode: limit.mode,
             cost: limit.cost.get(),
             enforcement: match limit.mode {
                 Mode::Enforce => Enforcement::Binding,
@@ -276,11 +282,19 @@ impl CountedLimit {
         is_long && matches!(self.per, Per::User | Per::Account)
     }
 
+    /// Whose requests share it.
+    #[must_use]
+    pub fn per(&self) -> Per {
+        self.per
+    }
+
     pub(crate) fn is_per_account(&self) -> bool {
         self.per == Per::Account
     }
 
-    pub(crate) fn is_by_route(&self) -> bool {
+    /// Whether each route has a bucket of its own.
+    #[must_use]
+    pub fn is_by_route(&self) -> bool {
         self.across == Across::EachRoute
     }
 

@@ -11,7 +11,7 @@ use tollgate_policy::{RouteId, normalize};
 use crate::answer::AnswerContext;
 use crate::consulted::LimitState;
 use crate::decision::{Decision, OwnAnswer, Principal, Verdict};
-use crate::engine::Engine;
+use crate::engine::{Consult, Engine};
 use crate::head::RequestHead;
 use crate::snapshot::Snapshot;
 
@@ -75,11 +75,12 @@ impl Engine {
             Some(route) => vec![route],
             None => routes.iter().map(|(id, _)| id).take(ROUTES_MAX).collect(),
         };
+        let look = Consult::Look(Some(0));
         let show = |route: RouteId| {
             let principal = &decision.principal;
             let standing = snapshot.standing(self.standings(), principal, route, decision.now);
             let list = self.limits_of(snapshot, plan, route, &standing.limits);
-            let (states, _) = self.consult(snapshot, list, route, &keys, Some(0), decision.now);
+            let (states, _) = self.consult(snapshot, list, route, &keys, look, decision.now);
             let limits: Vec<Value> = states
                 .iter()
                 .map(|state| shown_limit(state, decision))

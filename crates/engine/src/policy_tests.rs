@@ -181,20 +181,8 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
             let first = first.map(|config| config.issuer.as_str());
             let first = first.or(identity.client_certificates.map(|_| CERTIFICATE_ISSUER));
             let issuer = issuer.as_deref().or(first).unwrap_or(NO_ISSUER);
-            let account_part = account.as_deref().unwrap_or_default();
-            let key = hash.principal(&["user", issuer, sub, account_part]);
-            let user = User {
-                issuer: issuer.into(),
-                subject: sub.as_str().into(),
-                account: account.as_deref().map(Into::into),
-                plan: plan.as_deref().map(Into::into),
-                expires_unix_s: u64::MAX,
-                key,
-                account_key: match account {
-                    Some(account) => hash.principal(&["account", issuer, account]),
-                    None => key,
-                },
-            };
+            let (account, plan) = (account.as_deref(), plan.as_deref());
+            let user = User::named(&hash.0, issuer, sub, account, plan);
             let (plan, source) = match issuer {
                 CERTIFICATE_ISSUER => decision.snapshot.certificate_plan(),
                 _ => decision.snapshot.plan_of(&user),

@@ -56,6 +56,8 @@ pub enum Level {
 pub struct OwnLimit {
     /// Whose it is.
     pub level: Level,
+    /// It is for this route alone; else for every route.
+    pub on_route: bool,
     /// As written: two of one text are one limit.
     pub text: Arc<str>,
     /// What it means.

@@ -36,7 +36,7 @@ use zeroize::Zeroizing;
 
 use self::line::{Digest, Line};
 use crate::{
-    ApiKeysError, FailureBudget, IdentityError, PrincipalKey, User,
+    ApiKeysError, FailureBudget, IdentityError, User,
     private_file::{self, PrivateFileError},
 };
 
@@ -191,18 +191,11 @@ fn first(text: &str, digest: Digest) -> usize {
 }
 
 fn user(line: &Line<'_>, issuer: &Arc<str>, hash_key: &[u8; 16]) -> User {
-    let key = PrincipalKey::of_user(hash_key, issuer, line.subject, line.account);
-    let account_key = line.account.map_or(key, |account| {
-        PrincipalKey::of_account(hash_key, issuer, account)
-    });
     User {
+        // One name for all of them.
         issuer: Arc::clone(issuer),
-        subject: line.subject.into(),
-        account: line.account.map(Into::into),
-        plan: line.plan.map(Into::into),
         expires_unix_s: line.not_after_s.unwrap_or(u64::MAX),
-        key,
-        account_key,
+        ..User::named(hash_key, issuer, line.subject, line.account, line.plan)
     }
 }
 

@@ -69,6 +69,32 @@ impl PrincipalKey {
     }
 }
 
+impl User {
+    /// A user by its names, without a credential that would prove them: for whoever looks at what a user
+    /// has, and for keys of credentials that were checked. Its time does not end.
+    #[must_use]
+    pub fn named(
+        hash_key: &[u8; 16],
+        issuer: &str,
+        subject: &str,
+        account: Option<&str>,
+        plan: Option<&str>,
+    ) -> Self {
+        let key = PrincipalKey::of_user(hash_key, issuer, subject, account);
+        Self {
+            issuer: issuer.into(),
+            subject: subject.into(),
+            account: account.map(Into::into),
+            plan: plan.map(Into::into),
+            expires_unix_s: u64::MAX,
+            key,
+            account_key: account.map_or(key, |account| {
+                PrincipalKey::of_account(hash_key, issuer, account)
+            }),
+        }
+    }
+}
+
 impl fmt::Debug for PrincipalKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrincipalKey({:032x})", self.0)

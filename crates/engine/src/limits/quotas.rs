@@ -25,6 +25,7 @@ pub(super) fn expanded(
         let (with_grace, grace) = with_grace(limit, rules.grace_percent);
         let mut counted = CountedLimit::new(&with_grace, owner, hash, buckets)?;
         counted.grace = grace;
+        counted.amount = limit.amount.to_string().into();
         counted.quota = counted.quota.saturating_sub(grace);
         counted.serves_on = serves_on;
         counted.on_exceed = Some(rules.on_exceed);

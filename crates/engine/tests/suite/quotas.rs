@@ -250,6 +250,7 @@ impl tollgate_engine::Standings for Own {
     fn standing(&self, _: &tollgate_engine::User, _: &str, _: u64) -> tollgate_engine::Standing {
         let text = "{name: monthly, quota: 500/month}";
         let own = tollgate_engine::OwnLimit {
+            on_route: false,
             level: tollgate_engine::Level::Subject,
             text: text.into(),
             limit: std::sync::Arc::new(tollgate_policy::Limit::parse("own", text).unwrap()),

@@ -50,6 +50,7 @@ impl Standings for Said {
                 let taken = |known: &OwnLimit| known.limit.name == limit.name;
                 if !standing.limits.iter().any(taken) {
                     standing.limits.push(OwnLimit {
+                        on_route: true,
                         level,
                         text: (*text).into(),
                         limit,

@@ -67,6 +67,44 @@ impl Table {
 }
 
 impl Table {
+    /// Gives units back that were spent, at most until the bucket is full. Returns what it holds then.
+    ///
+    /// Concurrency stays as it is: those requests are under way.
+    pub fn give_back(&self, now: Now, check: Check<'_>, units: u64) -> Reading {
+        let mut charged = Charged {
+            at: now,
+            cost: units,
+            overflowed: false,
+        };
+        let reading = self.settle(now, check, charged, 0);
+        charged.overflowed = reading.overflowed;
+        match charged.overflowed {
+            true => self.settle(now, check, charged, 0),
+            false => reading,
+        }
+    }
+
+    /// Fills a bucket up: nothing of what was spent in it counts any more. Returns what it holds then.
+    ///
+    /// Concurrency stays as it is: those requests are under way. So do keys that share an overflow bucket.
+    pub fn refill(&self, now: Now, check: Check<'_>) -> Reading {
+        let now = within_range(now);
+        let limit = check.limit.limit();
+        let check = Check { cost: 1, ..check };
+        let mut hold = self.hold_one(now, &check, Purpose::Look);
+        let at = hold.time_of(0, now);
+        let mut state = hold.finds[0].state;
+        let counts = !matches!(limit, Limit::Concurrency(_));
+        if counts && !hold.absent(0) && !hold.overflowed(0) {
+            state = 0;
+            hold.write(0, &check, state);
+        }
+        Reading {
+            overflowed: hold.overflowed(0),
+            ..limit.decide(state, at, 0).0
+        }
+    }
+
     /// Makes sure that at least `units` of a quota are spent in its current period: other processes,
     /// or an earlier one, have counted as many. Returns what the bucket holds then.
     ///
