@@ -91,6 +91,7 @@ pub(crate) fn check(
     let listeners = check.listeners(raw.listen, certificates_span.is_some());
     check.certificates_are_asked_for(certificates_span, &listeners);
     let admin = check.admin(raw.admin, &listeners);
+    let admin_api = check.admin_api(raw.admin_api, &listeners, admin);
     let origin = raw
         .origin
         .0
@@ -117,8 +118,11 @@ pub(crate) fn check(
     };
     let classes = classes::assign(&plans.plans, &plans.limits, &routes.table);
     let policy = Policy {
+        // Whoever has the text puts it in.
+        text: "".into(),
         listeners,
         admin,
+        admin_api,
         origin,
         identity,
         routes: routes.table,

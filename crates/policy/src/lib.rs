@@ -68,8 +68,8 @@ pub use limit::{
     percent_of,
 };
 pub use network::{
-    ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol,
-    Scheme, Tls,
+    AdminApi, ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener, OriginConfig,
+    OriginProtocol, Scheme, Tls,
 };
 pub use notices::{EmailConfig, MailLogin, MailServer, MailTls, NoticesConfig, WebhookConfig};
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};

@@ -303,6 +303,18 @@ pub enum OnExceed {
     Block,
 }
 
+impl OnExceed {
+    /// Its word in the policy file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Throttle(_) => "throttle",
+            Self::Block => "block",
+        }
+    }
+}
+
 /// The rate beyond a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttle {

@@ -13,6 +13,15 @@ pub struct Listener {
     pub tls: Option<Tls>,
 }
 
+/// Where the admin API and the console are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminApi {
+    /// Address, and TLS if any; always TLS where other machines reach it.
+    pub listener: Listener,
+    /// The file of keys.
+    pub keys: PathBuf,
+}
+
 /// Files of a server certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {

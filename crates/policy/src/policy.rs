@@ -14,7 +14,7 @@ use crate::edge::EdgeConfig;
 use crate::expectation::PolicyTest;
 use crate::identity::IdentityConfig;
 use crate::limit::Limit;
-use crate::network::{Listener, OriginConfig};
+use crate::network::{AdminApi, Listener, OriginConfig};
 use crate::notices::NoticesConfig;
 use crate::operation::{
     CountingConfig, ObservabilityConfig, OnFailure, SizeLimits, StoreConfig, Timeouts,
@@ -35,7 +35,9 @@ pub const LIMITS_PER_ROUTE_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) text: Arc<str>,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) admin_api: Option<AdminApi>,
     pub(crate) origin: OriginConfig,
     pub(crate) identity: IdentityConfig,
     pub(crate) routes: RouteTable,
@@ -92,6 +94,12 @@ impl Policy {
     #[must_use]
     pub fn warnings(&self) -> &Diagnostics {
         &self.warnings
+    }
+
+    /// The text that it was read from, without the files that it names.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// Every file that was read, to watch for changes.
@@ -170,6 +178,12 @@ impl Policy {
     #[must_use]
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin
+    }
+
+    /// Where the admin API and the console are served; `None`: nowhere.
+    #[must_use]
+    pub fn admin_api(&self) -> Option<&AdminApi> {
+        self.admin_api.as_ref()
     }
 
     /// What stands behind the gateway.

@@ -3,6 +3,7 @@
 //! The documentation of the keys is the reference, and feeds the JSON Schema. What only makes sense
 //! across keys is checked in [`crate::check`].
 
+mod admin_api;
 mod api_keys;
 mod edge;
 mod identity;
@@ -20,6 +21,7 @@ use section::section;
 
 use crate::limit::Mode;
 use crate::node::{At, Named, OneOrMany, Required};
+pub(crate) use admin_api::RawAdminApi;
 pub(crate) use api_keys::RawApiKeys;
 pub(crate) use edge::{RawBefore, RawEdge, RawPass};
 pub(crate) use identity::{
@@ -50,6 +52,8 @@ section! {
         listen: Option<OneOrMany<RawListen>>,
         /// Where metrics and health are served, or `off`. Default: `127.0.0.1:9901`.
         admin: Option<At<OffOr<Address>>>,
+        /// Where the admin API and the console are served. Default: nowhere.
+        admin_api: Option<RawAdminApi>,
         /// The service behind the gateway: a URL, a list of URLs, or a section.
         origin: Required<RawOrigin>,
         /// Who may call.

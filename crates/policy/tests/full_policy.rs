@@ -196,6 +196,10 @@ fn the_rest_is_as_written() {
     assert!(clients.ca.ends_with("tests/tls/clients.pem"));
     assert_eq!(clients.auth, ClientAuth::Optional);
     assert_eq!(policy.admin().unwrap().port(), 9901);
+    let admin_api = policy.admin_api().unwrap();
+    assert_eq!(admin_api.listener.address.port(), 9902);
+    assert!(admin_api.listener.tls.is_some());
+    assert!(admin_api.keys.ends_with("admin-keys"));
     assert_eq!(policy.origin().endpoints[1].host, "::1");
     assert_eq!(policy.responses().style, HeaderStyle::Draft10);
     assert_eq!(policy.forwarding().subject.as_deref(), Some("x-user"));

@@ -7,11 +7,11 @@ use super::Check;
 use crate::answers::{ForwardedStyle, ForwardingConfig, HeaderStyle, ResponseConfig};
 use crate::codes;
 use crate::findings::Finding;
-use crate::network::{Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol};
+use crate::network::{AdminApi, Endpoint, HealthCheck, Listener, OriginConfig, OriginProtocol};
 use crate::node::{At, OneOrMany};
 use crate::raw::{
-    Address, OffOr, OriginUrl, RawForward, RawHealth, RawListen, RawOriginSection, RawResponses,
-    Word,
+    Address, OffOr, OriginUrl, RawAdminApi, RawForward, RawHealth, RawListen, RawOriginSection,
+    RawResponses, Word,
 };
 
 /// Listeners of a policy.
@@ -21,6 +21,7 @@ const ENDPOINTS_MAX: usize = 256;
 
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
+const ADMIN_API_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9902);
 
 impl Check<'_, '_> {
     pub(super) fn listeners(
@@ -91,6 +92,47 @@ impl Check<'_, '_> {
             );
         }
         Some(address)
+    }
+
+    pub(super) fn admin_api(
+        &mut self,
+        raw: Option<RawAdminApi>,
+        listeners: &[Listener],
+        admin: Option<SocketAddr>,
+    ) -> Option<AdminApi> {
+        let raw = raw?;
+        let (span, address) = match raw.listen {
+            Some(At { span, value }) => (span, value.0),
+            None => (raw.span, ADMIN_API_DEFAULT),
+        };
+        let admin = admin.map(|address| Listener { address, tls: None });
+        if is_taken(address, listeners) || is_taken(address, admin.as_slice()) {
+            self.error(
+                Finding::error(
+                    codes::ADDRESS,
+                    span,
+                    format!("address `{address}` is listened on already"),
+                )
+                .label("by `listen` or `admin`")
+                .help("give `admin_api` a port of its own: `listen: 127.0.0.1:9903`"),
+            );
+        }
+        if raw.tls.is_none() && !address.ip().is_loopback() {
+            self.error(
+                Finding::error(
+                    codes::CONFLICT,
+                    span,
+                    "keys of the admin API would cross a network in the clear",
+                )
+                .label("other machines reach this address")
+                .help("add `tls: {cert: chain.pem, key: key.pem}`, or listen on `127.0.0.1:9902`"),
+            );
+        }
+        let tls = raw.tls.map(|tls| self.tls(tls, false));
+        Some(AdminApi {
+            listener: Listener { address, tls },
+            keys: self.file(&raw.keys.0),
+        })
     }
 
     pub(super) fn origin(&mut self, raw: RawOriginSection, listeners: &[Listener]) -> OriginConfig {

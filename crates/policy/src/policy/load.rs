@@ -70,6 +70,7 @@ pub(super) fn parse(name: &str, text: &str, base: &Path) -> Result<Policy, Diagn
     match policy {
         Some(mut policy) => {
             policy.warnings = Diagnostics::new(list);
+            policy.text = text.into();
             Ok(policy)
         }
         None => Err(Diagnostics::new(list)),

@@ -15,6 +15,10 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0026", 7, 34, "write `10.0.0.0/8`, or `10.0.0.1` for the one address"),
         ("TG0026", 7, 46, "write `<address>/<bits>`, for example `10.0.0.0/8`"),
     ]),
+    ("admin_api", &[
+        ("TG0025", 3, 39, "give `admin_api` a port of its own: `listen: 127.0.0.1:9903`"),
+        ("TG0042", 3, 39, "add `tls: {cert: chain.pem, key: key.pem}`, or listen on `127.0.0.1:9902`"),
+    ]),
     ("algorithms", &[
         ("TG0027", 5, 65, "write the algorithm that the issuer signs with, for example `RS256`"),
         ("TG0027", 6, 65, "add `secret_file: hs256.key`, or use an algorithm with public keys, for example `EdDSA`"),
