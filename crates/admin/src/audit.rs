@@ -46,7 +46,8 @@ async fn written_down<T>(
     work: impl Future<Output = Answer<T>>,
 ) -> Answer<T> {
     let (by, what) = (caller.name.clone(), deed.what);
-    let id = match admin.store_if_any() {
+    let store = admin.store_if_any()?;
+    let id = match &store {
         None => None,
         Some(store) => Some(store.begin_operation(&operation(caller, deed)?).await?),
     };
@@ -56,7 +57,7 @@ async fn written_down<T>(
         Err(_) => OperationState::Failed,
     };
     logged(admin, (&by, what), done.as_ref().err());
-    if let (Some(store), Some(id)) = (admin.store_if_any(), id)
+    if let (Some(store), Some(id)) = (store, id)
         && let Err(error) = store.end_operation(id, state).await
     {
         // It stands in the audit as begun.

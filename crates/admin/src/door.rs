@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
@@ -22,14 +22,20 @@ pub const REQUEST_WAIT_MAX: Duration = Duration::from_secs(30);
 const CHALLENGE: &str = "Bearer realm=\"tollgate admin\"";
 const CHALLENGE_INVALID: &str = "Bearer realm=\"tollgate admin\", error=\"invalid_token\"";
 
+/// Where a request comes from: whoever serves the router puts it among the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
 /// Around everything, also what is not there: nobody without a key learns which paths there are.
 pub(crate) async fn authenticate(
     State(admin): State<Admin>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+    let peer = request
+        .extensions()
+        .get::<Peer>()
+        .map(|Peer(peer)| peer.ip());
     let mut response = match admitted(&admin, request.headers(), peer) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);

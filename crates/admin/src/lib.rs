@@ -46,14 +46,16 @@ mod state;
 mod table;
 mod v1;
 
+/// What an answer's body is.
+pub use axum::body::Body;
 pub use counters::AdminStats;
-pub use door::REQUEST_WAIT_MAX;
+pub use door::{Peer, REQUEST_WAIT_MAX};
 pub use failures::{FAILURES_AT_ONCE, FAILURES_PERIOD, FailuresError};
 pub use keys::{AdminKeys, AdminKeysError, KEY_PREFIX, KEYS_MAX, KeyNote, add_key};
 pub use live::{
-    Bucket, BucketAct, BucketChange, BucketPage, BucketsAsked, Explanation, LimitSource, Live,
-    LiveError, Outcome, PlanSource, PolicyChange, PolicyInForce, PolicyVersion, Question, RollBack,
-    WeighedLimit, Who,
+    Bucket, BucketAct, BucketChange, BucketPage, BucketsAsked, CallerTraffic, Explanation,
+    LimitSource, Live, LiveError, Outcome, PlanSource, PolicyChange, PolicyInForce, PolicyVersion,
+    Question, RollBack, RouteTraffic, Traffic, TrafficPoint, WeighedLimit, Who,
 };
 pub use openapi::text as openapi;
 pub use repeats::REPEATS_MAX;

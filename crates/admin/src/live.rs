@@ -6,6 +6,7 @@
 mod buckets;
 mod explain;
 mod policy;
+mod traffic;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use crate::problem::{Finding, Kind, Problem};
 pub use buckets::{Bucket, BucketAct, BucketChange, BucketPage, BucketsAsked, Who};
 pub use explain::{Explanation, LimitSource, Outcome, PlanSource, Question, WeighedLimit};
 pub use policy::{PolicyChange, PolicyInForce, PolicyVersion, RollBack};
+pub use traffic::{CallerTraffic, RouteTraffic, Traffic, TrafficPoint};
 
 /// What the binary answers for.
 ///
@@ -21,18 +23,12 @@ pub use policy::{PolicyChange, PolicyInForce, PolicyVersion, RollBack};
 pub trait Live: Send + Sync + 'static {
     /// The buckets of one caller or account, as they are now.
     ///
-    /// Needs of the engine: the keys of a subject and an account (from issuer and names), the limits of a
-    /// plan on a route with overrides laid over them, and a look at each bucket.
-    ///
     /// # Errors
     /// A route that the policy does not have.
     fn buckets(&self, asked: &BucketsAsked) -> Result<BucketPage, LiveError>;
 
     /// Fills buckets up, or gives back units; says what they hold then. This changes what the caller may
     /// do, in this process.
-    ///
-    /// Needs of the engine: to set or to refund a bucket (`Table::settle` refunds what was charged; to fill up
-    /// needs the state to be put to zero).
     ///
     /// # Errors
     /// A limit or a route that the caller does not have.
@@ -43,6 +39,9 @@ pub trait Live: Send + Sync + 'static {
     /// # Errors
     /// A path that the gateway would refuse is no error; a question that makes no sense is.
     fn explain(&self, question: &Question) -> Result<Explanation, LiveError>;
+
+    /// What went through of late.
+    fn traffic(&self) -> Traffic;
 
     /// The policy in force, as text.
     ///

@@ -13,7 +13,7 @@ const ABOUT: &str = "Plans, limits of their own, live buckets, notices and the p
     before it may: `read`, `operate`, `admin`. Times are milliseconds since 1970. Errors are problem \
     documents (RFC 9457).";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("plans", "Plans and routes of the policy in force."),
     (
         "holders",
@@ -21,6 +21,7 @@ const TAGS: [(&str, &str); 9] = [
     ),
     ("buckets", "What one caller has left, in this process."),
     ("explain", "What would become of a request, and why."),
+    ("traffic", "What went through of late, in this process."),
     (
         "policy",
         "The policy: read, validate, compare, put in force, roll back.",

@@ -233,13 +233,17 @@ impl Problem {
                 tracing::warn!(%error, "the store did not answer the admin API");
                 let detail =
                     "what was to be changed may have been changed: send it again with its key";
-                Self::new(Kind::StoreAway, detail).retry_after_s(RETRY_AFTER_S)
+                Self::store_away(detail)
             }
             _ => {
                 tracing::error!(%error, "the store failed the admin API");
                 Self::new(Kind::Failed, "the store failed; the gateway's log says how")
             }
         }
+    }
+
+    pub(crate) fn store_away(detail: &'static str) -> Self {
+        Self::new(Kind::StoreAway, detail).retry_after_s(RETRY_AFTER_S)
     }
 
     pub(crate) fn status(&self) -> StatusCode {

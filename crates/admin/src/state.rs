@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tollgate_engine::Engine;
 use tollgate_engine::limiter::{Clock, Now};
 use tollgate_store::Store;
@@ -30,8 +30,9 @@ pub struct Admin(Arc<Inner>);
 pub struct AdminParts {
     /// The policy in force is its snapshot's.
     pub engine: Arc<Engine>,
-    /// Plans and limits of holders; `None`: the gateway has no store, and its endpoints say so.
-    pub store: Option<Store>,
+    /// Plans and limits of holders: the store, or nothing as long as it is not there. `None`: the policy has no
+    /// store, and its endpoints say so.
+    pub store: Option<watch::Receiver<Option<Store>>>,
     /// What is in the process's memory.
     pub live: Arc<dyn Live>,
     /// Who may call.
@@ -43,7 +44,7 @@ pub struct AdminParts {
 /// Written once but for the keys, which [`Admin::replace_keys`] replaces, the budgets and counters.
 pub(crate) struct Inner {
     engine: Arc<Engine>,
-    store: Option<Store>,
+    store: Option<watch::Receiver<Option<Store>>>,
     live: Arc<dyn Live>,
     keys: ArcSwap<AdminKeys>,
     clock: Arc<dyn Clock>,
@@ -104,10 +105,10 @@ impl Admin {
         self.0.keys.load_full()
     }
 
-    pub(crate) fn store(&self) -> Answer<&Store> {
+    pub(crate) fn store(&self) -> Answer<Store> {
         let detail = "the policy has no `store`: plans and limits come from the policy and from tokens alone";
         let none = || Problem::new(Kind::NoStore, detail);
-        self.0.store.as_ref().ok_or_else(none)
+        self.store_if_any()?.ok_or_else(none)
     }
 
     /// Where the names of files in a policy begin.
@@ -115,8 +116,15 @@ impl Admin {
         self.0.live.policy_folder()
     }
 
-    pub(crate) fn store_if_any(&self) -> Option<&Store> {
-        self.0.store.as_ref()
+    /// `None` where the policy has none; a problem where it has one that is not there yet.
+    pub(crate) fn store_if_any(&self) -> Answer<Option<Store>> {
+        let Some(store) = &self.0.store else {
+            return Ok(None);
+        };
+        match store.borrow().clone() {
+            Some(store) => Ok(Some(store)),
+            None => Err(Problem::store_away("the store has not been reached yet")),
+        }
     }
 
     /// Work that takes a processor for a while: off the control plane's thread, a few at a time. It
@@ -150,7 +158,7 @@ impl Admin {
 impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admin")
-            .field("store", &self.0.store)
+            .field("store", &self.0.store.is_some())
             .field("keys", &self.0.keys.load())
             .finish_non_exhaustive()
     }

@@ -59,7 +59,8 @@ pub(crate) fn rows() -> Vec<Row> {
         (Read, routes!(v1::notices::list)),
         (Operate, routes!(v1::notices::retry)),
         (Read, routes!(v1::explain::explain)),
-        (Read, routes!(v1::policy::read)),
+        (Read, routes!(v1::traffic::look)),
+        (A, routes!(v1::policy::read)),
         (Read, routes!(v1::policy::versions)),
         (A, routes!(v1::policy::validate)),
         (A, routes!(v1::policy::diff)),
@@ -85,9 +86,8 @@ pub fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-/// The API as a service: whoever serves it gives it the peer's address as
-/// [`axum::extract::ConnectInfo`] of a [`std::net::SocketAddr`], by which failed attempts are bounded;
-/// without it they are bounded for all together.
+/// The API as a service: whoever serves it puts a [`crate::Peer`] among the extensions of each request, by which
+/// failed attempts are bounded; without it they are bounded for all together.
 pub fn router(admin: &Admin) -> Router {
     let document = v1::openapi::Document(openapi::text().into());
     let mut by_path: BTreeMap<String, (MethodRouter<Admin>, Vec<&'static str>)> = BTreeMap::new();

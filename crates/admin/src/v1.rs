@@ -11,4 +11,5 @@ pub(crate) mod operations;
 pub(crate) mod plans;
 pub(crate) mod policy;
 pub(crate) mod routes;
+pub(crate) mod traffic;
 mod view;

@@ -16,7 +16,10 @@ const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 const UNREAD_BYTES_MAX: u64 = 64 * 1024;
 
 /// Shakes hands within `limit`.
-pub(crate) async fn shake_hands(
+///
+/// # Errors
+/// A client that is too slow, or refused: it gets to read why.
+pub async fn shake_hands(
     stream: TcpStream,
     tls: &ServerTls,
     limit: Duration,

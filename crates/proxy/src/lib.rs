@@ -56,6 +56,7 @@ mod worker;
 
 pub use context::{Shared, SharedOptions};
 pub use error::ProxyError;
+pub use handshake::shake_hands;
 pub use listener::bind_reuseport;
 pub use observe::{CLIENT_CLOSED_REQUEST, Ending, Exchange, Observer, Unobserved};
 pub use request_id::RequestId;

@@ -91,6 +91,17 @@ pub(crate) enum Failure {
     /// The store does not do what was asked.
     #[error("{0}")]
     Store(#[from] tollgate_store::StoreError),
+    /// The admin API cannot be set up.
+    #[error("the admin API cannot be set up: {0}")]
+    AdminApi(#[from] tollgate_admin::FailuresError),
+    /// The keys of the admin API cannot be used.
+    #[error("{}: {source} (`tollgate admin-keys new` makes the file)", file.display())]
+    AdminKeys {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: tollgate_admin::AdminKeysError,
+    },
     /// Arguments that do not go together, or one that cannot be read.
     #[error("{0}")]
     Misused(String),
@@ -148,6 +159,8 @@ impl Failure {
             | Self::IsThere(_)
             | Self::NotEmpty(_)
             | Self::Keys { .. }
+            | Self::AdminApi(_)
+            | Self::AdminKeys { .. }
             | Self::Waf { .. } => 4,
         })
     }

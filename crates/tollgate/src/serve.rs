@@ -6,11 +6,15 @@
 //! that none of them can hold up a request.
 
 mod access_log;
+mod activity;
 mod admin;
+mod admin_api;
 mod counts;
 mod exchange;
 mod kept;
+mod live;
 mod metrics;
+mod policies;
 mod reload;
 mod traces;
 mod workers;
@@ -25,17 +29,23 @@ use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tollgate_admin::{Admin, AdminKeys, AdminParts};
 use tollgate_engine::EngineOptions;
 use tollgate_fetch::Keepers;
 use tollgate_policy::Policy;
-use tollgate_proxy::{Shared, SharedOptions, check_health};
+use tollgate_proxy::{ServerTls, Shared, SharedOptions, check_health};
+use tollgate_store::Store;
 
 use self::access_log::{AccessLog, Writer};
+use self::activity::Activity;
 use self::exchange::{ExchangeCounts, Recorder};
 pub(crate) use self::kept::location as store_location;
-use self::kept::{Kept, Opened, USAGE_ROWS_MAX};
+use self::kept::{Keeping, Kept, Opened, USAGE_ROWS_MAX};
+use self::live::GatewayLive;
 use self::metrics::Sources;
+use self::policies::Policies;
 use self::reload::{LOOK_INTERVAL, ReloadCounts, Reloader};
 use self::workers::Workers;
 use crate::cli::ServeArgs;
@@ -55,6 +65,7 @@ struct ControlPlane {
     sources: Sources,
     workers: Workers,
     admin: Option<TcpListener>,
+    admin_api: Option<(admin_api::Bound, AdminKeys)>,
     access_log: Option<Writer>,
     counts: Option<counts::Keeper>,
     kept: Option<(Kept, Option<Opened>)>,
@@ -66,6 +77,7 @@ struct ControlPlane {
 enum Event {
     Look,
     Hangup,
+    Changed,
     Stop(&'static str),
 }
 
@@ -84,6 +96,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     }
     if let Some(address) = gateway.admin_address() {
         tracing::info!(%address, "admin: /metrics, /healthz, /readyz");
+    }
+    if let Some(address) = gateway.admin_api_address() {
+        tracing::info!(%address, "admin API");
     }
     tracing::info!(
         workers = gateway.plane.workers.count(),
@@ -106,14 +121,15 @@ impl Gateway {
     ) -> Result<Self, Failure> {
         let workers = workers.unwrap_or_else(cores);
         let observability = policy.observability().clone();
-        let admin = policy.admin();
+        let (admin, admin_api) = (policy.admin(), policy.admin_api().cloned());
         let kept = Kept::of(&policy)?;
         let options = EngineOptions {
             threads: workers,
             table: None,
             bucket_keys: environment::bucket_keys()?,
             standings: kept.as_ref().map(Kept::standings),
-            usage_rows: NonZeroUsize::new(USAGE_ROWS_MAX).filter(|_| kept.is_some()),
+            usage_rows: NonZeroUsize::new(USAGE_ROWS_MAX)
+                .filter(|_| kept.is_some() || admin_api.is_some()),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -141,6 +157,8 @@ impl Gateway {
         let admin = admin
             .map(|address| bind_admin(&runtime, address))
             .transpose()?;
+        let bind = |config| admin_api::Bound::new(config, &runtime);
+        let admin_api = admin_api.as_ref().map(bind).transpose()?;
         let drain = CancellationToken::new();
         let workers = Workers::start(&shared, workers, &drain)?;
         // Only now: who could not bind has not touched the counts of who did.
@@ -161,6 +179,7 @@ impl Gateway {
             kept: kept.map(|kept| (kept, store)),
             shared,
             admin,
+            admin_api,
             access_log: writer,
             counts: keeper,
             drain,
@@ -180,6 +199,12 @@ impl Gateway {
             .admin
             .as_ref()
             .and_then(|admin| admin.local_addr().ok())
+    }
+
+    /// The address of the admin API and the console.
+    pub(crate) fn admin_api_address(&self) -> Option<SocketAddr> {
+        let bound = self.plane.admin_api.as_ref();
+        bound.and_then(|(bound, _)| bound.listener.local_addr().ok())
     }
 
     /// Runs the control plane on this thread until a signal or `stop`, then drains.
@@ -202,28 +227,50 @@ impl ControlPlane {
         let health = tokio::spawn(check_health(self.shared.clone()));
         let saving = self.counts.clone().map(|keeper| tokio::spawn(keeper.run()));
         let clock = self.sources.clock.clone();
+        let activity = Activity::new(engine.clone(), clock.clone());
+        let activity = self.admin_api.is_some().then(|| Arc::new(activity));
         let keeping = self.kept.take();
-        let keeping = keeping.map(|(kept, store)| kept.keep(store, engine.clone(), clock));
+        let keep = |(kept, store): (Kept, _)| {
+            kept.keep(store, engine.clone(), clock.clone(), activity.clone())
+        };
+        let keeping = keeping.map(keep);
         let reloads = self.sources.reloads.clone();
-        let mut reloader = Reloader::new(&self.config, self.shared.clone(), reloads);
+        let reloader = Reloader::new(&self.config, self.shared.clone(), reloads);
+        let policies = Policies::new(&self.config, engine.clone(), clock, reloader);
+        let policies = Arc::new(policies);
+        let store = keeping.as_ref().map(Keeping::store);
+        let mut admin_api = self.serve_admin_api(activity, &policies, store)?;
         let mut events = Events::new()?;
         loop {
-            let event = events.next(stop).await;
+            let event = events.next(stop, &policies).await;
             keepers.report();
-            match event {
-                Event::Look if !reloader.changed() => {}
-                Event::Look | Event::Hangup => {
-                    if reloader.reload() {
-                        keepers.follow(&engine.snapshot());
-                    }
-                    // Whatever became of the policy: a mistake there must not let a certificate
-                    // expire.
-                    self.workers.reload_certificates();
+            if let Some((admin, keys, _)) = &mut admin_api {
+                keys.look(admin);
+            }
+            let looked = match event {
+                Event::Look => policies.look(),
+                Event::Hangup => {
+                    policies.hangup();
+                    true
                 }
+                Event::Changed => true,
+                Event::Stop(_) => false,
+            };
+            if looked {
+                keepers.follow(&engine.snapshot());
+                // Whatever became of the policy: a mistake there must not let a certificate
+                // expire.
+                self.workers.reload_certificates();
+                if let Some((_, _, Some(tls))) = &admin_api {
+                    workers::reload_certificate(tls);
+                }
+            }
+            match event {
                 Event::Stop(why) => {
                     tracing::info!(why, "draining");
                     break;
                 }
+                _ => {}
             }
         }
         self.draining.store(true, Ordering::Relaxed);
@@ -250,6 +297,39 @@ impl ControlPlane {
     }
 }
 
+impl ControlPlane {
+    /// Serves the admin API, if the policy has one, on this runtime.
+    fn serve_admin_api(
+        &mut self,
+        activity: Option<Arc<Activity>>,
+        policies: &Arc<Policies>,
+        store: Option<watch::Receiver<Option<Store>>>,
+    ) -> Result<Option<(Admin, admin_api::KeysFile, Option<Arc<ServerTls>>)>, Failure> {
+        let (Some((bound, keys)), Some(activity)) = (self.admin_api.take(), activity) else {
+            return Ok(None);
+        };
+        let engine = self.shared.engine().clone();
+        let clock = self.sources.clock.clone();
+        tokio::spawn(activity.clone().run(store.is_none()));
+        let live = GatewayLive {
+            engine: engine.clone(),
+            clock: clock.clone(),
+            activity,
+            policies: policies.clone(),
+        };
+        let admin = Admin::new(AdminParts {
+            engine,
+            store,
+            live: Arc::new(live),
+            keys,
+            clock,
+        })?;
+        let tls = bound.tls.clone();
+        tokio::spawn(admin_api::serve(bound.listener, bound.tls, admin.clone()));
+        Ok(Some((admin, bound.keys, tls)))
+    }
+}
+
 /// What wakes the control plane.
 struct Events {
     look: tokio::time::Interval,
@@ -271,8 +351,9 @@ impl Events {
         })
     }
 
-    async fn next(&mut self, stop: &CancellationToken) -> Event {
+    async fn next(&mut self, stop: &CancellationToken, policies: &Policies) -> Event {
         tokio::select! {
+            () = policies.changed.notified() => Event::Changed,
             _ = self.look.tick() => Event::Look,
             _ = self.hangup.recv() => Event::Hangup,
             _ = self.terminate.recv() => Event::Stop("SIGTERM"),

@@ -53,6 +53,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "tollgate-fetch",
             "tollgate-proxy",
             "tollgate-aws",
+            "tollgate-admin",
             "tollgate-edge",
             "tollgate-insight",
             "tollgate-store",

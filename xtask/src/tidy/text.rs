@@ -29,7 +29,7 @@ const BANNED_WORDS: [(&str, &str); 8] = [
 ];
 
 /// Folders whose code may read the environment: the binaries and what serves development.
-const ENVIRONMENT_READERS: [&str; 10] = [
+const ENVIRONMENT_READERS: [&str; 11] = [
     "crates/tollgate/",
     "crates/lambda/",
     // Where the corpus is, and whether to write the reference pages anew.

@@ -55,6 +55,10 @@ pub struct Bucket {
     /// Whose requests share it: `user`, `account`, `network` or `global`.
     #[schema(example = "user")]
     pub per: String,
+    /// Of a quota: what happens beyond it, `notify`, `throttle` or `block`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "block")]
+    pub on_exceed: Option<String>,
     /// The most that can be there.
     #[schema(example = 200)]
     pub capacity: u64,

@@ -57,6 +57,8 @@ pub enum Outcome {
     Limited,
     /// Answer 401: nobody is known, and there is no plan for that.
     Unauthenticated,
+    /// Answer itself, for free: it is the path of callers' own limits.
+    Own,
     /// Answer 400: the path could be read in two ways.
     BadRequest,
 }
@@ -71,6 +73,8 @@ pub enum PlanSource {
     Account,
     /// The verified claim.
     Claim,
+    /// The policy's plan for users who are known by a certificate.
+    Certificate,
     /// Nothing else is said: the default plan.
     Default,
     /// Nobody is known: the plan of anonymous callers.
@@ -110,6 +114,10 @@ pub struct WeighedLimit {
     /// `enforce` or `shadow`.
     #[schema(example = "enforce")]
     pub mode: String,
+    /// Of a quota: what happens beyond it, `notify`, `throttle` or `block`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "block")]
+    pub on_exceed: Option<String>,
     /// Where it comes from.
     pub from: LimitSource,
     /// What the request would cost.
@@ -118,7 +126,7 @@ pub struct WeighedLimit {
     /// What is left now.
     #[schema(example = 0)]
     pub left: u64,
-    /// Whether this limit alone would admit it.
+    /// Whether this limit alone would let it through.
     pub admits: bool,
     /// After how long it would, in milliseconds; none when it does, or nobody knows.
     #[serde(skip_serializing_if = "Option::is_none")]

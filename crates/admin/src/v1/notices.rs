@@ -214,7 +214,7 @@ pub(crate) async fn retry(
     Extension(caller): Extension<Caller>,
     Named(id): Named<u64>,
 ) -> Answer<Json<RetriedNotice>> {
-    let store = admin.store()?.clone();
+    let store = admin.store()?;
     let deed = Deed {
         what: "notice.retry",
         detail: json!({ "id": id }),

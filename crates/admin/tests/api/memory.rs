@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use tollgate_admin::{
-    Bucket, BucketAct, BucketChange, BucketPage, BucketsAsked, Explanation, LimitSource, Live,
-    LiveError, Outcome, PlanSource, PolicyChange, PolicyInForce, PolicyVersion, Question, RollBack,
-    WeighedLimit, Who,
+    Bucket, BucketAct, BucketChange, BucketPage, BucketsAsked, CallerTraffic, Explanation,
+    LimitSource, Live, LiveError, Outcome, PlanSource, PolicyChange, PolicyInForce, PolicyVersion,
+    Question, RollBack, RouteTraffic, Traffic, TrafficPoint, WeighedLimit, Who,
 };
 use tollgate_engine::Engine;
 use tollgate_engine::policy::{Limit, PlanId, Policy, RouteId, normalize};
@@ -79,6 +79,7 @@ impl Memory {
             route: Some(route.to_owned()),
             amount: limit.amount.to_string(),
             per: limit.per.as_str().to_owned(),
+            on_exceed: None,
             capacity,
             left: capacity.saturating_sub(spent),
             next_in_ms: (spent > 0).then_some(1_000),
@@ -204,6 +205,7 @@ impl Live for Memory {
                 amount: limit.amount.to_string(),
                 per: limit.per.as_str().to_owned(),
                 mode: limit.mode.as_str().to_owned(),
+                on_exceed: None,
                 from: LimitSource::Plan,
                 cost: limit.cost.get(),
                 left,
@@ -227,6 +229,36 @@ impl Live for Memory {
             free_in_ms: (!admits).then_some(1_000),
             limits,
         })
+    }
+
+    fn traffic(&self) -> Traffic {
+        let point = TrafficPoint {
+            at_ms: self.since_ms,
+            length_ms: 10_000,
+            admitted: 3,
+            limited: 1,
+            refused: 0,
+        };
+        let route = RouteTraffic {
+            route: "GET /orders".to_owned(),
+            admitted: 3,
+            limited: 1,
+        };
+        let caller = CallerTraffic {
+            issuer: Some("https://login.example".to_owned()),
+            subject: Some("alice".to_owned()),
+            account: None,
+            plan: "free".to_owned(),
+            route: route.route.clone(),
+            admitted: 3,
+            limited: 1,
+        };
+        Traffic {
+            series: vec![point],
+            window_s: 60,
+            routes: vec![route],
+            callers: vec![caller],
+        }
     }
 
     fn policy(&self) -> Result<PolicyInForce, LiveError> {

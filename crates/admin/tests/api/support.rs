@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -12,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tempfile::TempDir;
-use tollgate_admin::{Admin, AdminKeys, AdminParts, Role, add_key, router};
+use tollgate_admin::{Admin, AdminKeys, AdminParts, Peer, Role, add_key, router};
 use tollgate_engine::limiter::FakeClock;
 use tollgate_engine::policy::Policy;
 use tollgate_engine::{Engine, EngineOptions};
@@ -118,7 +119,9 @@ impl Api {
         });
         let admin = Admin::new(AdminParts {
             engine,
-            store: store.clone(),
+            store: store
+                .clone()
+                .map(|store| tokio::sync::watch::channel(Some(store)).1),
             live: memory.clone(),
             keys: AdminKeys::of(&text).unwrap(),
             clock: clock.clone(),
@@ -127,8 +130,11 @@ impl Api {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let ticking = clock.clone();
-        let tick = move |request: Request<axum::body::Body>, next: axum::middleware::Next| {
+        let tick = move |mut request: Request<axum::body::Body>, next: axum::middleware::Next| {
             ticking.advance(pace);
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            let peer = peer.map(|ConnectInfo(peer)| Peer(*peer)).unwrap();
+            request.extensions_mut().insert(peer);
             next.run(request)
         };
         let service = router(&admin).layer(axum::middleware::from_fn(tick));

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
+use crate::PrincipalKey;
 use crate::{CredentialError, Unbounded};
 
 const HASH_KEY: [u8; 16] = [7; 16];

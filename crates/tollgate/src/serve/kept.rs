@@ -9,6 +9,7 @@ mod usage;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tollgate_engine::{Engine, Standings};
@@ -22,6 +23,7 @@ use self::follow::follow;
 use self::notify::deliver;
 use self::standings::DirectoryStandings;
 use self::usage::Writer;
+use super::activity::Activity;
 use crate::environment;
 use crate::failure::Failure;
 
@@ -53,6 +55,7 @@ pub(super) struct State {
 
 /// The tasks that keep it, and the last thing to do.
 pub(super) struct Keeping {
+    store: watch::Receiver<Option<Store>>,
     following: JoinHandle<()>,
     writing: JoinHandle<()>,
     delivering: Option<JoinHandle<()>>,
@@ -126,6 +129,7 @@ impl Kept {
         opened: Option<Opened>,
         engine: Arc<Engine>,
         clock: Arc<dyn Clock>,
+        activity: Option<Arc<Activity>>,
     ) -> Keeping {
         let channels = self.channels.take();
         let kept = Arc::new(self);
@@ -136,6 +140,7 @@ impl Kept {
             Arc::clone(&clock),
             Arc::clone(&kept.state),
             channels.is_some(),
+            activity,
         );
         let flush = kept.config.flush;
         let delivering = channels.map(|channels| {
@@ -150,6 +155,7 @@ impl Kept {
             ))
         });
         Keeping {
+            store: store.clone(),
             following: tokio::spawn(follow(kept, opened, clock, found)),
             writing: tokio::spawn(writer.run(store, flush, stop.clone())),
             delivering,
@@ -172,6 +178,11 @@ pub(super) struct Opened {
 // === impl Keeping ===
 
 impl Keeping {
+    /// The store, as long as there is one.
+    pub(super) fn store(&self) -> watch::Receiver<Option<Store>> {
+        self.store.clone()
+    }
+
     /// Writes what is left to write, and ends.
     pub(super) async fn finish(self) {
         self.stop.cancel();

@@ -60,11 +60,11 @@ impl Reloader {
         changed
     }
 
-    /// Loads the policy again and puts it in force; true when a new one is.
+    /// Loads the policy again and puts it in force. What is wrong is in the log, and said.
     ///
     /// Stamps are taken before their files are read: a change that comes in between is seen at the
     /// next look, and a revocation never missed.
-    pub(super) fn reload(&mut self) -> bool {
+    pub(super) fn reload(&mut self) -> Result<(), String> {
         self.seen = stamps(&self.inputs);
         let before = self.shared.engine().snapshot();
         let result = Policy::load(&self.config)
@@ -92,7 +92,7 @@ impl Reloader {
                     tracing::warn!("`{what}` changed: this part takes effect at the next start");
                 }
                 tracing::info!(config = %self.config.display(), "policy reloaded");
-                true
+                Ok(())
             }
             Err(error) => {
                 tracing::error!(
@@ -102,7 +102,7 @@ impl Reloader {
                 // After the log, so that whoever sees the count finds the reason there.
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
                 self.counts.stale.store(1, Ordering::Relaxed);
-                false
+                Err(error)
             }
         }
     }
@@ -165,6 +165,7 @@ fn needs_restart(before: &Policy, now: &Policy) -> Vec<&'static str> {
     let parts = [
         ("listen", before.listeners() != now.listeners()),
         ("admin", before.admin() != now.admin()),
+        ("admin_api", before.admin_api() != now.admin_api()),
         ("counting", before.counting() != now.counting()),
         ("store", before.store() != now.store()),
         ("notices", before.notices() != now.notices()),

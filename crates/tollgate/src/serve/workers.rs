@@ -68,16 +68,20 @@ impl Workers {
 
     /// Reads the certificates again; one that cannot be read leaves the old one in use.
     pub(super) fn reload_certificates(&self) {
-        for certificate in &self.certificates {
-            if let Err(error) = certificate.reload() {
-                tracing::error!(%error, "certificate not reloaded, the old one stays in use");
-            }
-        }
+        self.certificates
+            .iter()
+            .for_each(|tls| reload_certificate(tls));
     }
 
     /// Returns when every worker has drained and ended.
     pub(super) async fn ended(&mut self) {
         while self.ended.recv().await.is_some() {}
+    }
+}
+
+pub(super) fn reload_certificate(certificate: &ServerTls) {
+    if let Err(error) = certificate.reload() {
+        tracing::error!(%error, "certificate not reloaded, the old one stays in use");
     }
 }
 

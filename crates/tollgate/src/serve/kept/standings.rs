@@ -23,6 +23,7 @@ impl Standings for DirectoryStandings {
                 .into_iter()
                 .map(|(whose, entry)| OwnLimit {
                     level: level(whose),
+                    on_route: entry.route.is_some(),
                     text: Arc::clone(entry.limit.text()),
                     limit: Arc::clone(entry.limit.limit()),
                 })

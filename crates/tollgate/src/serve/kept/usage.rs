@@ -17,8 +17,8 @@ use tollgate_store::{
     Summed, Usage,
 };
 
-use super::State;
 use super::notify;
+use super::{Activity, State};
 
 /// How often what is left is sent at the end, before it is given up.
 const LAST_ATTEMPTS: u32 = 3;
@@ -38,6 +38,8 @@ pub(super) struct Writer {
     state: Arc<State>,
     /// Whether anybody is told of thresholds.
     tells: bool,
+    /// Who looks at what goes through.
+    activity: Option<Arc<Activity>>,
     /// Of this process; made when the first batch is.
     writer: Option<BatchWriter>,
     number: u64,
@@ -71,12 +73,14 @@ impl Writer {
         clock: Arc<dyn Clock>,
         state: Arc<State>,
         tells: bool,
+        activity: Option<Arc<Activity>>,
     ) -> Self {
         Self {
             engine,
             clock,
             state,
             tells,
+            activity,
             writer: None,
             number: 0,
             failing: false,
@@ -226,6 +230,9 @@ impl Writer {
     /// What the engine took down, as batches.
     fn pack(&mut self) -> Result<(), StoreError> {
         let mut rows = self.engine.take_usage();
+        if let Some(activity) = &self.activity {
+            activity.add(&rows);
+        }
         // As they were made: what was counted under a quota before another one took its place goes first.
         rows.sort_unstable_by_key(|row| row.order);
         let mut current: Option<Packed> = None;

@@ -1,0 +1,82 @@
+//! What the admin API asks of this process: buckets, what would become of a request, traffic, the policy.
+
+mod buckets;
+mod explain;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tollgate_admin::{
+    Bucket, BucketChange, BucketPage, BucketsAsked, Explanation, Live, LiveError, PolicyChange,
+    PolicyInForce, PolicyVersion, Question, RollBack, Traffic, Who,
+};
+use tollgate_engine::{Engine, User};
+use tollgate_limiter::Clock;
+use tollgate_store::HolderKind;
+
+use super::activity::Activity;
+use super::policies::Policies;
+
+/// Answers for the gateway.
+pub(super) struct GatewayLive {
+    pub(super) engine: Arc<Engine>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) activity: Arc<Activity>,
+    pub(super) policies: Arc<Policies>,
+}
+
+impl Live for GatewayLive {
+    fn buckets(&self, asked: &BucketsAsked) -> Result<BucketPage, LiveError> {
+        self.look_at_buckets(asked)
+    }
+
+    fn change_buckets(&self, change: &BucketChange) -> Result<Vec<Bucket>, LiveError> {
+        self.give_back(change)
+    }
+
+    fn explain(&self, question: &Question) -> Result<Explanation, LiveError> {
+        self.explain_request(question)
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.activity.traffic()
+    }
+
+    fn policy(&self) -> Result<PolicyInForce, LiveError> {
+        Ok(self.policies.in_force())
+    }
+
+    fn policy_folder(&self) -> PathBuf {
+        self.policies.folder()
+    }
+
+    fn policy_versions(&self) -> Result<Vec<PolicyVersion>, LiveError> {
+        Ok(self.policies.versions())
+    }
+
+    fn apply(&self, change: &PolicyChange) -> Result<PolicyInForce, LiveError> {
+        let expected = change.expected.as_deref();
+        self.policies.apply(&change.text, expected, &change.by)
+    }
+
+    fn roll_back(&self, change: &RollBack) -> Result<PolicyInForce, LiveError> {
+        let expected = change.expected.as_deref();
+        self.policies.roll_back(&change.to, expected, &change.by)
+    }
+}
+
+impl GatewayLive {
+    /// The caller as its credentials would name it. An account is a user of it without a name, which no
+    /// credential has.
+    fn user(&self, who: &Who) -> Arc<User> {
+        let (issuer, name) = (who.holder.issuer.as_str(), who.holder.name.as_str());
+        let claim = who.plan_claim.as_deref();
+        match who.holder.kind {
+            HolderKind::Subject => {
+                let account = who.account.as_deref();
+                self.engine.named_user(issuer, name, account, claim)
+            }
+            HolderKind::Account => self.engine.named_user(issuer, "", Some(name), claim),
+        }
+    }
+}

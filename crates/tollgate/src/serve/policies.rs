@@ -1,0 +1,244 @@
+//! The policy in force as something that is changed: by its file, or through the admin API.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use tollgate_admin::{LiveError, PolicyInForce, PolicyVersion};
+use tollgate_engine::Engine;
+use tollgate_limiter::Clock;
+use tollgate_policy::Policy;
+
+use super::reload::Reloader;
+use crate::private_file::with_ending;
+
+/// Policies that are kept to go back to, the one in force among them.
+const VERSIONS_MAX: usize = 20;
+/// Bytes of their texts, but for the one in force.
+const VERSIONS_BYTES_MAX: usize = 32 << 20;
+
+/// Puts policies in force, one at a time.
+///
+/// State: which versions there were, written by whoever puts one in force; read by the admin API.
+pub(super) struct Policies {
+    config: PathBuf,
+    engine: Arc<Engine>,
+    clock: Arc<dyn Clock>,
+    changing: Mutex<Changing>,
+    /// Told when another one is in force.
+    pub(super) changed: Notify,
+}
+
+struct Changing {
+    reloader: Reloader,
+    /// The last one is in force.
+    versions: VecDeque<PolicyInForce>,
+}
+
+// === impl Policies ===
+
+impl Policies {
+    pub(super) fn new(
+        config: &Path,
+        engine: Arc<Engine>,
+        clock: Arc<dyn Clock>,
+        reloader: Reloader,
+    ) -> Self {
+        let text = engine.snapshot().policy().text().to_string();
+        let in_force = PolicyInForce {
+            version: version(&text),
+            since_ms: clock.now().unix_ms,
+            by: None,
+            text,
+        };
+        Self {
+            config: config.to_owned(),
+            engine,
+            clock,
+            changing: Mutex::new(Changing {
+                reloader,
+                versions: VecDeque::from([in_force]),
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Looks at the files, and reloads when one of them has changed. Does nothing while somebody else
+    /// puts a policy in force: there is another look.
+    pub(super) fn look(&self) -> bool {
+        let Some(mut changing) = self.changing.try_lock() else {
+            return false;
+        };
+        if changing.reloader.changed() {
+            self.reload(&mut changing, None).ok();
+            return true;
+        }
+        false
+    }
+
+    /// Reloads, changed or not.
+    pub(super) fn hangup(&self) {
+        self.reload(&mut self.changing.lock(), None).ok();
+    }
+
+    /// The policy in force.
+    pub(super) fn in_force(&self) -> PolicyInForce {
+        let changing = self.changing.lock();
+        changing.versions.back().cloned().unwrap_or_else(|| {
+            // There is always one; said as a value so that no panic is reachable.
+            let text = self.engine.snapshot().policy().text().to_string();
+            PolicyInForce {
+                version: version(&text),
+                since_ms: 0,
+                by: None,
+                text,
+            }
+        })
+    }
+
+    /// The newest first.
+    pub(super) fn versions(&self) -> Vec<PolicyVersion> {
+        let changing = self.changing.lock();
+        let shown = |policy: &PolicyInForce| PolicyVersion {
+            version: policy.version.clone(),
+            since_ms: policy.since_ms,
+            by: policy.by.clone(),
+        };
+        changing.versions.iter().rev().map(shown).collect()
+    }
+
+    /// Where the names of files in a policy begin.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.config.parent().unwrap_or(Path::new("")).to_owned()
+    }
+
+    /// Puts `text` in force and into the file: both, or neither.
+    pub(super) fn apply(
+        &self,
+        text: &str,
+        expected: Option<&str>,
+        by: &str,
+    ) -> Result<PolicyInForce, LiveError> {
+        let mut changing = self.changing.lock();
+        self.put(&mut changing, text, expected, by)
+    }
+
+    /// Puts a version in force again that was.
+    pub(super) fn roll_back(
+        &self,
+        to: &str,
+        expected: Option<&str>,
+        by: &str,
+    ) -> Result<PolicyInForce, LiveError> {
+        let mut changing = self.changing.lock();
+        let mut known = changing.versions.iter();
+        let found = known.find(|policy| policy.version == to);
+        let text = found.map(|policy| policy.text.clone());
+        let text = text.ok_or(LiveError::NotThere { what: "version" })?;
+        self.put(&mut changing, &text, expected, by)
+    }
+
+    fn put(
+        &self,
+        changing: &mut Changing,
+        text: &str,
+        expected: Option<&str>,
+        by: &str,
+    ) -> Result<PolicyInForce, LiveError> {
+        let snapshot = self.engine.snapshot();
+        let before = snapshot.policy().text();
+        let found = version(before);
+        if expected.is_some_and(|expected| expected != found) {
+            return Err(LiveError::OtherVersion { found });
+        }
+        let refused = |reason: String| LiveError::Refused {
+            pointer: "/text",
+            reason,
+        };
+        let name = self.config.display().to_string();
+        Policy::parse(&name, text, &self.folder()).map_err(|found| refused(found.to_string()))?;
+        let unwritable = |error: io::Error| LiveError::NotPossible {
+            reason: format!("{name} cannot be written ({error}): change it where it comes from"),
+        };
+        // A link is followed: what it points to is the policy.
+        let file = fs::canonicalize(&self.config).map_err(unwritable)?;
+        // By hand it may have become another one that is not in force, and is to come back then.
+        let on_disk = fs::read(&file).map_err(unwritable)?;
+        replace(&file, text.as_bytes()).map_err(unwritable)?;
+        if let Err(reason) = self.reload(changing, Some(by)) {
+            let put_back = replace(&file, &on_disk);
+            // The log has had the reason; the stamps are those of the file as it was.
+            if put_back.is_ok() {
+                changing.reloader.changed();
+            }
+            return Err(refused(reason));
+        }
+        self.changed.notify_one();
+        match changing.versions.back() {
+            Some(now) => Ok(now.clone()),
+            None => Err(LiveError::NotThere { what: "policy" }),
+        }
+    }
+
+    fn reload(&self, changing: &mut Changing, by: Option<&str>) -> Result<(), String> {
+        changing.reloader.reload()?;
+        let snapshot = self.engine.snapshot();
+        let text = snapshot.policy().text();
+        let version = version(text);
+        // A certificate or a key set has changed, not the policy.
+        if changing
+            .versions
+            .back()
+            .is_some_and(|last| last.version == version)
+        {
+            return Ok(());
+        }
+        changing.versions.push_back(PolicyInForce {
+            version,
+            since_ms: self.clock.now().unix_ms,
+            by: by.map(str::to_owned),
+            text: text.to_string(),
+        });
+        trim(&mut changing.versions);
+        Ok(())
+    }
+}
+
+/// What tells a policy from others.
+fn version(text: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(text))
+}
+
+/// Away with the oldest that are too many; never with the one in force.
+fn trim(versions: &mut VecDeque<PolicyInForce>) {
+    let bytes = |versions: &VecDeque<PolicyInForce>| {
+        let texts = versions.iter().map(|policy| policy.text.len());
+        texts.sum::<usize>() - versions.back().map_or(0, |last| last.text.len())
+    };
+    while versions.len() > VERSIONS_MAX
+        || versions.len() > 1 && bytes(versions) > VERSIONS_BYTES_MAX
+    {
+        versions.pop_front();
+    }
+}
+
+/// Writes a file whole or not at all, with the mode that it had.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions();
+    let new = with_ending(path, "new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::create_new(&new)?;
+    file.set_permissions(mode)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
