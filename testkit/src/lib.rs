@@ -2,6 +2,7 @@
 //!
 //! - [`Issuer`]: an OIDC-like identity provider on loopback, with keys that rotate and faults that switch on at run time.
 //! - [`Origin`]: a small orders API on loopback, HTTP/1.1 and h2c, which counts what reached it.
+//! - [`Receiver`]: a receiver of webhooks on loopback, which keeps what it was sent.
 //! - [`lambda`]: AWS Lambda's Runtime API on loopback, and a function as Lambda starts it.
 //! - [`peers`]: nginx, HAProxy, Envoy, PostgreSQL, wrk and the gateway's own binary as child processes.
 //!
@@ -24,6 +25,7 @@ mod keys;
 pub mod lambda;
 mod origin;
 pub mod peers;
+mod receiver;
 mod server;
 mod token;
 pub mod websocket;
@@ -32,4 +34,5 @@ pub use error::TestkitError;
 pub use issuer::{Fault, Issuer};
 pub use keys::{Algorithm, SigningKey};
 pub use origin::{Origin, OriginFault};
+pub use receiver::{Received, Receiver};
 pub use token::{TokenBuilder, replace_claim, sign_hs256};

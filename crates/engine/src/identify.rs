@@ -1,8 +1,8 @@
 //! Who calls, and on which plan: the first step of every decision.
 
 use tollgate_identity::{
-    CertificateError, CertificateVerdict, Credential, FailureBudget, TokenVerdict, User,
-    client_network, credential,
+    CERTIFICATE_ISSUER, CertificateError, CertificateVerdict, Credential, FailureBudget,
+    TokenVerdict, User, client_network, credential,
 };
 use tollgate_limiter::Now;
 use tollgate_policy::{FailMode, InvalidToken, PlanId};
@@ -134,6 +134,14 @@ impl Snapshot {
         match config.and_then(|config| config.plan) {
             Some(plan) => (plan, PlanSource::Certificate),
             None => (self.policy().default_plan(), PlanSource::Default),
+        }
+    }
+
+    /// The plan of a user whose names alone are known.
+    pub(crate) fn plan_of_named(&self, user: &User) -> (PlanId, PlanSource) {
+        match &*user.issuer {
+            CERTIFICATE_ISSUER => self.certificate_plan(),
+            _ => self.plan_of(user),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticat
 use crate::engine::{Consult, Engine, refused};
 use crate::limits::{CountedLimit, PrincipalKeys};
 use crate::standing::{OwnLimit, PlanSource};
+use crate::usage::Used;
 
 /// A request that nobody makes.
 #[derive(Clone, Debug)]
@@ -65,6 +66,14 @@ impl Inspected {
         let of_name = |own: &&OwnLimit| own.limit.name == limit.name;
         let mut own = self.own.iter();
         own.clone().find(of_name).or_else(|| own.find(is_of))
+    }
+}
+
+impl Inspected {
+    /// The caller's quotas, to ask elsewhere what is counted of them; `None` for callers without any.
+    #[must_use]
+    pub fn used(&self) -> Option<Used> {
+        Used::nothing(&self.decision, self.left.list())
     }
 }
 
@@ -135,7 +144,7 @@ impl Engine {
     #[must_use]
     pub fn inspect_route(&self, user: &Arc<User>, route: RouteId, now: Now) -> Inspected {
         let mut decision = self.blank(now, PathRewrite::AsSent, Verdict::Allow, route);
-        let (plan, source) = decision.snapshot.plan_of(user);
+        let (plan, source) = decision.snapshot.plan_of_named(user);
         (decision.plan, decision.plan_source) = (Some(plan), Some(source));
         decision.principal = Principal::User(Arc::clone(user));
         let own = self.stand(&mut decision).limits;
@@ -177,7 +186,7 @@ impl Engine {
         let (principal, plan, source) =
             match (&inquiry.user, &snapshot.policy().identity().anonymous) {
                 (Some(user), _) => {
-                    let (plan, source) = snapshot.plan_of(user);
+                    let (plan, source) = snapshot.plan_of_named(user);
                     (Principal::User(Arc::clone(user)), plan, source)
                 }
                 (None, Some(anonymous)) => {

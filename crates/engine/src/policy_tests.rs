@@ -183,10 +183,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
             let issuer = issuer.as_deref().or(first).unwrap_or(NO_ISSUER);
             let (account, plan) = (account.as_deref(), plan.as_deref());
             let user = User::named(&hash.0, issuer, sub, account, plan);
-            let (plan, source) = match issuer {
-                CERTIFICATE_ISSUER => decision.snapshot.certificate_plan(),
-                _ => decision.snapshot.plan_of(&user),
-            };
+            let (plan, source) = decision.snapshot.plan_of_named(&user);
             (decision.plan, decision.plan_source) = (Some(plan), Some(source));
             decision.principal = Principal::User(Arc::new(user));
             PrincipalKeys::of(&decision.principal, PrincipalKey(0))

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tollgate_identity::{PrincipalKey, User};
-use tollgate_limiter::{Calendar, Limit, Now, Period, Reading};
+use tollgate_limiter::{Calendar, Limit, Now, Period, Reading, Spent};
 use tollgate_policy::{PlanId, RouteId};
 
 use crate::decision::{Decision, Principal, Verdict};
@@ -154,6 +154,26 @@ impl Usage {
 // === impl Used ===
 
 impl Used {
+    /// Of a caller who was looked at: nothing, yet its quotas.
+    pub(crate) fn nothing(decision: &Decision, list: Option<&Arc<RouteLimits>>) -> Option<Self> {
+        let Principal::User(user) = &decision.principal else {
+            return None;
+        };
+        Some(Self {
+            order: 0,
+            user: Some(Arc::clone(user)),
+            snapshot: Arc::clone(&decision.snapshot),
+            route: decision.route,
+            plan: decision.plan?,
+            minute: decision.now.unix_ms / 60_000,
+            admitted: 0,
+            limited: 0,
+            units: 0,
+            response_bytes: 0,
+            list: list.cloned(),
+        })
+    }
+
     fn admit(&mut self) {
         self.admitted += 1;
         let limits = self.list.iter().flat_map(|list| list.limits.iter());
@@ -161,10 +181,10 @@ impl Used {
         self.units += costs.map(|limit| limit.cost).max().unwrap_or(1);
     }
 
-    /// What counts against quotas of an hour and longer, of this user or its account.
+    /// What counts against quotas of an hour and longer, of this user or its account. Nothing of what was
+    /// refused, and that stands here too: whoever is refused here may have been given something elsewhere.
     pub fn quotas(&self) -> impl Iterator<Item = QuotaUsed<'_>> {
-        let counts = self.user.is_some() && self.admitted > 0;
-        let list = self.list.iter().filter(move |_| counts);
+        let list = self.list.iter().filter(|_| self.user.is_some());
         let quotas = list.flat_map(|list| list.limits.iter().filter(|limit| limit.is_long_quota()));
         quotas.map(|limit| QuotaUsed {
             used: self,
@@ -232,10 +252,10 @@ impl Engine {
         }
     }
 
-    /// Makes sure that a quota has at least `units` spent: this and all other processes have counted as
-    /// many. Returns what the quota's bucket holds then; `None` where the period that they were counted in
-    /// is over, which says nothing of the one that came after it.
-    pub fn raise_quota(&self, used: &QuotaUsed<'_>, units: u64, now: Now) -> Option<Reading> {
+    /// Takes over what this and all other processes have counted of a quota. Returns what the quota's bucket
+    /// holds then; `None` where the period that it was counted in is over, which says nothing of the one that
+    /// came after it.
+    pub fn recall_quota(&self, used: &QuotaUsed<'_>, spent: Spent, now: Now) -> Option<Reading> {
         let Limit::Quota(quota) = used.limit.counted.limit() else {
             return None;
         };
@@ -247,7 +267,7 @@ impl Engine {
         let snapshot = &used.used.snapshot;
         let route_key = snapshot.route_keys[used.used.route.0 as usize];
         let check = used.limit.check(&keys, route_key, 0, false);
-        Some(self.table().raise(now, check, units))
+        Some(self.table().recall(now, check, spent))
     }
 }
 

@@ -228,6 +228,6 @@ pub use quota::Quota;
 pub use reading::{Denial, Reading};
 pub use table::{
     BucketKey, CHECKS_MAX, Charged, Check, Enforcement, LIMITS_MAX, Lease, Occupancy, Partition,
-    Registered, Restored, Saved, SnapshotError, Table, TableError, TableSize, Verdict,
+    Registered, Restored, Saved, SnapshotError, Spent, Table, TableError, TableSize, Verdict,
 };
 pub use window::Window;

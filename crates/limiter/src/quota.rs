@@ -149,6 +149,12 @@ impl Quota {
         .state()
     }
 
+    /// Exactly `units` are spent in the current period.
+    #[must_use]
+    pub fn having_spent_units(&self, units: u64, now: Now) -> u64 {
+        self.having_spent(units.min(USED_MAX >> self.shift) << self.shift, now)
+    }
+
     /// Steps spent in the current period.
     pub(crate) fn spent(&self, state: u64, now: Now) -> u64 {
         self.view(state, now).used

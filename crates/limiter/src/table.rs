@@ -33,7 +33,7 @@ mod tests;
 
 pub use lease::Lease;
 pub use registry::{LIMITS_MAX, Registered};
-pub use settle::Charged;
+pub use settle::{Charged, Spent};
 pub use snapshot::{Restored, Saved, SnapshotError};
 
 /// The most limits that one decision may consult.

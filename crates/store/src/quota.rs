@@ -43,6 +43,9 @@ pub struct Count {
     pub counter: Counter,
     /// How much.
     pub units: u64,
+    /// How often something of it was given back ([`crate::Store::give_back`]): since it was less, what is known
+    /// of it elsewhere may be too much.
+    pub given_back: u64,
 }
 
 /// Units to be added to a counter.

@@ -1,6 +1,8 @@
 //! The command line: what can be said to `tollgate`, and its help.
 
+mod admin;
 mod aws;
+mod explain;
 mod plan;
 mod usage;
 
@@ -8,10 +10,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use admin::{AdminKeysCommand, ApiArgs, NewAdminKeyArgs, RevokeAdminKeyArgs};
 pub(crate) use aws::{
     CapacityArgs, CompileAwsArgs, CompileCommand, EdgeCommand, EdgeRunArgs, ImportCommand,
     ImportWafArgs, UsagePlansArgs, WafCommand,
 };
+pub(crate) use explain::{ExplainArgs, TopArgs};
 pub(crate) use plan::{ChangeArgs, PlanCommand, TimesArgs, WhomArgs};
 pub(crate) use usage::{
     By, ExportArgs, ExportFormat, ForgetArgs, IngestArgs, ShowArgs, StoreArgs, UsageCommand,
@@ -53,6 +57,13 @@ pub(crate) enum Command {
     /// Make, list and revoke the API keys of callers without a token.
     #[command(subcommand)]
     ApiKeys(ApiKeysCommand),
+    /// Make, list and revoke the keys of the admin API and the console.
+    #[command(subcommand)]
+    AdminKeys(AdminKeysCommand),
+    /// Say what would become of a request, and why; consumes nothing.
+    Explain(ExplainArgs),
+    /// Watch a running gateway: traffic, routes and callers of the last minute.
+    Top(TopArgs),
     /// Give plans and limits to single customers, look at them, undo.
     #[command(subcommand)]
     Plan(PlanCommand),

@@ -18,6 +18,14 @@ pub(crate) fn store() -> Option<Zeroizing<String>> {
     std::env::var(STORE).ok().map(Zeroizing::new)
 }
 
+/// A key of the admin API, for commands that ask a running gateway.
+const ADMIN_KEY: &str = "TOLLGATE_ADMIN_KEY";
+
+/// What [`ADMIN_KEY`] says, if it is set.
+pub(crate) fn admin_key() -> Option<Zeroizing<String>> {
+    std::env::var(ADMIN_KEY).ok().map(Zeroizing::new)
+}
+
 /// The text of [`BUCKET_KEYS`], if it is set.
 pub(crate) fn bucket_keys_text() -> Result<Option<Zeroizing<String>>, Failure> {
     let Some(text) = std::env::var_os(BUCKET_KEYS) else {

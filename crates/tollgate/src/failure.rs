@@ -102,6 +102,9 @@ pub(crate) enum Failure {
         /// What is wrong with it.
         source: tollgate_admin::AdminKeysError,
     },
+    /// A running gateway cannot be asked, or refuses.
+    #[error("{0}")]
+    Admin(String),
     /// Arguments that do not go together, or one that cannot be read.
     #[error("{0}")]
     Misused(String),
@@ -160,6 +163,7 @@ impl Failure {
             | Self::NotEmpty(_)
             | Self::Keys { .. }
             | Self::AdminApi(_)
+            | Self::Admin(_)
             | Self::AdminKeys { .. }
             | Self::Waf { .. } => 4,
         })

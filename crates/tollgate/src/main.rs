@@ -9,24 +9,32 @@
     )
 )]
 
+mod admin_client;
+mod admin_keys;
 mod api_keys;
 mod check;
 mod cli;
+mod columns;
 mod compile;
 mod demo;
 mod edge;
 mod environment;
+mod explain;
 mod failure;
 mod import;
 mod keys;
+mod keys_file;
 mod notice;
 mod plan;
 mod private_file;
 mod routes;
 mod schema;
 mod serve;
+mod stored_quotas;
+mod stores;
 mod telemetry;
 mod token;
+mod top;
 mod usage;
 mod waf;
 
@@ -46,6 +54,9 @@ fn main() -> ExitCode {
         Command::Token(TokenCommand::Check(args)) => token::run(args),
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
+        Command::AdminKeys(command) => admin_keys::run(command),
+        Command::Explain(args) => explain::run(args),
+        Command::Top(args) => top::run(args),
         Command::Notice(command) => notice::run(command),
         Command::Plan(command) => plan::run(command),
         Command::Edge(EdgeCommand::Run(args)) => edge::run(args),

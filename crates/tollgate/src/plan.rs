@@ -14,7 +14,7 @@ use tollgate_store::{
 
 use crate::cli::{ChangeArgs, PlanCommand, TimesArgs, WhomArgs};
 use crate::failure::Failure;
-use crate::serve::store_location;
+use crate::stores;
 use crate::usage::span;
 
 pub(crate) fn run(command: &PlanCommand) -> Result<(), Failure> {
@@ -27,7 +27,7 @@ pub(crate) fn run(command: &PlanCommand) -> Result<(), Failure> {
         );
         return Err(Failure::Misused(what));
     };
-    let location = store_location(&config.place)?;
+    let location = stores::location(&config.place)?;
     let holder = holder(whom, &policy)?;
     let clock = Arc::new(SystemClock::new());
     let now_ms = clock.now().unix_ms;
@@ -59,21 +59,8 @@ fn whom(command: &PlanCommand) -> &WhomArgs {
 }
 
 fn holder(args: &WhomArgs, policy: &Policy) -> Result<Holder, Failure> {
-    let issuers = &policy.identity().issuers;
-    let issuer = match (&args.issuer, issuers.as_slice()) {
-        (Some(issuer), _) => issuer,
-        (None, [only]) => &only.issuer,
-        (None, _) => {
-            let what =
-                "the policy has not one issuer: say with `--issuer` who vouches for the name";
-            return Err(Failure::Misused(what.to_owned()));
-        }
-    };
-    let holder = match (&args.subject, &args.account) {
-        (Some(subject), _) => Holder::subject(issuer, subject),
-        (None, account) => Holder::account(issuer, account.as_deref().unwrap_or_default()),
-    };
-    Ok(holder?)
+    let issuer = stores::issuer(args.issuer.as_deref(), policy)?;
+    stores::holder(issuer, args.subject.as_deref(), args.account.as_deref())
 }
 
 /// What is to be changed, if anything; names that the policy does not have are refused.

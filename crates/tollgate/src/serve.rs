@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +41,9 @@ use tollgate_store::Store;
 use self::access_log::{AccessLog, Writer};
 use self::activity::Activity;
 use self::exchange::{ExchangeCounts, Recorder};
-pub(crate) use self::kept::location as store_location;
 use self::kept::{Keeping, Kept, Opened, USAGE_ROWS_MAX};
 use self::live::GatewayLive;
+pub(crate) use self::live::explain::explained;
 use self::metrics::Sources;
 use self::policies::Policies;
 use self::reload::{LOOK_INTERVAL, ReloadCounts, Reloader};
@@ -175,6 +175,7 @@ impl Gateway {
                 gateway: counts,
                 counts: keeper.clone(),
                 kept: kept.as_ref().map(|kept| kept.state.clone()),
+                admin_api: Arc::default(),
             },
             kept: kept.map(|kept| (kept, store)),
             shared,
@@ -316,6 +317,8 @@ impl ControlPlane {
             clock: clock.clone(),
             activity,
             policies: policies.clone(),
+            store: store.clone(),
+            runtime: Handle::current(),
         };
         let admin = Admin::new(AdminParts {
             engine,
@@ -324,6 +327,7 @@ impl ControlPlane {
             keys,
             clock,
         })?;
+        self.sources.admin_api.get_or_init(|| admin.clone());
         let tls = bound.tls.clone();
         tokio::spawn(admin_api::serve(bound.listener, bound.tls, admin.clone()));
         Ok(Some((admin, bound.keys, tls)))

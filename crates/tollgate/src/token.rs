@@ -43,7 +43,7 @@ enum Against {
     Signature(LocalKeys),
 }
 
-struct PolicyKeys {
+pub(crate) struct PolicyKeys {
     snapshot: Arc<Snapshot>,
     /// Keys are fetched while something is waited for on it.
     runtime: tokio::runtime::Runtime,
@@ -178,7 +178,7 @@ impl Against {
 // === impl PolicyKeys ===
 
 impl PolicyKeys {
-    fn load(config: &Path) -> Result<Self, Failure> {
+    pub(crate) fn load(config: &Path) -> Result<Self, Failure> {
         let policy = Policy::load(config).map_err(Failure::Policy)?;
         if !policy.warnings().is_empty() {
             anstream::eprint!("{}", policy.warnings().render(true));
@@ -205,7 +205,7 @@ impl PolicyKeys {
     }
 
     /// The verdict, once the keys that it takes are there or were waited for.
-    fn verdict(&self, token: &str, now_s: u64) -> TokenVerdict {
+    pub(crate) fn verdict(&self, token: &str, now_s: u64) -> TokenVerdict {
         let verifier = self.snapshot.verifier();
         let waited = async {
             loop {

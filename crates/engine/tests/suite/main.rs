@@ -14,6 +14,7 @@ mod decide;
 mod edge;
 mod failures;
 mod forwarded;
+mod inspect;
 mod keys;
 mod policy_tests;
 mod quotas;

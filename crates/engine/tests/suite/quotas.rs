@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use serde_json::json;
 use tollgate_engine::{Engine, EngineOptions, Used, Verdict, VerdictLabel};
-use tollgate_limiter::FakeClock;
+use tollgate_limiter::{FakeClock, Spent};
 use tollgate_testkit::{Algorithm, SigningKey};
 
 use crate::support::{Ask, Bench, START_UNIX_S, options, parse, policy_text};
@@ -188,13 +188,21 @@ fn a_quota_is_raised_to_what_others_have_counted() {
     let rows: Vec<Used> = bench.engine.take_usage();
     let quota = rows[0].quotas().next().unwrap();
     let now = tollgate_limiter::Clock::now(&bench.clock);
-    let raised = bench.engine.raise_quota(&quota, 7, now).unwrap();
+    let raised = bench
+        .engine
+        .recall_quota(&quota, Spent::AtLeast(7), now)
+        .unwrap();
     assert_eq!(raised.remaining, 3);
     assert_eq!(bench.allowed(&alice, 10), 3);
     // What is known of a month that is over says nothing of the next one.
     bench.advance(31 * 86_400_000);
     let now = tollgate_limiter::Clock::now(&bench.clock);
-    assert!(bench.engine.raise_quota(&quota, 10, now).is_none());
+    assert!(
+        bench
+            .engine
+            .recall_quota(&quota, Spent::AtLeast(10), now)
+            .is_none()
+    );
     assert_eq!(bench.allowed(&user(&bench, "alice", "/orders"), 20), 10);
 }
 

@@ -17,6 +17,15 @@ pub struct Charged {
     pub overflowed: bool,
 }
 
+/// What is known of a quota's period from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// So many units are, or more: here some may have been counted since.
+    AtLeast(u64),
+    /// So many, and not more: something was given back.
+    Exactly(u64),
+}
+
 impl Table {
     /// Settles one limit of an admitted request whose cost turned out to be `actual`: the
     /// difference to what was charged is given back, at most until the bucket is full, or taken,
@@ -105,14 +114,15 @@ impl Table {
         }
     }
 
-    /// Makes sure that at least `units` of a quota are spent in its current period: other processes,
-    /// or an earlier one, have counted as many. Returns what the bucket holds then.
+    /// Takes over what other processes, or an earlier one, have counted of a quota in its current period.
+    /// Returns what the bucket holds then.
     ///
     /// Other limits than quotas, keys that share an overflow bucket, and buckets that another limit has
     /// counted since stay as they are: that limit is told in its own terms.
-    pub fn raise(&self, now: Now, check: Check<'_>, units: u64) -> Reading {
+    pub fn recall(&self, now: Now, check: Check<'_>, spent: Spent) -> Reading {
         let now = within_range(now);
         let limit = check.limit.limit();
+        let (Spent::AtLeast(units) | Spent::Exactly(units)) = spent;
         // A key without a cell gets one, but not to remember nothing in it.
         let check = Check {
             cost: units.min(1),
@@ -126,7 +136,10 @@ impl Table {
             && !hold.overflowed(0)
             && !hold.changed(0, &check)
         {
-            state = quota.raised_to(state, at, units);
+            state = match spent {
+                Spent::AtLeast(units) => quota.raised_to(state, at, units),
+                Spent::Exactly(units) => quota.having_spent_units(units, at),
+            };
             hold.write(0, &check, state);
         }
         Reading {

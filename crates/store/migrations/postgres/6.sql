@@ -13,3 +13,6 @@ CREATE TABLE operations (
     state BIGINT NOT NULL,
     ended_ms BIGINT
 );
+
+-- How often something of a count was given back: who sees it grow takes the count as it is, though it is less.
+ALTER TABLE quota_counts ADD COLUMN given_back BIGINT NOT NULL DEFAULT 0;

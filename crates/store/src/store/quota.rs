@@ -27,7 +27,7 @@ const TAKE_BATCH: &str = "\
 /// hundred rows.
 const CHANGED_SQLITE: &str = "\
     SELECT c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, b.value ->> 7, \
-        c.units, c.quota \
+        c.units, c.given_back, c.quota \
     FROM json_each($1) AS b JOIN quota_counts AS c \
     ON c.kind = b.value ->> 0 AND c.issuer = b.value ->> 1 AND c.name = b.value ->> 2 \
         AND c.account = b.value ->> 3 AND c.limit_name = b.value ->> 4 \
@@ -35,7 +35,7 @@ const CHANGED_SQLITE: &str = "\
     WHERE c.quota <> b.value ->> 9";
 const CHANGED_POSTGRES: &str = "\
     SELECT c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, \
-        (b.value ->> 7)::bigint, c.units, c.quota \
+        (b.value ->> 7)::bigint, c.units, c.given_back, c.quota \
     FROM json_array_elements($1::json) AS b (value) JOIN quota_counts AS c \
     ON c.kind = (b.value ->> 0)::bigint AND c.issuer = b.value ->> 1 AND c.name = b.value ->> 2 \
         AND c.account = b.value ->> 3 AND c.limit_name = b.value ->> 4 \
@@ -75,7 +75,7 @@ const ADD_SQLITE: &str = "\
     ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms) \
     DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota, \
         until_ms = excluded.until_ms \
-    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units";
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back";
 const ADD_POSTGRES: &str = "\
     INSERT INTO quota_counts \
         (kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, quota) \
@@ -85,19 +85,25 @@ const ADD_POSTGRES: &str = "\
     ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms) \
     DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota, \
         until_ms = excluded.until_ms \
-    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units";
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back";
 
 const OF_HOLDER: &str = "\
-    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units \
+    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back \
     FROM quota_counts \
     WHERE kind = $1 AND issuer = $2 AND name = $3 AND from_ms <= $4 AND until_ms > $4 \
     ORDER BY account, limit_name, route LIMIT $5";
 const OF_ALL: &str = "\
-    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units \
+    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back \
     FROM quota_counts \
     WHERE (kind, issuer, name, account, limit_name, route, from_ms) > ($1, $2, $3, $4, $5, $6, $7) \
     AND from_ms <= $8 AND until_ms > $8 \
     ORDER BY kind, issuer, name, account, limit_name, route, from_ms LIMIT $9";
+
+const GIVE_BACK: &str = "\
+    UPDATE quota_counts \
+    SET units = CASE WHEN units > $8 THEN units - $8 ELSE 0 END, given_back = given_back + 1 \
+    WHERE kind = $1 AND issuer = $2 AND name = $3 AND account = $4 AND limit_name = $5 \
+        AND route = $6 AND from_ms = $7";
 
 const FORGET: &str = "\
     DELETE FROM quota_counts WHERE (kind, issuer, name, account, limit_name, route, from_ms) IN \
@@ -183,6 +189,27 @@ impl Store {
             Value::Int(COUNTS_PER_CALL_MAX.into()),
         ];
         within(CALL_WAIT_MAX, counts(&self.pools, OF_ALL, &values)).await
+    }
+
+    /// Takes units off a count, at most all of it. Every instance that asks for the count sees that it was;
+    /// `false` where nothing is counted.
+    ///
+    /// # Errors
+    /// When the store does not answer. It may have been done then: to do it again takes off as much again.
+    pub async fn give_back(&self, counter: &Counter, units: u64) -> Result<bool, StoreError> {
+        let [kind, issuer, name] = rows::key(&counter.holder);
+        let values = [
+            kind,
+            issuer,
+            name,
+            Value::Text(account(counter)),
+            Value::Text(counter.limit.as_str()),
+            Value::Text(route(counter)),
+            Value::Int(stored(counter.from_ms())),
+            Value::Int(stored(units)),
+        ];
+        let changed = rows::change_alone(&self.pools, GIVE_BACK, &values);
+        Ok(within(CALL_WAIT_MAX, changed).await? > 0)
     }
 
     /// Forgets counts of periods that ended by `ended_ms`, at most [`COUNTS_PER_CALL_MAX`], and writers
@@ -305,11 +332,11 @@ async fn carry_over(
     rows: &str,
 ) -> Result<HashSet<Counter>, StoreError> {
     let statement = session.in_words_of(CHANGED_SQLITE, CHANGED_POSTGRES);
-    let read = |row: &Row<'_>| Ok((count(row)?, row.count(9)?));
+    let read = |row: &Row<'_>| Ok((count(row)?, row.count(10)?));
     let changed = session.rows(statement, &[Value::Text(rows)], read).await?;
     let mut carried = HashSet::new();
     let mut rows = Vec::new();
-    for (Count { counter, units }, before) in changed {
+    for (Count { counter, units, .. }, before) in changed {
         let Some(addition) = batch.units.get(&counter) else {
             continue;
         };
@@ -344,6 +371,7 @@ fn count(row: &Row<'_>) -> Result<Count, StoreError> {
     Ok(Count {
         counter: counter(row)?,
         units: row.count(8)?,
+        given_back: row.count(9)?,
     })
 }
 

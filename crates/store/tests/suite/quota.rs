@@ -136,7 +136,7 @@ on_both! {
             let mut batch = Batch::new(writer, number);
             batch.add_of(counter.clone(), 5, quota, tollgate_limiter::CarryOver::Keep).unwrap();
             let sums = store.add_and_sum(&batch).await.unwrap().unwrap();
-            assert_eq!(sums, [Count { counter: counter.clone(), units: sum }]);
+            assert_eq!(sums, [Count { counter: counter.clone(), units: sum, given_back: 0 }]);
         }
     }
 
@@ -153,7 +153,22 @@ on_both! {
         let found: Vec<_> = counts.into_iter().map(|count| (count.counter, count.units)).collect();
         assert_eq!(found, all.clone().into_iter().zip([1, 2, 3]).collect::<Vec<_>>());
         let after = store.counts_after(Some(&all[1]), START_MS).await.unwrap();
-        assert_eq!(after, [Count { counter: all[2].clone(), units: 3 }]);
+        assert_eq!(after, [Count { counter: all[2].clone(), units: 3, given_back: 0 }]);
+    }
+
+    async fn what_is_given_back_is_less_and_everybody_can_see_that(place: Place) {
+        let store = place.open().await;
+        let monthly = counter(subject("alice"), "monthly", None, START_MS);
+        let writer = BatchWriter::random().unwrap();
+        assert!(!store.give_back(&monthly, 1).await.unwrap(), "nothing is counted");
+        store.add_counts(&batch(writer, 1, &[(&monthly, 7)])).await.unwrap();
+        for (units, left) in [(3, 4), (u64::MAX, 0)] {
+            assert!(store.give_back(&monthly, units).await.unwrap());
+            let count = store.counts_of(&monthly.holder, START_MS).await.unwrap().remove(0);
+            assert_eq!(count.units, left);
+        }
+        let sums = store.add_and_sum(&batch(writer, 2, &[(&monthly, 2)])).await.unwrap();
+        assert_eq!(sums.unwrap(), [Count { counter: monthly, units: 2, given_back: 2 }]);
     }
 
     async fn periods_are_counted_apart(place: Place) {
@@ -165,7 +180,7 @@ on_both! {
         let of = |at_ms| store.counts_of(&this.holder, at_ms);
         assert!(of(START_MS - 1).await.unwrap().is_empty());
         let last = of(START_MS + MONTH_MS - 1).await.unwrap();
-        assert_eq!(last, [Count { counter: this.clone(), units: 3 }]);
+        assert_eq!(last, [Count { counter: this.clone(), units: 3, given_back: 0 }]);
         assert_eq!(of(START_MS + MONTH_MS).await.unwrap()[0].units, 4);
 
         assert_eq!(store.forget_counts(START_MS + MONTH_MS).await.unwrap(), 1);

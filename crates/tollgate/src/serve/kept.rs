@@ -15,17 +15,16 @@ use tokio_util::sync::CancellationToken;
 use tollgate_engine::{Engine, Standings};
 use tollgate_limiter::Clock;
 use tollgate_notices::{Channels, NoticeCounts};
-use tollgate_policy::{FailMode, Policy, StoreConfig, StorePlace};
+use tollgate_policy::{FailMode, Policy, StoreConfig};
 use tollgate_store::{Directory, Loaded, Location, Store, StoreError};
-use zeroize::Zeroizing;
 
 use self::follow::follow;
 use self::notify::deliver;
 use self::standings::DirectoryStandings;
 use self::usage::Writer;
 use super::activity::Activity;
-use crate::environment;
 use crate::failure::Failure;
+use crate::stores;
 
 /// Rows of usage that wait for the store, at most.
 pub(super) const USAGE_ROWS_MAX: usize = 1 << 18;
@@ -70,7 +69,7 @@ impl Kept {
         let Some(config) = policy.store().cloned() else {
             return Ok(None);
         };
-        let location = location(&config.place)?;
+        let location = stores::location(&config.place)?;
         Ok(Some(Self {
             directory: Arc::new(Directory::new(config.holders)?),
             when_away: policy.on_failure().store,
@@ -192,24 +191,5 @@ impl Keeping {
             let _ = delivering.await;
         }
         self.following.abort();
-    }
-}
-
-/// Where the store is.
-pub(crate) fn location(place: &StorePlace) -> Result<Location, Failure> {
-    let at = |text: &str| {
-        text.parse().map_err(|source| Failure::StoreAway {
-            location: "the store".to_owned(),
-            source,
-        })
-    };
-    match place {
-        StorePlace::File(path) => Ok(Location::sqlite(path)),
-        StorePlace::Url(url) => at(url),
-        StorePlace::Environment => {
-            let url: Option<Zeroizing<String>> = environment::store();
-            let url = url.ok_or(Failure::NoStore)?;
-            at(&url)
-        }
     }
 }

@@ -1,21 +1,24 @@
 //! What the admin API asks of this process: buckets, what would become of a request, traffic, the policy.
 
 mod buckets;
-mod explain;
+pub(crate) mod explain;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tollgate_admin::{
     Bucket, BucketChange, BucketPage, BucketsAsked, Explanation, Live, LiveError, PolicyChange,
     PolicyInForce, PolicyVersion, Question, RollBack, Traffic, Who,
 };
 use tollgate_engine::{Engine, User};
-use tollgate_limiter::Clock;
-use tollgate_store::HolderKind;
+use tollgate_limiter::{Clock, Now};
+use tollgate_store::{Count, HolderKind, Store};
 
 use super::activity::Activity;
 use super::policies::Policies;
+use crate::stored_quotas;
 
 /// Answers for the gateway.
 pub(super) struct GatewayLive {
@@ -23,6 +26,9 @@ pub(super) struct GatewayLive {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) activity: Arc<Activity>,
     pub(super) policies: Arc<Policies>,
+    pub(super) store: Option<watch::Receiver<Option<Store>>>,
+    /// Of the control plane, for the store: questions come from other threads.
+    pub(super) runtime: Handle,
 }
 
 impl Live for GatewayLive {
@@ -66,6 +72,22 @@ impl Live for GatewayLive {
 }
 
 impl GatewayLive {
+    fn store(&self) -> Option<Store> {
+        self.store.as_ref()?.borrow().clone()
+    }
+
+    /// What the store has counted of a user. Without it there is what this process has counted.
+    fn counts(&self, user: &User, now: Now) -> Vec<Count> {
+        let Some(store) = self.store() else {
+            return Vec::new();
+        };
+        let counts = stored_quotas::counts(&store, user, now);
+        self.runtime.block_on(counts).unwrap_or_else(|error| {
+            tracing::warn!(%error, "quotas are shown as this process has counted them");
+            Vec::new()
+        })
+    }
+
     /// The caller as its credentials would name it. An account is a user of it without a name, which no
     /// credential has.
     fn user(&self, who: &Who) -> Arc<User> {

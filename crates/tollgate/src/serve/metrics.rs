@@ -4,8 +4,8 @@
 //! by the code, none of them a user.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -13,6 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
+use tollgate_admin::Admin;
 use tollgate_engine::{DURATION_BOUNDS_NS, Engine};
 use tollgate_limiter::{Clock, Partition};
 use tollgate_notices::NoticeCounts;
@@ -30,6 +31,8 @@ pub(super) struct Sources {
     pub(super) gateway: Arc<super::exchange::ExchangeCounts>,
     pub(super) counts: Option<super::counts::Keeper>,
     pub(super) kept: Option<Arc<super::kept::State>>,
+    /// Once it is served.
+    pub(super) admin_api: Arc<OnceLock<Admin>>,
 }
 
 /// Renders all metrics in the Prometheus text format.
@@ -62,6 +65,7 @@ impl Collector for Sources {
         self.reloads(&mut encoder)?;
         self.origin(&mut encoder)?;
         self.store(&mut encoder)?;
+        self.admin_api(&mut encoder)?;
         self.gateway.encode(&mut encoder)
     }
 }
@@ -293,6 +297,34 @@ impl Sources {
             endpoints
                 .into_iter()
                 .map(|(url, usable)| (vec![("endpoint", url)], up(usable))),
+        )
+    }
+
+    fn admin_api(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(stats) = self.admin_api.get().map(Admin::stats) else {
+            return Ok(());
+        };
+        let row = |result: &str, count| (vec![("result", result.to_owned())], count);
+        family(
+            encoder,
+            "tollgate_admin_requests",
+            "Requests to the admin API, by what became of them at its door",
+            [
+                row("authenticated", stats.requests),
+                row("unauthenticated", stats.unauthenticated),
+                row("throttled", stats.throttled),
+                row("forbidden", stats.forbidden),
+                row("overloaded", stats.overloaded),
+            ],
+        )?;
+        family(
+            encoder,
+            "tollgate_admin_writes",
+            "Writes through the admin API, by result",
+            [
+                row("success", stats.writes),
+                row("failure", stats.failed_writes),
+            ],
         )
     }
 

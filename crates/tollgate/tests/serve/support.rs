@@ -59,6 +59,13 @@ impl Running {
         self.eventually("ready", || self.admin("/readyz").status() == 200);
     }
 
+    /// Another gateway between the same issuer and origin, with this part of a policy, and where it listens.
+    pub(crate) fn beside(&self, rest: &str) -> (Peer, SocketAddr) {
+        let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
+        let policy = policy(&self.issuer, &self.origin, listen, admin, rest);
+        (launch(&policy, listen), listen)
+    }
+
     /// Replaces the policy's own part in the file, as an editor does: whole, by rename.
     pub(crate) fn rewrite(&mut self, rest: &str) {
         self.rest = rest.to_owned();

@@ -100,18 +100,55 @@ fn monthly(max: u64) -> Limit {
 }
 
 #[test]
+fn what_was_spent_is_given_back_as_far_as_there_is_any() {
+    let table = table(1);
+    let limits = [
+        Limit::rate(1, HOUR, 10).unwrap(),
+        Limit::window(10, HOUR).unwrap(),
+        monthly(10),
+    ];
+    for (number, limit) in (1..).zip(&limits) {
+        let limit = table.register(limit).unwrap();
+        let check = Check::new(key(number), &limit);
+        assert_eq!(table.give_back(at(0), check, 5).remaining, 10);
+        for left in (4..10).rev() {
+            assert_eq!(ask(&table, &limit, number, at(0)).remaining, left);
+        }
+        assert_eq!(table.give_back(at(0), check, 2).remaining, 6);
+        assert_eq!(table.refill(at(0), check).remaining, 10);
+        assert_eq!(ask(&table, &limit, number, at(0)).remaining, 9);
+    }
+}
+
+#[test]
+fn a_count_that_is_less_elsewhere_is_taken_as_it_is() {
+    let table = table(1);
+    let limit = table.register(&monthly(100)).unwrap();
+    let check = Check::new(key(1), &limit);
+    table.recall(at(0), check, Spent::AtLeast(60));
+    assert_eq!(table.recall(at(0), check, Spent::Exactly(20)).remaining, 80);
+    assert_eq!(table.recall(at(0), check, Spent::Exactly(0)).remaining, 100);
+    assert_eq!(ask(&table, &limit, 1, at(0)).remaining, 99);
+}
+
+#[test]
 fn a_quota_is_raised_to_what_is_known_elsewhere_and_never_lowered() {
     let table = table(1);
     let limit = table.register(&monthly(100)).unwrap();
     let check = Check::new(key(1), &limit);
     // A key that nobody counted yet gets a cell, unless there is nothing to remember.
-    assert_eq!(table.raise(at(0), check, 0).remaining, 100);
-    assert_eq!(table.raise(at(0), check, 60).remaining, 40);
+    assert_eq!(table.recall(at(0), check, Spent::AtLeast(0)).remaining, 100);
+    assert_eq!(table.recall(at(0), check, Spent::AtLeast(60)).remaining, 40);
     assert_eq!(ask(&table, &limit, 1, at(0)).remaining, 39);
-    assert_eq!(table.raise(at(0), check, 50).remaining, 39);
-    assert_eq!(table.raise(at(0), check, 70).remaining, 30);
+    assert_eq!(table.recall(at(0), check, Spent::AtLeast(50)).remaining, 39);
+    assert_eq!(table.recall(at(0), check, Spent::AtLeast(70)).remaining, 30);
     // Beyond the quota it is remembered, up to what a cell can hold.
-    assert_eq!(table.raise(at(0), check, u64::MAX).remaining, 0);
+    assert_eq!(
+        table
+            .recall(at(0), check, Spent::AtLeast(u64::MAX))
+            .remaining,
+        0
+    );
     assert!(!ask(&table, &limit, 1, at(0)).admitted());
 }
 
@@ -123,12 +160,14 @@ fn other_limits_and_shared_buckets_are_not_raised() {
         ask(&table, &rate, n, at(0));
     }
     assert_eq!(
-        table.raise(at(0), Check::new(key(1), &rate), 5).remaining,
+        table
+            .recall(at(0), Check::new(key(1), &rate), Spent::AtLeast(5))
+            .remaining,
         8
     );
     let limit = table.register(&monthly(100)).unwrap();
     let newcomer = Check::new(key(1_000), &limit);
-    let after = table.raise(at(0), newcomer, 60);
+    let after = table.recall(at(0), newcomer, Spent::AtLeast(60));
     assert_eq!((after.remaining, after.overflowed), (100, true));
 }
 
@@ -146,6 +185,6 @@ fn a_bucket_that_another_limit_has_counted_since_is_not_raised() {
         carry: crate::CarryOver::Reset,
         ..Check::new(key(1), &before)
     };
-    table.raise(at(0), late, 45);
+    table.recall(at(0), late, Spent::AtLeast(45));
     assert_eq!(ask(&table, &after, 1, at(0)).remaining, 98);
 }

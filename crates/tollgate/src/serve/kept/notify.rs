@@ -11,7 +11,7 @@ use tollgate_limiter::Clock;
 use tollgate_notices::{Channels, Deliverer, Effect, NoticeCounts, NoticesError, QuotaNotice};
 use tollgate_store::{Count, Counter, Notice, PlanName, Store, Summed};
 
-use super::usage::{counter, quotas};
+use crate::stored_quotas::{counter, quotas};
 
 /// The notices of what was added: one for each threshold that a count went past.
 pub(super) fn notices(rows: &[Used], sums: &[Summed]) -> Vec<Notice> {

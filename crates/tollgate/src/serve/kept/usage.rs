@@ -9,16 +9,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tollgate_engine::{Engine, QuotaUsed, Used, User};
-use tollgate_limiter::{CarryOver, Clock};
+use tollgate_engine::{Engine, Used};
+use tollgate_limiter::{CarryOver, Clock, Spent};
 use tollgate_store::{
-    Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Caller, Count, Counter, Holder, Issuer, LimitName,
-    METERS_PER_BATCH_MAX, Meter, Name, PlanName, RouteName, Series, Span, Store, StoreError,
-    Summed, Usage,
+    Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Caller, Count, Counter, Issuer, METERS_PER_BATCH_MAX,
+    Meter, Name, PlanName, RouteName, Series, Store, StoreError, Summed, Usage,
 };
 
 use super::notify;
 use super::{Activity, State};
+use crate::stored_quotas::{counter, quotas};
 
 /// How often what is left is sent at the end, before it is given up.
 const LAST_ATTEMPTS: u32 = 3;
@@ -28,6 +28,8 @@ const TIDY_INTERVAL: Duration = Duration::from_secs(600);
 const COUNTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// Calls of one tidying, each of up to 5,000 counts.
 const TIDY_CALLS_MAX: u32 = 200;
+/// Counts of which something was given back that are remembered.
+const GIVEN_BACK_MAX: usize = 10_000;
 /// Between two attempts at the end.
 const LAST_RETRY: Duration = Duration::from_millis(200);
 
@@ -40,6 +42,8 @@ pub(super) struct Writer {
     tells: bool,
     /// Who looks at what goes through.
     activity: Option<Arc<Activity>>,
+    /// Of which counts something was given back, and how often that was when it was last seen.
+    given_back: HashMap<Counter, u64>,
     /// Of this process; made when the first batch is.
     writer: Option<BatchWriter>,
     number: u64,
@@ -81,6 +85,7 @@ impl Writer {
             state,
             tells,
             activity,
+            given_back: HashMap::new(),
             writer: None,
             number: 0,
             failing: false,
@@ -183,8 +188,9 @@ impl Writer {
                     let rows = packed.rows.len() as u64;
                     self.state.rows_written.fetch_add(rows, Ordering::Relaxed);
                     self.failing = false;
-                    self.take_back(&packed.rows, &sums.unwrap_or_default());
-                    self.waiting.pop_front();
+                    let packed = self.waiting.pop_front();
+                    let rows = packed.map(|packed| packed.rows).unwrap_or_default();
+                    self.take_back(&rows, &sums.unwrap_or_default());
                 }
                 // A disk that is full or a password that was changed will be mended; the batch waits.
                 Err(error) if !error.is_callers() => {
@@ -205,16 +211,37 @@ impl Writer {
     }
 
     /// What all instances have counted, into this one's buckets.
-    fn take_back(&self, rows: &[Used], sums: &[Count]) {
-        let sums = sums.iter().map(|count| (&count.counter, count.units));
-        let sums: HashMap<&Counter, u64> = sums.collect();
+    fn take_back(&mut self, rows: &[Used], sums: &[Count]) {
+        let sums = sums.iter().map(|count| (&count.counter, count));
+        let sums: HashMap<&Counter, &Count> = sums.collect();
         let now = self.clock.now();
         for (user, quota) in rows.iter().flat_map(quotas) {
             let counter = counter(user, &quota).ok();
-            if let Some(units) = counter.and_then(|counter| sums.get(&counter)) {
-                self.engine.raise_quota(&quota, *units, now);
+            if let Some(count) = counter.and_then(|counter| sums.get(&counter)) {
+                let spent = match self.is_less(count) {
+                    // What was counted since is in the next batch, and comes back with it.
+                    true => Spent::Exactly(count.units),
+                    false => Spent::AtLeast(count.units),
+                };
+                self.engine.recall_quota(&quota, spent, now);
             }
         }
+        // Only now: a counter has a row for each of its routes.
+        let given = sums.values().filter(|count| count.given_back > 0);
+        let given: Vec<_> = given
+            .map(|count| (count.counter.clone(), count.given_back))
+            .collect();
+        if self.given_back.len() + given.len() > GIVEN_BACK_MAX {
+            // To take a count as it is once more does no harm.
+            self.given_back.clear();
+        }
+        self.given_back.extend(given);
+    }
+
+    /// Whether something of a count was given back since it was last seen here.
+    fn is_less(&self, count: &Count) -> bool {
+        let seen = self.given_back.get(&count.counter).copied();
+        count.given_back > seen.unwrap_or_default()
     }
 
     fn failed(&mut self, what: &str, error: &StoreError) {
@@ -317,12 +344,6 @@ impl Packed {
     }
 }
 
-/// The quotas of a row, with whose it is.
-pub(super) fn quotas(row: &Used) -> impl Iterator<Item = (&User, QuotaUsed<'_>)> {
-    let user = row.user.as_deref().into_iter();
-    user.flat_map(|user| row.quotas().map(move |quota| (user, quota)))
-}
-
 fn counters(row: &Used) -> Result<Vec<Counted>, StoreError> {
     let counted = quotas(row).map(|(user, quota)| {
         Ok(Counted {
@@ -333,21 +354,6 @@ fn counters(row: &Used) -> Result<Vec<Counted>, StoreError> {
         })
     });
     counted.collect()
-}
-
-pub(super) fn counter(user: &User, quota: &QuotaUsed<'_>) -> Result<Counter, StoreError> {
-    let (holder, account) = match quota.account() {
-        Some(account) => (Holder::account(&user.issuer, account)?, None),
-        None => (
-            Holder::subject(&user.issuer, &user.subject)?,
-            user.account.as_deref().map(Name::parse).transpose()?,
-        ),
-    };
-    let (from_min, until_min) = quota.period();
-    let period = Span::new(from_min * 60_000, Some(until_min * 60_000))?;
-    let limit = LimitName::parse(&quota.limit.name)?;
-    let route = quota.route().map(RouteName::parse).transpose()?;
-    Ok(Counter::new(holder, limit, route, period)?.in_account(account))
 }
 
 fn series(row: &Used) -> Result<Series, StoreError> {

@@ -7,10 +7,11 @@ use tollgate_admin::{Bucket, BucketAct, BucketChange, BucketPage, BucketsAsked, 
 use tollgate_engine::{CountedLimit, GiveBack, Inspected, LimitState, User};
 use tollgate_limiter::Now;
 use tollgate_policy::{Per, Policy, RouteId};
-use tollgate_store::HolderKind;
+use tollgate_store::{Count, HolderKind};
 
 use super::GatewayLive;
 use super::explain::ceil_ms;
+use crate::stored_quotas::{counter_of, recall};
 
 /// A limit that all routes share is one bucket: it is shown once, at its first route.
 #[derive(Default)]
@@ -31,6 +32,7 @@ impl GatewayLive {
         };
         let mut shown = Shown::default();
         let mut routes_shown = 0;
+        let counts = self.counts(&user, now);
         for (place, (route, name)) in policy.routes().iter().enumerate() {
             if only.is_some_and(|only| only != place) {
                 continue;
@@ -38,7 +40,7 @@ impl GatewayLive {
             if routes_shown == asked.routes_max {
                 break;
             }
-            let found = self.engine.inspect_route(&user, route, now);
+            let found = self.look(&user, route, &counts, now);
             if page.plan.is_empty() {
                 found
                     .decision
@@ -81,11 +83,16 @@ impl GatewayLive {
         let only = place(policy, change.route.as_deref())?;
         let mut shown = Shown::default();
         let mut buckets = Vec::new();
-        for (place, (route, name)) in policy.routes().iter().enumerate() {
-            if only.is_none_or(|only| only == place) {
-                let of = (change, name.to_string());
-                self.give_back_on(of, (&user, route, now), &mut shown, &mut buckets);
-            }
+        let counts = self.counts(&user, now);
+        // All are looked at first: what the store has counted of a bucket that two routes share is taken over
+        // before something of it is given back, and not once more behind it.
+        let routes = policy.routes().iter().enumerate();
+        let routes = routes.filter(|(place, _)| only.is_none_or(|only| only == *place));
+        let found: Vec<(String, Inspected)> = routes
+            .map(|(_, (route, name))| (name.to_string(), self.look(&user, route, &counts, now)))
+            .collect();
+        for (route, found) in &found {
+            self.give_back_on((change, route), found, &mut shown, &mut buckets)?;
         }
         match buckets.is_empty() {
             true => Err(LiveError::NotThere { what: "limit" }),
@@ -93,28 +100,59 @@ impl GatewayLive {
         }
     }
 
+    /// What a user has left on a route, with what the store has counted.
+    fn look(&self, user: &Arc<User>, route: RouteId, counts: &[Count], now: Now) -> Inspected {
+        let found = self.engine.inspect_route(user, route, now);
+        if counts.is_empty() {
+            return found;
+        }
+        recall(&self.engine, &found, counts, now);
+        self.engine.inspect_route(user, route, now)
+    }
+
     fn give_back_on(
         &self,
-        (change, route_name): (&BucketChange, String),
-        (user, route, now): (&Arc<User>, RouteId, Now),
+        (change, route): (&BucketChange, &str),
+        found: &Inspected,
         shown: &mut Shown,
         buckets: &mut Vec<Bucket>,
-    ) {
+    ) -> Result<(), LiveError> {
         let what = match change.act {
             BucketAct::Reset {} => GiveBack::All,
             BucketAct::Grant { units } => GiveBack::Units(units),
         };
-        let found: Inspected = self.engine.inspect_route(user, route, now);
         let wanted = |limit: &CountedLimit| {
             let name = change.limit.as_deref();
             is_of(&change.who, limit) && name.is_none_or(|name| *name == *limit.name)
         };
         for state in found.left.iter().filter(|state| wanted(state.limit)) {
             if shown.is_new(state.limit) {
-                let reading = self.engine.give_back(&found, state.limit, what);
-                buckets.push(bucket(LimitState { reading, ..state }, &route_name));
+                self.give_back_stored(found, state.limit, what)?;
+                let reading = self.engine.give_back(found, state.limit, what);
+                buckets.push(bucket(LimitState { reading, ..state }, route));
             }
         }
+        Ok(())
+    }
+
+    /// Of a quota that the store counts it is taken off there first: all instances see it.
+    fn give_back_stored(
+        &self,
+        found: &Inspected,
+        limit: &CountedLimit,
+        what: GiveBack,
+    ) -> Result<(), LiveError> {
+        let (Some(store), Some(counter)) = (self.store(), counter_of(found, limit)) else {
+            return Ok(());
+        };
+        let units = match what {
+            GiveBack::All => u64::MAX,
+            GiveBack::Units(units) => units,
+        };
+        let given = self.runtime.block_on(store.give_back(&counter, units));
+        given.map(drop).map_err(|error| LiveError::Failed {
+            reason: format!("a quota was not given back: {error}"),
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use tollgate_admin::{
 use tollgate_engine::{Inquiry, Inspected, Level, LimitState, Verdict};
 
 use super::GatewayLive;
+use crate::stored_quotas::recall;
 
 impl GatewayLive {
     pub(super) fn explain_request(&self, question: &Question) -> Result<Explanation, LiveError> {
@@ -22,7 +23,13 @@ impl GatewayLive {
             peer: question.peer,
             at_ms: question.at_ms,
         };
-        Ok(explained(&self.engine.inspect(&inquiry, self.clock.now())))
+        let now = self.clock.now();
+        let found = self.engine.inspect(&inquiry, now);
+        let Some(user) = &inquiry.user else {
+            return Ok(explained(&found));
+        };
+        recall(&self.engine, &found, &self.counts(user, now), now);
+        Ok(explained(&self.engine.inspect(&inquiry, now)))
     }
 }
 
@@ -94,6 +101,6 @@ fn plan_source(source: tollgate_engine::PlanSource) -> PlanSource {
 }
 
 /// Rounded up: who waits as long is not early.
-pub(super) fn ceil_ms(wait: tollgate_limiter::Nanos) -> u64 {
+pub(crate) fn ceil_ms(wait: tollgate_limiter::Nanos) -> u64 {
     wait.0.div_ceil(1_000_000)
 }

@@ -1,0 +1,117 @@
+//! A command that asks the admin API of a running gateway.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Url};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::cli::ApiArgs;
+use crate::environment;
+use crate::failure::Failure;
+
+/// For a whole request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A gateway's admin API, with a key.
+pub(crate) struct AdminClient {
+    client: Client,
+    base: Url,
+    key: Zeroizing<String>,
+}
+
+// === impl AdminClient ===
+
+impl AdminClient {
+    /// `None` where no gateway is named.
+    pub(crate) fn of(args: &ApiArgs) -> Result<Option<Self>, Failure> {
+        let Some(url) = &args.api else {
+            return Ok(None);
+        };
+        let misused = |what: String| Failure::Misused(what);
+        let base = Url::parse(url).ok().filter(|url| url.has_host());
+        let base = base.ok_or_else(|| {
+            misused(format!(
+                "`{url}` is no URL of an admin API (write `http://127.0.0.1:9902`)"
+            ))
+        })?;
+        let key = match &args.key_file {
+            Some(file) => read(file)?,
+            None => environment::admin_key().ok_or_else(|| {
+                misused("a key is needed: `--key-file FILE`, or TOLLGATE_ADMIN_KEY".to_owned())
+            })?,
+        };
+        let mut client = Client::builder()
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(file) = &args.ca {
+            let pem =
+                std::fs::read(file).map_err(Failure::system(format!("read {}", file.display())))?;
+            let authorities = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|_| misused(format!("{} has no certificates", file.display())))?;
+            client = client.tls_certs_only(authorities);
+        }
+        let client = client.build().map_err(unreachable)?;
+        Ok(Some(Self { client, base, key }))
+    }
+
+    /// What a path answers.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.answer(self.request(Method::GET, path)?).await
+    }
+
+    /// What a path answers to a body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.request(Method::POST, path)?;
+        let request = request.header("content-type", "application/json");
+        self.answer(request.body(body.to_string())).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, Failure> {
+        let url = self.base.join(path);
+        let url = url.map_err(|error| Failure::Misused(error.to_string()))?;
+        Ok(self.client.request(method, url).bearer_auth(&*self.key))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if status.is_success() {
+            return Ok(body);
+        }
+        let detail = body["detail"].as_str().or_else(|| body["title"].as_str());
+        let detail = detail.unwrap_or("no reason given");
+        Err(Failure::Admin(format!(
+            "the gateway says {status}: {detail}"
+        )))
+    }
+}
+
+/// The key stands alone in its file.
+fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
+    let text = std::fs::read_to_string(file).map(Zeroizing::new);
+    let text = text.map_err(Failure::system(format!("read {}", file.display())))?;
+    let key = text.trim();
+    if key.is_empty() || key.contains(char::is_whitespace) {
+        let source = io::Error::new(io::ErrorKind::InvalidData, "it is no key");
+        return Err(Failure::system(format!(
+            "take the key in {}",
+            file.display()
+        ))(source));
+    }
+    Ok(Zeroizing::new(key.to_owned()))
+}
+
+fn unreachable(error: reqwest::Error) -> Failure {
+    let mut reason = error.to_string();
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        reason = format!("{reason}: {error}");
+        cause = error.source();
+    }
+    Failure::Admin(format!("the gateway cannot be asked: {reason}"))
+}

@@ -1,0 +1,361 @@
+//! The admin API of a gateway: what an operator does with it takes effect on requests.
+
+use std::net::SocketAddr;
+use std::process::{Command, Output};
+
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tollgate_testkit::peers::free_address;
+
+use crate::support::Running;
+
+const PLANS: &str = "
+routes: [GET /orders, GET /items]
+plans:
+  free: {limits: [{name: burst, rate: 1/1h, burst: 3}]}
+  daily: {limits: [{name: daily, quota: 5/day, across: all_routes, on_exceed: block}]}
+  pro: {limits: [{name: burst, rate: 1000000/s}]}
+default_plan: free
+";
+
+/// A gateway with a store and an admin API, and who may call that.
+struct Operated {
+    running: Running,
+    api: SocketAddr,
+    folder: TempDir,
+    rest: String,
+}
+
+impl Operated {
+    fn start(more: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let api = free_address().unwrap();
+        for role in ["read", "operate", "admin"] {
+            let keys = folder.path().join("keys");
+            let made = tollgate(&["admin-keys", "new", "--name", role, "--role", role])
+                .arg(&keys)
+                .output()
+                .unwrap();
+            assert!(made.status.success(), "{made:?}");
+            std::fs::write(folder.path().join(role), made.stdout).unwrap();
+        }
+        let rest = format!(
+            "{PLANS}store: {{url: 'sqlite:{store}', flush: 100ms}}\n\
+             admin_api: {{listen: '{api}', keys: {keys}{more}}}\n",
+            store = folder.path().join("tollgate.db").display(),
+            keys = folder.path().join("keys").display(),
+        );
+        Self {
+            running: Running::start(&rest),
+            api,
+            folder,
+            rest,
+        }
+    }
+
+    fn key(&self, role: &str) -> String {
+        let key = std::fs::read_to_string(self.folder.path().join(role)).unwrap();
+        key.trim().to_owned()
+    }
+
+    fn asks(&self, role: &str, request: RequestBuilder) -> Response {
+        request.bearer_auth(self.key(role)).send().unwrap()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.api)
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let answer = self.asks("admin", self.running.client.get(self.url(path)));
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.json().unwrap()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Response {
+        let request = self.running.client.post(self.url(path));
+        let request = request.header("if-match", "*").json(body);
+        let key = format!("{:?}", std::time::Instant::now());
+        self.asks(
+            "admin",
+            request.header("idempotency-key", key.replace(' ', "")),
+        )
+    }
+
+    fn of_subject(&self, name: &str, rest: &str) -> String {
+        let issuer = self
+            .running
+            .issuer
+            .url()
+            .replace(':', "%3A")
+            .replace('/', "%2F");
+        format!("/v1/holders/subject/{issuer}/{name}{rest}")
+    }
+
+    fn explain(&self, subject: &str, path: &str) -> Value {
+        let issuer = self.running.issuer.url();
+        let caller = json!({ "issuer": issuer, "subject": subject });
+        let question = json!({ "method": "GET", "path": path, "caller": caller });
+        let answer = self.post("/v1/explain", &question);
+        assert_eq!(answer.status(), 200);
+        answer.json().unwrap()
+    }
+
+    fn assign(&self, subject: &str, plan: &str) {
+        let edit = json!({ "edit": { "assign": { "plan": plan } } });
+        let answer = self.post(&self.of_subject(subject, "/changes"), &edit);
+        assert_eq!(answer.status(), 200, "{:?}", answer.text());
+        self.running.eventually("the plan", || {
+            self.explain(subject, "/orders")["plan"] == plan
+        });
+    }
+}
+
+fn tollgate(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.args(args).env_remove("TOLLGATE_STORE");
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn a_customer_who_is_limited_is_found_explained_and_upgraded() {
+    let operated = Operated::start("");
+    let running = &operated.running;
+    let alice = running.token("alice");
+    for _ in 0..3 {
+        assert_eq!(operated.explain("alice", "/orders")["outcome"], "admitted");
+        assert_eq!(running.get("/orders", &alice).status(), 200);
+    }
+    assert_eq!(running.get("/orders", &alice).status(), 429);
+    let why = operated.explain("alice", "/orders");
+    assert_eq!(
+        (&why["outcome"], &why["plan_from"]),
+        (&json!("limited"), &json!("default"))
+    );
+    assert_eq!(
+        (&why["limits"][0]["limit"], &why["limits"][0]["left"]),
+        (&json!("burst"), &json!(0))
+    );
+    assert!(why["free_in_ms"].as_u64().unwrap() > 3_000_000, "{why}");
+    running.eventually("alice among who is limited", || {
+        let callers = &operated.get("/v1/traffic")["callers"];
+        callers[0]["subject"] == "alice" && callers[0]["limited"] == 1
+    });
+
+    operated.assign("alice", "pro");
+    let now = operated.explain("alice", "/orders");
+    assert_eq!(
+        (&now["outcome"], &now["plan_from"]),
+        (&json!("admitted"), &json!("subject"))
+    );
+    assert_eq!(running.get("/orders", &alice).status(), 200);
+    let metrics = running.metrics();
+    assert!(
+        metrics.contains("tollgate_admin_writes_total{result=\"success\"} 1"),
+        "{metrics}"
+    );
+
+    // The same for people.
+    let api = operated.url("");
+    let key_file = operated.folder.path().join("read");
+    let config = running.gateway.folder().join("tollgate.yaml");
+    let of_gateway = |args: &[&str]| {
+        let mut command = tollgate(args);
+        command.args(["--api", &api, "--key-file"]).arg(&key_file);
+        command.output().unwrap()
+    };
+    let top = of_gateway(&["top", "--once"]);
+    assert!(said(&top).contains("alice"), "{top:?}");
+    let config = config.to_str().unwrap();
+    let args = [
+        "explain", "--config", config, "--token", &alice, "GET", "/orders",
+    ];
+    let by_token = of_gateway(&args);
+    assert_eq!(by_token.status.code(), Some(0), "{by_token:?}");
+    assert!(
+        said(&by_token).contains("plan     pro (assigned to the subject)"),
+        "{by_token:?}"
+    );
+    // Without the gateway: from the policy and the store.
+    let offline = tollgate(&[
+        "explain", "--config", config, "--sub", "alice", "GET", "/orders",
+    ]);
+    let offline = { offline }.output().unwrap();
+    assert!(
+        said(&offline).contains("plan     pro (assigned to the subject)"),
+        "{offline:?}"
+    );
+}
+
+#[test]
+fn what_is_given_back_of_a_quota_holds_in_every_instance() {
+    let operated = Operated::start("");
+    let running = &operated.running;
+    operated.assign("alice", "daily");
+    let alone = operated.rest.replace(
+        &operated.api.to_string(),
+        &free_address().unwrap().to_string(),
+    );
+    let (_other, listen) = running.beside(&alone);
+    let alice = running.token("alice");
+    let at_other = || {
+        let url = format!("http://{listen}/orders");
+        let answer = running.client.get(url).bearer_auth(&alice).send();
+        answer.map_or(0, |answer| answer.status().as_u16())
+    };
+    for _ in 0..5 {
+        assert_eq!(running.get("/orders", &alice).status(), 200);
+    }
+    assert_eq!(running.get("/orders", &alice).status(), 429);
+    let mut there = 0;
+    running.eventually("the other instance hears of it", || {
+        let status = at_other();
+        there += u64::from(status == 200);
+        status == 429
+    });
+    // What is not in the store yet would be counted after what is given back.
+    running.eventually("all of it is in the store", || {
+        let counts = operated.get(&operated.of_subject("alice", "/counts"));
+        counts["counts"][0]["units"] == 5 + there
+    });
+
+    let reset = json!({ "act": { "reset": {} }, "limit": "daily" });
+    let path = operated.of_subject("alice", "/buckets/changes");
+    let given = operated.post(&path, &reset);
+    assert_eq!(given.status(), 200);
+    let given: Value = given.json().unwrap();
+    assert_eq!(
+        (
+            &given["buckets"][0]["left"],
+            given["buckets"].as_array().unwrap().len()
+        ),
+        (&json!(5), 1)
+    );
+    assert_eq!(running.get("/orders", &alice).status(), 200);
+    running.eventually("the other instance hears of that too", || at_other() == 200);
+}
+
+#[test]
+fn quotas_are_shown_as_the_store_has_them_after_a_restart() {
+    let mut operated = Operated::start("");
+    operated.assign("alice", "daily");
+    let alice = operated.running.token("alice");
+    for _ in 0..2 {
+        assert_eq!(operated.running.get("/orders", &alice).status(), 200);
+    }
+    operated.running.restart(Signal::TERM);
+    operated.running.eventually("the plan", || {
+        operated.explain("alice", "/orders")["plan"] == "daily"
+    });
+    assert_eq!(operated.explain("alice", "/orders")["limits"][0]["left"], 3);
+    let buckets = operated.get(&operated.of_subject("alice", "/buckets"));
+    assert_eq!(
+        (
+            &buckets["buckets"][0]["left"],
+            buckets["buckets"].as_array().unwrap().len()
+        ),
+        (&json!(3), 1)
+    );
+}
+
+#[test]
+fn a_policy_is_put_in_force_and_back_again() {
+    let operated = Operated::start("");
+    let running = &operated.running;
+    let file = running.gateway.folder().join("tollgate.yaml");
+    let first = operated.get("/v1/policy");
+    let text = first["text"].as_str().unwrap();
+    assert_eq!(text, std::fs::read_to_string(&file).unwrap());
+    let put = |text: &str, version: &Value| {
+        let body = json!({ "text": text, "note": "test" });
+        let request = running.client.put(operated.url("/v1/policy")).json(&body);
+        let tag = format!("\"{}\"", version.as_str().unwrap());
+        operated.asks("admin", request.header("if-match", tag))
+    };
+    let wider = text.replace("burst: 3", "burst: 4");
+    let bad = put(&text.replace("burst: 3", "burst: none"), &first["version"]);
+    assert_eq!(bad.status(), 422);
+    assert_eq!(text, std::fs::read_to_string(&file).unwrap());
+    let second = put(&wider, &first["version"]);
+    assert_eq!(second.status(), 200, "{:?}", second.text());
+    assert_eq!(
+        put(text, &first["version"]).status(),
+        412,
+        "another one is in force"
+    );
+    assert_eq!(wider, std::fs::read_to_string(&file).unwrap());
+    let alice = running.token("alice");
+    for _ in 0..4 {
+        assert_eq!(running.get("/orders", &alice).status(), 200);
+    }
+    let back = operated.post(
+        "/v1/policy/rollback",
+        &json!({ "version": first["version"] }),
+    );
+    assert_eq!(back.status(), 200);
+    assert_eq!(text, std::fs::read_to_string(&file).unwrap());
+    let versions = operated.get("/v1/policy/versions");
+    assert_eq!(versions["versions"].as_array().unwrap().len(), 3);
+    assert_eq!(versions["versions"][0]["by"], "admin");
+}
+
+#[test]
+fn a_key_that_is_revoked_ends_at_once_and_a_low_role_changes_nothing() {
+    let operated = Operated::start("");
+    let client = &operated.running.client;
+    let plans = || {
+        operated
+            .asks("read", client.get(operated.url("/v1/plans")))
+            .status()
+    };
+    assert_eq!(plans(), 200);
+    let reset = json!({ "act": { "reset": {} } });
+    let path = operated.of_subject("alice", "/buckets/changes");
+    let request = client.post(operated.url(&path)).json(&reset);
+    assert_eq!(operated.asks("read", request).status(), 403);
+    let gone = tollgate(&["admin-keys", "revoke", "--name", "read"])
+        .arg(operated.folder.path().join("keys"))
+        .output()
+        .unwrap();
+    assert!(gone.status.success(), "{gone:?}");
+    operated
+        .running
+        .eventually("the key's end", || plans() == 401);
+    assert!(
+        !operated
+            .running
+            .gateway
+            .output()
+            .contains(&operated.key("read"))
+    );
+}
+
+#[test]
+fn the_admin_api_speaks_tls() {
+    let folder = TempDir::new().unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let pem = made.cert.pem();
+    std::fs::write(folder.path().join("cert.pem"), &pem).unwrap();
+    std::fs::write(
+        folder.path().join("key.pem"),
+        made.signing_key.serialize_pem(),
+    )
+    .unwrap();
+    let tls = format!(
+        ", tls: {{cert: {0}/cert.pem, key: {0}/key.pem}}",
+        folder.path().display()
+    );
+    let operated = Operated::start(&tls);
+    let trusted = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
+    let client = Client::builder().tls_certs_only([trusted]).build().unwrap();
+    let url = format!("https://{}/v1/plans", operated.api);
+    let answer = operated.asks("read", client.get(&url));
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+}
