@@ -68,7 +68,12 @@ impl Receiver {
         let deadline = Instant::now() + limit;
         let mut received = self.state.received.lock();
         while received.len() < count {
-            if self.state.more.wait_until(&mut received, deadline).timed_out() {
+            if self
+                .state
+                .more
+                .wait_until(&mut received, deadline)
+                .timed_out()
+            {
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! `tollgate demo`: an issuer, an origin and the gateway on loopback, with real requests.
 //!
 //! Nothing in the show is canned: every row is a request that went over a socket, and what came
-//! back. Five scenes, each with what it must show; then the gateway stays up to play with.
+//! back. Seven scenes, each with what it must show; then the gateway stays up to play with.
 
 mod client;
 mod scenes;
@@ -10,6 +10,7 @@ mod table;
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tollgate_testkit::Issuer;
 
 use self::client::Client;
@@ -19,21 +20,25 @@ use self::table::Table;
 use crate::cli::DemoArgs;
 use crate::failure::Failure;
 
+/// How long a notice may take that somebody is to have received.
+const NOTICE_WAIT_MAX: Duration = Duration::from_secs(10);
+
 /// How long tokens printed for the reader stay valid.
 const READER_TOKEN_TTL: Duration = Duration::from_secs(3_600);
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let stage = Stage::set(args)?;
     introduce(&stage);
-    let client = Client::new(stage.gateway_url())?;
+    let client = Client::new(stage.gateway_url(), stage.admin_api_url())?;
     let mut table = Table::default();
     let mut failed = Vec::new();
     for scene in scenes::all(&stage) {
         table.title(scene.number, scene.title, scene.about);
         failed.extend(play(&scene, &client, &mut table)?);
+        failed.extend(told(&scene, &stage, &mut table));
     }
     if failed.is_empty() {
-        anstream::println!("\nAll five scenes held.");
+        anstream::println!("\nAll seven scenes held.");
     } else {
         anstream::println!("\nNot as it should be:");
         for failure in &failed {
@@ -81,6 +86,31 @@ fn play(scene: &Scene, client: &Client, table: &mut Table) -> Result<Vec<String>
     Ok(failed)
 }
 
+/// Shows what the receiver of notices has, and says if that is not what it should be.
+fn told(scene: &Scene, stage: &Stage, table: &mut Table) -> Option<String> {
+    let received = stage.receiver.wait_for(scene.notices, NOTICE_WAIT_MAX);
+    if received.len() != scene.notices {
+        return Some(format!(
+            "scene {}: {} notices, not {}",
+            scene.number,
+            received.len(),
+            scene.notices
+        ));
+    }
+    // Those of a scene before were shown there.
+    for notice in received.iter().skip(table.notices()) {
+        let event: Value = serde_json::from_slice(&notice.body).unwrap_or_default();
+        let data = &event["data"];
+        table.notice(&format!(
+            "{} has used {} % of {}",
+            data["holder"]["name"].as_str().unwrap_or_default(),
+            data["threshold_percent"],
+            data["limit"].as_str().unwrap_or_default(),
+        ));
+    }
+    None
+}
+
 fn introduce(stage: &Stage) {
     anstream::println!("Tollgate demo: real requests on this machine, nothing installed.\n");
     anstream::println!(
@@ -90,6 +120,7 @@ fn introduce(stage: &Stage) {
     anstream::println!("  origin   {}   (a small orders API)", stage.origin.url());
     anstream::println!("  gateway  {}", stage.gateway_url());
     anstream::println!("  metrics  {}/metrics", stage.admin_url());
+    anstream::println!("  admin    {}", stage.admin_api_url());
     anstream::println!("  policy   {}", stage.policy_file.display());
 }
 
@@ -110,6 +141,14 @@ fn invite(stage: &Stage) {
         "  curl -s {}/metrics | grep tollgate_requests",
         stage.admin_url()
     );
+    let api = format!(
+        "--api {} --key-file {}",
+        stage.admin_api_url(),
+        stage.key_file().display()
+    );
+    let policy = stage.policy_file.display();
+    anstream::println!("  tollgate explain --config {policy} {api} --sub you GET /orders");
+    anstream::println!("  tollgate top {api}");
     anstream::println!(
         "\nEdit {} and watch it reload.",
         stage.policy_file.display()

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::admin_client::AdminClient;
 use crate::cli::TopArgs;
-use crate::failure::Failure;
 use crate::columns::{Column, lines};
+use crate::failure::Failure;
 
 /// Clears the terminal and goes to its corner.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";

@@ -182,13 +182,13 @@ fn serve_says_why_it_cannot_bind() {
 }
 
 #[test]
-fn the_demo_shows_five_scenes_and_checks_each() {
+fn the_demo_shows_seven_scenes_and_checks_each() {
     let folder = TempDir::new().unwrap();
     let output = tollgate(&["demo", "--once", "--dir", "."], folder.path(), "");
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
-    assert!(text.contains("All five scenes held."), "{text}");
-    for number in 1..=5 {
+    assert!(text.contains("All seven scenes held."), "{text}");
+    for number in 1..=7 {
         assert!(text.contains(&format!("\n{number}. ")), "{text}");
     }
     // The policy that it wrote passes its own tests.

@@ -1,16 +1,22 @@
 //! The demo's HTTP client: one connection pool, and what of an answer is worth showing.
 
+use std::time::{Duration, Instant};
+
 use http::HeaderMap;
 
-use super::scenes::Request;
+use super::scenes::{Door, Request};
 use crate::failure::Failure;
 
 /// Sends the demo's requests over real sockets.
 pub(super) struct Client {
     runtime: tokio::runtime::Runtime,
     http: reqwest::Client,
-    base: String,
+    customers: String,
+    operators: String,
 }
+
+/// For as long a change may take to be in force; a second is what is promised.
+const UNTIL_MAX: Duration = Duration::from_secs(5);
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -23,7 +29,8 @@ pub(super) struct Answer {
 // === impl Client ===
 
 impl Client {
-    pub(super) fn new(base: String) -> Result<Self, Failure> {
+    /// With the URLs where customers and operators come in.
+    pub(super) fn new(customers: String, operators: String) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -35,15 +42,37 @@ impl Client {
                 .no_proxy()
                 .build()
                 .map_err(failed)?,
-            base,
+            customers,
+            operators,
         })
     }
 
+    /// The answer to a request; of one that is sent until it is answered so, the last.
     pub(super) fn send(&self, request: &Request) -> Result<Answer, Failure> {
-        let url = format!("{}{}", self.base, request.path);
+        let begun = Instant::now();
+        loop {
+            let answer = self.send_once(request)?;
+            let done = !request.until || answer.status == request.expect;
+            if done || begun.elapsed() > UNTIL_MAX {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn send_once(&self, request: &Request) -> Result<Answer, Failure> {
+        let base = match request.door {
+            Door::Customers => &self.customers,
+            Door::Operators => &self.operators,
+        };
+        let url = format!("{base}{}", request.path);
         let mut builder = self.http.request(request.method.clone(), url);
         if let Some(token) = &request.token {
             builder = builder.bearer_auth(token);
+        }
+        if let Some(body) = &request.body {
+            // Whatever version it is: this is the only operator.
+            let builder_of = builder.header("content-type", "application/json");
+            builder = builder_of.header("if-match", "*").body(body.clone());
         }
         self.runtime.block_on(async {
             let response = builder.send().await.map_err(failed)?;

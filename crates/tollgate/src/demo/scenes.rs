@@ -1,4 +1,4 @@
-//! The five scenes: what is sent, and what each must show.
+//! The scenes: what is sent, and what each must show.
 
 use http::Method;
 use tollgate_testkit::Issuer;
@@ -14,21 +14,40 @@ pub(super) struct Scene {
     pub(super) requests: Vec<Request>,
     /// What must hold over the answers beyond each one's status.
     pub(super) holds: fn(&[Answer]) -> Result<(), String>,
+    /// How many notices somebody has received by its end.
+    pub(super) notices: usize,
+}
+
+/// Whom a request is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// The gateway's own, where customers come in.
+    Customers,
+    /// The admin API.
+    Operators,
 }
 
 /// One request of a scene.
 pub(super) struct Request {
     pub(super) who: &'static str,
     pub(super) method: Method,
-    pub(super) path: &'static str,
+    pub(super) path: String,
+    /// What the table calls it; empty: its path.
+    pub(super) shown: &'static str,
+    pub(super) door: Door,
     pub(super) token: Option<String>,
+    pub(super) body: Option<String>,
     pub(super) expect: u16,
+    /// It is sent again until it is answered so: a change takes a moment, at most a second, to be in force.
+    pub(super) until: bool,
 }
 
 /// Requests a burst of `POST /orders` admits in the demo's policy.
 const ORDERS_BURST: usize = 5;
+/// And requests of a trial.
+const TRIAL_QUOTA: usize = 8;
 
-pub(super) fn all(stage: &Stage) -> [Scene; 5] {
+pub(super) fn all(stage: &Stage) -> [Scene; 7] {
     let token = |sub: &str| mint(&stage.issuer, sub);
     [
         within_limits(&token("alice")),
@@ -36,7 +55,65 @@ pub(super) fn all(stage: &Stage) -> [Scene; 5] {
         forged(&stage.issuer, &token("alice")),
         refreshed(&token("bob")),
         anonymous(),
+        used_up(&carol(&stage.issuer)),
+        upgraded(stage, &carol(&stage.issuer)),
     ]
+}
+
+/// On a trial, as her token says.
+fn carol(issuer: &Issuer) -> String {
+    let token = issuer.token("carol").audience(AUDIENCE);
+    token.claim("plan", "trial").mint()
+}
+
+fn used_up(carol: &str) -> Scene {
+    let mut requests: Vec<_> = (0..TRIAL_QUOTA)
+        .map(|_| get("carol", "/items", Some(carol), 200))
+        .collect();
+    requests.push(get("carol", "/items", Some(carol), 429));
+    requests.push(get("carol", "/billing", Some(carol), 200));
+    Scene {
+        number: 6,
+        title: "carol uses up her trial",
+        about: "somebody is told at 75 % and at 100 %; the 429 says where to go; billing still answers",
+        requests,
+        holds: |answers| match answers[TRIAL_QUOTA]
+            .body
+            .contains("https://demo.invalid/plans")
+        {
+            true => Ok(()),
+            false => Err("the 429 does not say where to upgrade".to_owned()),
+        },
+        notices: 2,
+    }
+}
+
+fn upgraded(stage: &Stage, carol: &str) -> Scene {
+    let issuer = stage.issuer.url().replace(':', "%3A").replace('/', "%2F");
+    let change = Request {
+        who: "operator",
+        method: Method::POST,
+        path: format!("/v1/holders/subject/{issuer}/carol/changes"),
+        shown: "carol -> pro",
+        door: Door::Operators,
+        token: Some(stage.operator_key.clone()),
+        body: Some(r#"{"edit": {"assign": {"plan": "pro"}}, "note": "upgraded"}"#.to_owned()),
+        expect: 200,
+        until: false,
+    };
+    let mut served = get("carol", "/items", Some(carol), 200);
+    served.until = true;
+    Scene {
+        number: 7,
+        title: "carol upgrades",
+        about: "her plan changes through the admin API; the same token is served within a second",
+        requests: vec![change, served, get("carol", "/items", Some(carol), 200)],
+        holds: |answers| match answers[2].header("ratelimit-policy").contains("burst") {
+            true => Ok(()),
+            false => Err("carol is not on the new plan".to_owned()),
+        },
+        notices: 2,
+    }
 }
 
 fn within_limits(alice: &str) -> Scene {
@@ -56,6 +133,7 @@ fn within_limits(alice: &str) -> Scene {
                 )),
             }
         },
+        notices: 0,
     }
 }
 
@@ -81,6 +159,7 @@ fn hammering(alice: &str, bob: &str) -> Scene {
             }
             Ok(())
         },
+        notices: 0,
     }
 }
 
@@ -109,6 +188,7 @@ fn forged(issuer: &Issuer, alice: &str) -> Scene {
                 other => Err(format!("the forger spent from alice's bucket: {other:?}")),
             }
         },
+        notices: 0,
     }
 }
 
@@ -119,6 +199,7 @@ fn refreshed(new_token: &str) -> Scene {
         about: "another token, the same user: the same exhausted bucket",
         requests: vec![post("bob", new_token, 429), post("bob", new_token, 429)],
         holds: |_| Ok(()),
+        notices: 0,
     }
 }
 
@@ -130,6 +211,7 @@ fn anonymous() -> Scene {
         about: "the anonymous plan, counted per client network",
         requests: vec![get(200), get(200), get(429)],
         holds: |_| Ok(()),
+        notices: 0,
     }
 }
 
@@ -146,18 +228,19 @@ fn get(who: &'static str, path: &'static str, token: Option<&str>, expect: u16) 
     Request {
         who,
         method: Method::GET,
-        path,
+        path: path.to_owned(),
+        shown: "",
+        door: Door::Customers,
         token: token.map(str::to_owned),
+        body: None,
         expect,
+        until: false,
     }
 }
 
 fn post(who: &'static str, token: &str, expect: u16) -> Request {
     Request {
-        who,
         method: Method::POST,
-        path: "/orders",
-        token: Some(token.to_owned()),
-        expect,
+        ..get(who, "/orders", Some(token), expect)
     }
 }

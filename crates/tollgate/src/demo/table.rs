@@ -7,6 +7,7 @@ use super::scenes::Request;
 #[derive(Debug, Default)]
 pub(super) struct Table {
     started: bool,
+    notices: usize,
 }
 
 const GREEN: &str = "\x1b[32m";
@@ -32,13 +33,32 @@ impl Table {
         }
     }
 
+    /// How many notices were shown.
+    pub(super) fn notices(&self) -> usize {
+        self.notices
+    }
+
+    /// What somebody was told.
+    pub(super) fn notice(&mut self, what: &str) {
+        self.notices += 1;
+        anstream::println!(
+            "   {:<11} {:<14} {GREEN}{:<7}{RESET} {what}",
+            "(webhook)",
+            "notice",
+            "signed"
+        );
+    }
+
     pub(super) fn row(&mut self, request: &Request, answer: &Answer) {
         let colour = match answer.status {
             200..=299 => GREEN,
             429 => YELLOW,
             _ => RED,
         };
-        let line = format!("{} {}", request.method, request.path);
+        let line = match request.shown {
+            "" => format!("{} {}", request.method, request.path),
+            shown => shown.to_owned(),
+        };
         anstream::println!(
             "   {:<11} {line:<14} {colour}{:<7}{RESET} {}",
             request.who,
