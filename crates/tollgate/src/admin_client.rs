@@ -106,6 +106,10 @@ fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(key.to_owned()))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that `map_err` asks for"
+)]
 fn unreachable(error: reqwest::Error) -> Failure {
     let mut reason = error.to_string();
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&error);

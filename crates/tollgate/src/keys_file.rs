@@ -21,6 +21,7 @@ pub(crate) struct KeysFile {
 }
 
 /// Which keys.
+#[derive(Clone, Copy)]
 pub(crate) enum Which<'a> {
     /// All of a name.
     Name(&'a str),

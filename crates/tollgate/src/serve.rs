@@ -35,7 +35,7 @@ use tollgate_admin::{Admin, AdminKeys, AdminParts};
 use tollgate_engine::EngineOptions;
 use tollgate_fetch::Keepers;
 use tollgate_policy::Policy;
-use tollgate_proxy::{ServerTls, Shared, SharedOptions, check_health};
+use tollgate_proxy::{Shared, SharedOptions, check_health};
 use tollgate_store::Store;
 
 use self::access_log::{AccessLog, Writer};
@@ -205,7 +205,7 @@ impl Gateway {
     /// The address of the admin API and the console.
     pub(crate) fn admin_api_address(&self) -> Option<SocketAddr> {
         let bound = self.plane.admin_api.as_ref();
-        bound.and_then(|(bound, _)| bound.listener.local_addr().ok())
+        bound.and_then(|(bound, _)| bound.address())
     }
 
     /// Runs the control plane on this thread until a signal or `stop`, then drains.
@@ -245,8 +245,8 @@ impl ControlPlane {
         loop {
             let event = events.next(stop, &policies).await;
             keepers.report();
-            if let Some((admin, keys, _)) = &mut admin_api {
-                keys.look(admin);
+            if let Some(admin_api) = &mut admin_api {
+                admin_api.look();
             }
             let looked = match event {
                 Event::Look => policies.look(),
@@ -255,23 +255,19 @@ impl ControlPlane {
                     true
                 }
                 Event::Changed => true,
-                Event::Stop(_) => false,
+                Event::Stop(why) => {
+                    tracing::info!(why, "draining");
+                    break;
+                }
             };
             if looked {
                 keepers.follow(&engine.snapshot());
                 // Whatever became of the policy: a mistake there must not let a certificate
                 // expire.
                 self.workers.reload_certificates();
-                if let Some((_, _, Some(tls))) = &admin_api {
-                    workers::reload_certificate(tls);
+                if let Some(admin_api) = &admin_api {
+                    admin_api.reload_certificate();
                 }
-            }
-            match event {
-                Event::Stop(why) => {
-                    tracing::info!(why, "draining");
-                    break;
-                }
-                _ => {}
             }
         }
         self.draining.store(true, Ordering::Relaxed);
@@ -305,7 +301,7 @@ impl ControlPlane {
         activity: Option<Arc<Activity>>,
         policies: &Arc<Policies>,
         store: Option<watch::Receiver<Option<Store>>>,
-    ) -> Result<Option<(Admin, admin_api::KeysFile, Option<Arc<ServerTls>>)>, Failure> {
+    ) -> Result<Option<admin_api::Serving>, Failure> {
         let (Some((bound, keys)), Some(activity)) = (self.admin_api.take(), activity) else {
             return Ok(None);
         };
@@ -328,9 +324,7 @@ impl ControlPlane {
             clock,
         })?;
         self.sources.admin_api.get_or_init(|| admin.clone());
-        let tls = bound.tls.clone();
-        tokio::spawn(admin_api::serve(bound.listener, bound.tls, admin.clone()));
-        Ok(Some((admin, bound.keys, tls)))
+        Ok(Some(bound.serve(admin)))
     }
 }
 

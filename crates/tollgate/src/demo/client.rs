@@ -1,6 +1,6 @@
 //! The demo's HTTP client: one connection pool, and what of an answer is worth showing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::HeaderMap;
 
@@ -49,17 +49,23 @@ impl Client {
 
     /// The answer to a request; of one that is sent until it is answered so, the last.
     pub(super) fn send(&self, request: &Request) -> Result<Answer, Failure> {
-        let begun = Instant::now();
-        loop {
-            let answer = self.send_once(request)?;
-            let done = !request.until || answer.status == request.expect;
-            if done || begun.elapsed() > UNTIL_MAX {
-                return Ok(answer);
+        let answered = async {
+            loop {
+                let answer = self.send_once(request).await?;
+                if !request.until || answer.status == request.expect {
+                    return Ok(answer);
+                }
             }
-        }
+        };
+        self.runtime.block_on(async {
+            match tokio::time::timeout(UNTIL_MAX, answered).await {
+                Ok(answer) => answer,
+                Err(_) => self.send_once(request).await,
+            }
+        })
     }
 
-    fn send_once(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn send_once(&self, request: &Request) -> Result<Answer, Failure> {
         let base = match request.door {
             Door::Customers => &self.customers,
             Door::Operators => &self.operators,
@@ -70,17 +76,17 @@ impl Client {
             builder = builder.bearer_auth(token);
         }
         if let Some(body) = &request.body {
-            // Whatever version it is: this is the only operator.
-            let builder_of = builder.header("content-type", "application/json");
-            builder = builder_of.header("if-match", "*").body(body.clone());
+            builder = builder
+                .header("content-type", "application/json")
+                // Whatever version it is: this is the only operator.
+                .header("if-match", "*")
+                .body(body.clone());
         }
-        self.runtime.block_on(async {
-            let response = builder.send().await.map_err(failed)?;
-            Ok(Answer {
-                status: response.status().as_u16(),
-                headers: response.headers().clone(),
-                body: response.text().await.map_err(failed)?,
-            })
+        let response = builder.send().await.map_err(failed)?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await.map_err(failed)?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The listener of the admin API and the console, on the control plane's runtime so that neither can hold up
 //! a request.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,6 +20,7 @@ use tollgate_policy::AdminApi;
 use tollgate_proxy::{ServerTls, shake_hands};
 
 use super::bind_admin;
+use super::workers::reload_certificate;
 use crate::failure::Failure;
 
 /// Connections at once; more wait.
@@ -34,13 +36,20 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// What is bound and read before anything is served.
 pub(super) struct Bound {
-    pub(super) listener: TcpListener,
-    pub(super) tls: Option<Arc<ServerTls>>,
-    pub(super) keys: KeysFile,
+    listener: TcpListener,
+    tls: Option<Arc<ServerTls>>,
+    keys: KeysFile,
+}
+
+/// An admin API that is served.
+pub(super) struct Serving {
+    admin: Admin,
+    tls: Option<Arc<ServerTls>>,
+    keys: KeysFile,
 }
 
 /// The file of keys, looked at from time to time.
-pub(super) struct KeysFile {
+struct KeysFile {
     path: PathBuf,
     seen: Option<(SystemTime, u64)>,
 }
@@ -66,6 +75,36 @@ impl Bound {
         };
         Ok((bound, found))
     }
+
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Serves on this runtime.
+    pub(super) fn serve(self, admin: Admin) -> Serving {
+        let tls = self.tls.clone();
+        tokio::spawn(serve(self.listener, self.tls, admin.clone()));
+        Serving {
+            admin,
+            tls,
+            keys: self.keys,
+        }
+    }
+}
+
+// === impl Serving ===
+
+impl Serving {
+    /// Takes other keys over, if their file has changed.
+    pub(super) fn look(&mut self) {
+        self.keys.look(&self.admin);
+    }
+
+    pub(super) fn reload_certificate(&self) {
+        if let Some(tls) = &self.tls {
+            reload_certificate(tls);
+        }
+    }
 }
 
 // === impl KeysFile ===
@@ -81,7 +120,7 @@ impl KeysFile {
     }
 
     /// Takes other keys over where the file has changed; what cannot be read changes nothing.
-    pub(super) fn look(&mut self, admin: &Admin) {
+    fn look(&mut self, admin: &Admin) {
         if stamp(&self.path) == self.seen {
             return;
         }
@@ -104,7 +143,7 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 }
 
 /// Serves until dropped.
-pub(super) async fn serve(listener: TcpListener, tls: Option<Arc<ServerTls>>, admin: Admin) {
+async fn serve(listener: TcpListener, tls: Option<Arc<ServerTls>>, admin: Admin) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let service = TowerToHyperService::new(router(&admin));
     loop {

@@ -126,9 +126,11 @@ fn watched(policy: &Policy) -> Vec<PathBuf> {
             KeySource::File(path) | KeySource::SecretFile(path) => Some(path.clone()),
             KeySource::Url(_) | KeySource::Inline(_) | KeySource::Discovery => None,
         });
+    let admin_api = policy.admin_api().map(|config| &config.listener);
     let certificates = policy
         .listeners()
         .iter()
+        .chain(admin_api)
         .filter_map(|listener| listener.tls.as_ref())
         .flat_map(|tls| {
             let clients = tls.clients.as_ref().map(|clients| clients.ca.clone());
