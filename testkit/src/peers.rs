@@ -6,6 +6,7 @@
 mod envoy;
 mod gateway;
 mod haproxy;
+mod mail;
 mod nginx;
 mod port;
 mod postgres;
@@ -17,6 +18,7 @@ mod wrk;
 pub use self::envoy::envoy;
 pub use self::gateway::{Gateway, gateway_binary};
 pub use self::haproxy::haproxy;
+pub use self::mail::{MailMode, MailServer};
 pub use self::nginx::{nginx, nginx_json_origin};
 pub use self::port::{free_address, wait_accepting};
 pub use self::postgres::Postgres;

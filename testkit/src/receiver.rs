@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::hmac;
 use bytes::Bytes;
+use data_encoding::BASE64;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -24,6 +26,41 @@ pub struct Received {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
+}
+
+// === impl Received ===
+
+impl Received {
+    /// A header field as text; empty when it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// Whether it is signed as Standard Webhooks describes, by a secret `whsec_…` of the receiver's.
+    #[must_use]
+    pub fn is_signed_by(&self, secret: &str) -> bool {
+        let encoded = secret.trim().strip_prefix("whsec_").unwrap_or_default();
+        let Ok(secret) = BASE64.decode(encoded.as_bytes()) else {
+            return false;
+        };
+        let mut signed = Vec::new();
+        for part in ["webhook-id", "webhook-timestamp"] {
+            signed.extend_from_slice(self.header(part).as_bytes());
+            signed.push(b'.');
+        }
+        signed.extend_from_slice(&self.body);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let mut signatures = self.header("webhook-signature").split(' ');
+        signatures.any(|signature| {
+            let tag = signature.strip_prefix("v1,").unwrap_or_default();
+            let tag = BASE64.decode(tag.as_bytes()).unwrap_or_default();
+            hmac::verify(&key, &signed, &tag).is_ok()
+        })
+    }
 }
 
 #[derive(Default)]

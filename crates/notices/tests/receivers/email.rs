@@ -4,36 +4,22 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tollgate_notices::{Channels, Effect};
-use tollgate_policy::{EmailConfig, MailLogin, MailServer, MailTls, NoticesConfig};
+use tollgate_policy::{EmailConfig, MailLogin, MailServer as ServerConfig, MailTls, NoticesConfig};
 use tollgate_store::Channel;
-use tollgate_testkit::peers::{Launch, Peer, Tool, free_address};
+use tollgate_testkit::peers::{MailMode, MailServer};
 
 use crate::support::{Outbox, certificate, notice, run};
 
-/// aiosmtpd, ended when it is dropped.
+/// A mail server, and the certificate that it has.
 struct MailServerPeer {
-    peer: Peer,
+    peer: MailServer,
     certificate: String,
 }
 
 impl MailServerPeer {
-    fn start(mode: &str, put_off: &str) -> MailServerPeer {
-        let python = Tool::find("python3").unwrap_or_else(|error| panic!("{error}"));
-        let address = free_address().unwrap();
-        let port = address.port().to_string();
+    fn start(mode: MailMode, put_off: u32) -> MailServerPeer {
         let (certificate, key) = certificate();
-        let files = [
-            ("smtp_server.py", include_str!("smtp_server.py")),
-            ("cert.pem", &certificate),
-            ("key.pem", &key),
-        ];
-        let peer = Peer::launch(&Launch {
-            name: "aiosmtpd",
-            program: python.path(),
-            arguments: &["smtp_server.py", "127.0.0.1", &port, mode, put_off],
-            files: &files,
-            address,
-        });
+        let peer = MailServer::start(mode, put_off, (&certificate, &key));
         MailServerPeer {
             peer: peer.unwrap_or_else(|error| panic!("{error}; run `cargo xtask setup`")),
             certificate,
@@ -41,16 +27,13 @@ impl MailServerPeer {
     }
 
     fn said(&self, event: &str) -> Vec<Value> {
-        let output = self.peer.output();
-        let lines = output.lines().filter(|line| line.starts_with('{'));
-        let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["event"] == event).collect()
+        self.peer.said(event)
     }
 
     fn config(&self, outbox: &Outbox, tls: MailTls) -> NoticesConfig {
         let has_tls = tls != MailTls::Off;
         let email = EmailConfig {
-            server: MailServer {
+            server: ServerConfig {
                 host: "127.0.0.1".to_owned(),
                 port: self.peer.address().port(),
                 tls,
@@ -86,7 +69,7 @@ fn header<'a>(mail: &'a Value, name: &str) -> &'a str {
 fn a_mail_says_in_text_and_html_what_happened() {
     run(async {
         let outbox = Outbox::open().await;
-        let server = MailServerPeer::start("plain", "0");
+        let server = MailServerPeer::start(MailMode::Plain, 0);
         let mut deliverer = outbox.deliverer(&server.config(&outbox, MailTls::Off));
         let mut said = notice("<script>Zoë</script>");
         said.effect = Effect::Blocked;
@@ -124,7 +107,7 @@ fn a_mail_says_in_text_and_html_what_happened() {
 fn a_mail_that_was_put_off_comes_again_under_its_name() {
     run(async {
         let outbox = Outbox::open().await;
-        let server = MailServerPeer::start("plain", "1");
+        let server = MailServerPeer::start(MailMode::Plain, 1);
         let mut deliverer = outbox.deliverer(&server.config(&outbox, MailTls::Off));
         outbox.post(&notice("alice")).await;
         assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
@@ -147,9 +130,12 @@ fn a_mail_that_was_put_off_comes_again_under_its_name() {
 #[test]
 fn with_tls_the_password_is_said_to_nobody_else() {
     run(async {
-        for (mode, tls) in [("starttls", MailTls::StartTls), ("smtps", MailTls::Wrapped)] {
+        for (mode, tls) in [
+            (MailMode::StartTls, MailTls::StartTls),
+            (MailMode::Smtps, MailTls::Wrapped),
+        ] {
             let outbox = Outbox::open().await;
-            let server = MailServerPeer::start(mode, "0");
+            let server = MailServerPeer::start(mode, 0);
             outbox.post(&notice("alice")).await;
             let mut config = server.config(&outbox, tls);
             // First of an authority that did not sign its certificate, then of none but the platform's.
@@ -164,7 +150,7 @@ fn with_tls_the_password_is_said_to_nobody_else() {
             let config = server.config(&outbox, tls);
             assert_eq!(outbox.deliverer(&config).deliver_due().await.unwrap(), 1);
             let [mail] = &server.said("mail")[..] else {
-                panic!("{mode}: {}", server.peer.output())
+                panic!("{mode:?}: {}", server.peer.output())
             };
             assert_eq!(
                 (&mail["encrypted"], &mail["user"]),
@@ -184,7 +170,7 @@ fn with_tls_the_password_is_said_to_nobody_else() {
 fn a_server_that_offers_no_tls_gets_no_mail() {
     run(async {
         let outbox = Outbox::open().await;
-        let server = MailServerPeer::start("plain", "0");
+        let server = MailServerPeer::start(MailMode::Plain, 0);
         outbox.post(&notice("alice")).await;
         let config = server.config(&outbox, MailTls::StartTls);
         assert_eq!(outbox.deliverer(&config).deliver_due().await.unwrap(), 1);
@@ -197,7 +183,7 @@ fn a_server_that_offers_no_tls_gets_no_mail() {
 fn a_folder_of_templates_takes_the_place_of_what_is_in_it() {
     run(async {
         let outbox = Outbox::open().await;
-        let server = MailServerPeer::start("plain", "0");
+        let server = MailServerPeer::start(MailMode::Plain, 0);
         let subject = outbox.file("subject.txt", "{{plan}}:\n{{percent}} %\n");
         let mut config = server.config(&outbox, MailTls::Off);
         let folder = subject.parent().unwrap().to_owned();

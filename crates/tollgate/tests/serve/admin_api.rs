@@ -1,15 +1,14 @@
 //! The admin API of a gateway: what an operator does with it takes effect on requests.
 
-use std::net::SocketAddr;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::blocking::Client;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tollgate_testkit::peers::free_address;
 
-use crate::support::Running;
+use crate::operated::{Operated, tollgate};
 
 const PLANS: &str = "
 routes: [GET /orders, GET /items]
@@ -20,112 +19,13 @@ plans:
 default_plan: free
 ";
 
-/// A gateway with a store and an admin API, and who may call that.
-struct Operated {
-    running: Running,
-    api: SocketAddr,
-    folder: TempDir,
-    rest: String,
-}
-
-impl Operated {
-    fn start(more: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        let api = free_address().unwrap();
-        for role in ["read", "operate", "admin"] {
-            let keys = folder.path().join("keys");
-            let made = tollgate(&["admin-keys", "new", "--name", role, "--role", role])
-                .arg(&keys)
-                .output()
-                .unwrap();
-            assert!(made.status.success(), "{made:?}");
-            std::fs::write(folder.path().join(role), made.stdout).unwrap();
-        }
-        let rest = format!(
-            "{PLANS}store: {{url: 'sqlite:{store}', flush: 100ms}}\n\
-             admin_api: {{listen: '{api}', keys: {keys}{more}}}\n",
-            store = folder.path().join("tollgate.db").display(),
-            keys = folder.path().join("keys").display(),
-        );
-        Self {
-            running: Running::start(&rest),
-            api,
-            folder,
-            rest,
-        }
-    }
-
-    fn key(&self, role: &str) -> String {
-        let key = std::fs::read_to_string(self.folder.path().join(role)).unwrap();
-        key.trim().to_owned()
-    }
-
-    fn asks(&self, role: &str, request: RequestBuilder) -> Response {
-        request.bearer_auth(self.key(role)).send().unwrap()
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.api)
-    }
-
-    fn get(&self, path: &str) -> Value {
-        let answer = self.asks("admin", self.running.client.get(self.url(path)));
-        assert_eq!(answer.status(), 200, "{path}");
-        answer.json().unwrap()
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Response {
-        let request = self.running.client.post(self.url(path));
-        let request = request.header("if-match", "*").json(body);
-        let key = format!("{:?}", std::time::Instant::now());
-        self.asks(
-            "admin",
-            request.header("idempotency-key", key.replace(' ', "")),
-        )
-    }
-
-    fn of_subject(&self, name: &str, rest: &str) -> String {
-        let issuer = self
-            .running
-            .issuer
-            .url()
-            .replace(':', "%3A")
-            .replace('/', "%2F");
-        format!("/v1/holders/subject/{issuer}/{name}{rest}")
-    }
-
-    fn explain(&self, subject: &str, path: &str) -> Value {
-        let issuer = self.running.issuer.url();
-        let caller = json!({ "issuer": issuer, "subject": subject });
-        let question = json!({ "method": "GET", "path": path, "caller": caller });
-        let answer = self.post("/v1/explain", &question);
-        assert_eq!(answer.status(), 200);
-        answer.json().unwrap()
-    }
-
-    fn assign(&self, subject: &str, plan: &str) {
-        let edit = json!({ "edit": { "assign": { "plan": plan } } });
-        let answer = self.post(&self.of_subject(subject, "/changes"), &edit);
-        assert_eq!(answer.status(), 200, "{:?}", answer.text());
-        self.running.eventually("the plan", || {
-            self.explain(subject, "/orders")["plan"] == plan
-        });
-    }
-}
-
-fn tollgate(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
-    command.args(args).env_remove("TOLLGATE_STORE");
-    command
-}
-
 fn said(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 #[test]
 fn a_customer_who_is_limited_is_found_explained_and_upgraded() {
-    let operated = Operated::start("");
+    let operated = Operated::start(PLANS, "");
     let running = &operated.running;
     let alice = running.token("alice");
     for _ in 0..3 {
@@ -195,7 +95,7 @@ fn a_customer_who_is_limited_is_found_explained_and_upgraded() {
 
 #[test]
 fn what_is_given_back_of_a_quota_holds_in_every_instance() {
-    let operated = Operated::start("");
+    let operated = Operated::start(PLANS, "");
     let running = &operated.running;
     operated.assign("alice", "daily");
     let alone = operated.rest.replace(
@@ -243,7 +143,7 @@ fn what_is_given_back_of_a_quota_holds_in_every_instance() {
 
 #[test]
 fn quotas_are_shown_as_the_store_has_them_after_a_restart() {
-    let mut operated = Operated::start("");
+    let mut operated = Operated::start(PLANS, "");
     operated.assign("alice", "daily");
     let alice = operated.running.token("alice");
     for _ in 0..2 {
@@ -266,7 +166,7 @@ fn quotas_are_shown_as_the_store_has_them_after_a_restart() {
 
 #[test]
 fn a_policy_is_put_in_force_and_back_again() {
-    let operated = Operated::start("");
+    let operated = Operated::start(PLANS, "");
     let running = &operated.running;
     let file = running.gateway.folder().join("tollgate.yaml");
     let first = operated.get("/v1/policy");
@@ -307,7 +207,7 @@ fn a_policy_is_put_in_force_and_back_again() {
 
 #[test]
 fn a_key_that_is_revoked_ends_at_once_and_a_low_role_changes_nothing() {
-    let operated = Operated::start("");
+    let operated = Operated::start(PLANS, "");
     let client = &operated.running.client;
     let plans = || {
         operated
@@ -351,7 +251,7 @@ fn the_admin_api_speaks_tls() {
         ", tls: {{cert: {0}/cert.pem, key: {0}/key.pem}}",
         folder.path().display()
     );
-    let operated = Operated::start(&tls);
+    let operated = Operated::start(PLANS, &tls);
     let trusted = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
     let client = Client::builder().tls_certs_only([trusted]).build().unwrap();
     let url = format!("https://{}/v1/plans", operated.api);

@@ -13,6 +13,8 @@ mod counts;
 mod drain;
 mod edge;
 mod kept;
+mod operated;
 mod reload;
+mod story;
 mod support;
 mod traces;

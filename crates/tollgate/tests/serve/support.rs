@@ -80,8 +80,13 @@ impl Running {
     }
 
     pub(crate) fn get(&self, path: &str, token: &str) -> Response {
+        self.ask("GET", path, token)
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str, token: &str) -> Response {
         let url = format!("http://{}{path}", self.listen);
-        self.client.get(url).bearer_auth(token).send().unwrap()
+        let request = self.client.request(method.parse().unwrap(), url);
+        request.bearer_auth(token).send().unwrap()
     }
 
     pub(crate) fn admin(&self, path: &str) -> Response {

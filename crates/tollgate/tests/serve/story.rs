@@ -1,0 +1,137 @@
+//! The story of one customer: a free plan, notices, the end of a quota, an upgrade, and a bill that is right.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+use tollgate_testkit::Receiver;
+use tollgate_testkit::peers::{MailMode, MailServer};
+
+use crate::operated::{Operated, tollgate};
+
+const PLANS: &str = "
+routes: [GET /items, GET /billing, POST /plan]
+never_block: [GET /billing, POST /plan]
+plans:
+  free:
+    upgrade_url: https://example.com/plans
+    limits:
+      - {name: monthly, quota: 20/month, across: all_routes, on_exceed: block, notify_at: [75%, 90%]}
+  pro: {limits: [{name: burst, rate: 1000000/s}]}
+default_plan: free
+";
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// The story's stage: a gateway whose notices somebody receives.
+struct Stage {
+    operated: Operated,
+    webhook: Receiver,
+    mail: MailServer,
+}
+
+impl Stage {
+    fn set() -> Self {
+        let webhook = Receiver::start().unwrap();
+        let mail = MailServer::start(MailMode::Plain, 0, ("", ""))
+            .unwrap_or_else(|error| panic!("{error}; run `cargo xtask setup`"));
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = folder.path().join("secrets");
+        std::fs::write(&secrets, SECRET).unwrap();
+        std::fs::set_permissions(&secrets, Permissions::from_mode(0o600)).unwrap();
+        let plans = format!(
+            "{PLANS}notices:\n  webhook: {{url: '{}', secrets_file: {}}}\n  \
+             email: {{smtp: 'smtp://{}', from: tollgate@example.com, to: ops@example.com}}\n",
+            webhook.url(),
+            secrets.display(),
+            mail.address(),
+        );
+        Self {
+            // Its secrets are read at the start.
+            operated: Operated::start(&plans, ""),
+            webhook,
+            mail,
+        }
+    }
+
+    fn ask(&self, method: &str, path: &str) -> (u16, String) {
+        let running = &self.operated.running;
+        let token = running.token("alice");
+        let answer = running.ask(method, path, &token);
+        (answer.status().as_u16(), answer.text().unwrap())
+    }
+
+    /// The thresholds that were told, by webhook and by mail, once both have as many as there should be.
+    fn told(&self, count: usize) -> (Vec<u64>, Vec<String>) {
+        self.operated.running.eventually("the notices", || {
+            self.webhook.received().len() >= count && self.mail.said("mail").len() >= count
+        });
+        let received = self.webhook.received();
+        assert!(received.iter().all(|notice| notice.is_signed_by(SECRET)));
+        let percent = |body: &[u8]| {
+            let event: Value = serde_json::from_slice(body).unwrap();
+            assert_eq!(event["data"]["holder"]["name"], "alice");
+            event["data"]["threshold_percent"].as_u64().unwrap()
+        };
+        let mut by_webhook: Vec<u64> = received.iter().map(|got| percent(&got.body)).collect();
+        by_webhook.sort_unstable();
+        let subject = |mail: &Value| {
+            let headers = mail["headers"].as_array().unwrap();
+            let found = headers.iter().find(|header| header[0] == "Subject");
+            found.unwrap()[1].as_str().unwrap().to_owned()
+        };
+        let mut by_mail: Vec<String> = self.mail.said("mail").iter().map(subject).collect();
+        by_mail.sort_unstable();
+        (by_webhook, by_mail)
+    }
+
+    /// What was admitted by the export.
+    fn exported(&self) -> u64 {
+        let store = format!(
+            "sqlite:{}/tollgate.db",
+            self.operated.folder.path().display()
+        );
+        let args = ["usage", "export", "--store", &store, "--format", "jsonl"];
+        // Also the day that is not over.
+        let until = ["--until", "2100-01-01"];
+        let exported = tollgate(&args).args(until).output().unwrap();
+        assert!(exported.status.success(), "{exported:?}");
+        let text = String::from_utf8(exported.stdout).unwrap();
+        let rows = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.map(|row| row["admitted"].as_u64().unwrap()).sum()
+    }
+}
+
+#[test]
+fn a_customer_is_told_is_limited_pays_and_is_billed_for_what_the_origin_saw() {
+    let stage = Stage::set();
+    let running = &stage.operated.running;
+    for _ in 0..18 {
+        assert_eq!(stage.ask("GET", "/items").0, 200);
+    }
+    let mails = [75, 90].map(|percent| format!("{percent} % of monthly reached by alice"));
+    assert_eq!(stage.told(2), (vec![75, 90], mails.to_vec()));
+
+    for _ in 0..2 {
+        assert_eq!(stage.ask("GET", "/items").0, 200);
+    }
+    let (status, body) = stage.ask("GET", "/items");
+    assert_eq!(status, 429);
+    assert!(body.contains("https://example.com/plans"), "{body}");
+    assert_eq!(stage.ask("GET", "/billing").0, 200);
+    assert_eq!(stage.ask("POST", "/plan").0 / 100, 2);
+
+    let edit = json!({ "edit": { "assign": { "plan": "pro" } }, "note": "paid" });
+    let path = stage.operated.of_subject("alice", "/changes");
+    assert_eq!(stage.operated.post(&path, &edit).status(), 200);
+    running.eventually("alice is served again", || {
+        stage.ask("GET", "/items").0 == 200
+    });
+
+    assert_eq!(stage.told(2).0, [75, 90], "each threshold is told once");
+    let seen = running.origin.hits_total();
+    running.eventually("the export has what the origin saw", || {
+        stage.exported() == seen
+    });
+}
