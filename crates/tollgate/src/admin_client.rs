@@ -57,6 +57,58 @@ impl AdminClient {
         Ok(Some(Self { client, base, key }))
     }
 
+    /// As [`AdminClient::of`], for commands that have nobody else to ask.
+    pub(crate) fn of_gateway(args: &ApiArgs) -> Result<Self, Failure> {
+        let what = "say which gateway: `--api http://127.0.0.1:9902`, or TOLLGATE_ADMIN_URL";
+        Self::of(args)?.ok_or_else(|| Failure::Misused(what.to_owned()))
+    }
+
+    /// What is known of a holder: kind, issuer and name.
+    pub(crate) async fn get_of(
+        &self,
+        holder: &[String; 3],
+        what: &str,
+        asked: &[(&str, Option<&str>)],
+    ) -> Result<Value, Failure> {
+        let mut url = self.holder(holder, &[what])?;
+        for (name, value) in asked {
+            if let Some(value) = value {
+                url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        let request = self.client.get(url).bearer_auth(&*self.key);
+        self.answer(request).await
+    }
+
+    /// Fills buckets of a holder up, or gives back.
+    pub(crate) async fn change_buckets(
+        &self,
+        holder: &[String; 3],
+        body: &Value,
+        key: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let url = self.holder(holder, &["buckets", "changes"])?;
+        let mut request = self.client.post(url).bearer_auth(&*self.key);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let request = request.header("content-type", "application/json");
+        self.answer(request.body(body.to_string())).await
+    }
+
+    fn holder(&self, holder: &[String; 3], rest: &[&str]) -> Result<Url, Failure> {
+        let mut url = self.base.clone();
+        let known = ["v1", "holders"].into_iter();
+        let segments = known.chain(holder.iter().map(String::as_str));
+        match url.path_segments_mut() {
+            Ok(mut path) => {
+                path.clear().extend(segments.chain(rest.iter().copied()));
+            }
+            Err(()) => return Err(Failure::Misused(format!("`{}` has no paths", self.base))),
+        }
+        Ok(url)
+    }
+
     /// What a path answers.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
         self.answer(self.request(Method::GET, path)?).await

@@ -4,6 +4,7 @@ mod admin;
 mod aws;
 mod explain;
 mod plan;
+mod subject;
 mod usage;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use aws::{
 };
 pub(crate) use explain::{ExplainArgs, TopArgs};
 pub(crate) use plan::{ChangeArgs, PlanCommand, TimesArgs, WhomArgs};
+pub(crate) use subject::{GrantArgs, ResetArgs, SubjectArgs, SubjectCommand};
 pub(crate) use usage::{
     By, ExportArgs, ExportFormat, ForgetArgs, IngestArgs, ShowArgs, StoreArgs, UsageCommand,
     WhoseArgs,
@@ -67,7 +69,10 @@ pub(crate) enum Command {
     /// Give plans and limits to single customers, look at them, undo.
     #[command(subcommand)]
     Plan(PlanCommand),
-    /// Try where notices go.
+    /// Show what is left to one customer of a running gateway, fill up, give back.
+    #[command(subcommand)]
+    Subject(SubjectCommand),
+    /// Try where notices go, list them, have one tried again.
     #[command(subcommand)]
     Notice(NoticeCommand),
     /// Make something of the policy that runs without Tollgate.
@@ -332,6 +337,33 @@ pub(crate) enum NoticeCommand {
     /// standard error; standard output is that channel's line and nothing else. Exit code 0 if every channel took it,
     /// else 1.
     Test(PolicyFile),
+    /// List the notices in the policy's store as a JSON line each, with where each stands on its channels.
+    List {
+        #[command(flatten)]
+        policy: PolicyFile,
+        /// Only those that are in this state on one of their channels.
+        #[arg(long, value_name = "STATE")]
+        state: Option<NoticeStage>,
+    },
+    /// Make a notice due now on every channel that has not delivered it; the gateway delivers it.
+    Retry {
+        #[command(flatten)]
+        policy: PolicyFile,
+        /// The number of the notice in the list.
+        #[arg(value_name = "NUMBER")]
+        id: u64,
+    },
+}
+
+/// Where a notice stands on a channel.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum NoticeStage {
+    /// To be delivered.
+    Waiting,
+    /// Somebody received it.
+    Delivered,
+    /// Nobody did, and it is not tried again by itself.
+    GivenUp,
 }
 
 #[derive(Args, Debug)]

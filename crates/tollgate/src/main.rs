@@ -32,6 +32,7 @@ mod schema;
 mod serve;
 mod stored_quotas;
 mod stores;
+mod subject;
 mod telemetry;
 mod token;
 mod top;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(command),
         Command::ApiKeys(command) => api_keys::run(command),
         Command::AdminKeys(command) => admin_keys::run(command),
+        Command::Subject(command) => subject::run(command),
         Command::Explain(args) => explain::run(args),
         Command::Top(args) => top::run(args),
         Command::Notice(command) => notice::run(command),

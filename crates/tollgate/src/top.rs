@@ -18,10 +18,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<(), Failure> {
         .build()
         .map_err(Failure::system("start the runtime"))?;
     let _entered = runtime.enter();
-    let Some(gateway) = AdminClient::of(&args.api)? else {
-        let what = "say which gateway: `--api http://127.0.0.1:9902`, or TOLLGATE_ADMIN_URL";
-        return Err(Failure::Misused(what.to_owned()));
-    };
+    let gateway = AdminClient::of_gateway(&args.api)?;
     runtime.block_on(watch(args, &gateway))
 }
 

@@ -3,13 +3,10 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "tests may panic, and say what they measured"
+    reason = "tests may panic"
 )]
 
 mod export;
 mod ingest;
 mod killed;
-#[cfg(feature = "e2e")]
-mod million;
 mod support;

@@ -1,4 +1,15 @@
 //! A million lines of CloudFront's log: exact sums, and what they cost.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may panic, and say what they measured"
+)]
+
+#[path = "usage/support.rs"]
+#[allow(dead_code, reason = "the other tests of usage need the rest")]
+mod support;
 
 use rustix::param::clock_ticks_per_second;
 
