@@ -108,6 +108,10 @@ pub fn compile(policy: &Policy, target: &Target) -> Result<Function, FunctionErr
         let issuers = issuers(policy, is_fast).to_string();
         filling.values.insert("ISSUERS", issuers);
         filling.when("fast", is_fast);
+        filling.when(
+            "flat",
+            is_fast && policy.identity().issuers.iter().all(is_flat),
+        );
         filling.when("spill", size == Size::Spilt);
         shorten::shorten(&filling.fill(SOURCE))
     };
@@ -326,6 +330,16 @@ fn issuers(policy: &Policy, is_fast: bool) -> Value {
         one
     };
     policy.identity().issuers.iter().map(one).collect()
+}
+
+/// Whether everybody is named by three claims at the top.
+fn is_flat(issuer: &IssuerConfig) -> bool {
+    let claims = &issuer.claims;
+    let at_top = |path: Option<&str>| path.is_some_and(|path| claim_path(path).is_string());
+    at_top(Some(&claims.subject))
+        && at_top(claims.account.as_deref())
+        && at_top(claims.plan.as_deref())
+        && claims.client.is_none()
 }
 
 /// A claim's place, the names of a list one in the other: dots descend, unless the name is a URI (as

@@ -3,8 +3,8 @@
 // A template: `//#if` lines choose what a policy needs, `$NAME` stands for a value of the policy,
 // and comments and long names do not reach AWS. Two conventions make that possible: a property has
 // no blank before its colon (`value:`), a condition has one (`a ? b : c`); and an `await` is a
-// statement of its own, since the runtime refuses it among arguments. What is `fast` are shortcuts:
-// the same comes out without them, where there is no room.
+// statement of its own, since the runtime refuses it among arguments. What is `fast` or `flat` are
+// shortcuts: the same comes out without them, where there is no room.
 //
 // What it computes is what `crates/identity`, `crates/policy` and `crates/engine` compute: change
 // both, or the differential test says so.
@@ -26,6 +26,10 @@ const BYTES = Buffer.from(NUMBERS.buffer, 0);
 const NAMES = $NAMES;
 //#if token
 const ISSUERS = $ISSUERS;
+//#endif
+//#if usual
+// Nearly all headers are this one: {"alg":"HS256","typ":"JWT"}.
+const USUAL = 'Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.';
 //#endif
 
 async function handler(event) {
@@ -81,24 +85,18 @@ async function handler(event) {
 //#else
         const isOther = isPreflight;
 //#endif
-//#if token
-        const token = isPreflight ? undefined : credential(headers, request.cookies);
-        const claimed = typeof token == 'string' && said(token);
-//#endif
         const ring = await read('keys');
 //#if hs256
-        let secrets = claimed && ring.s && ring.s[claimed.index];
-        if (claimed && !secrets) {
-            secrets = await read('secret' + claimed.index);
+        const answer = decide(event, isOther, route, ring);
+        if (typeof answer != 'number') {
+            return answer;
         }
-        return decide(event, isOther, route, ring, token, claimed, secrets);
-//#else
-//#if token
-        return decide(event, isOther, route, ring, token, claimed);
-//#else
+        // The secrets of this issuer stand apart.
+        const secrets = await read('secret' + answer);
+        ring.s = {};
+        ring.s[answer] = secrets || [];
+//#endif
         return decide(event, isOther, route, ring);
-//#endif
-//#endif
     } catch (error) {
         console.log('tollgate: ' + error);
 //#if open
@@ -111,8 +109,9 @@ async function handler(event) {
 }
 
 // What to do with a request of somebody: `isOther` if it mints an id (before WAF) or is a preflight
-// (behind it). Apart from `handler`, since what a function holds when it awaits is copied.
-function decide(event, isOther, route, ring, token, claimed, secrets) {
+// (behind it). A number is the issuer whose secrets must be read first. Apart from `handler`, since
+// what a function holds when it awaits is copied.
+function decide(event, isOther, route, ring) {
     const request = event.request;
     const headers = request.headers;
     let now = Date.now() / 1000;
@@ -147,15 +146,26 @@ function decide(event, isOther, route, ring, token, claimed, secrets) {
     }
 //#endif
 //#else
-//#if hs256
-    if (claimed && isSigned(claimed, secrets)) {
+//#if usual
+    const field = headers.authorization;
+    const isUsual = field && !field.multiValue && field.value.startsWith(USUAL);
+    const token = isUsual ? field.value : credential(headers, request.cookies);
+    if (typeof token == 'string') {
+        caller = verified(token, ring, now, isUsual);
 //#else
-    if (claimed) {
+    const token = credential(headers, request.cookies);
+    if (typeof token == 'string') {
+        caller = verified(token, ring, now);
 //#endif
-        caller = verified(claimed, now);
+//#if hs256
+        if (typeof caller == 'number') {
+            return caller;
+        }
+//#endif
     }
     if (!caller) {
-        if (token === 400 || (token && headers.authorization && !TOKEN.test(token) && /[^ \t]/.test(token))) {
+        const shown = typeof token == 'string' && headers.authorization ? token.slice(7) : '';
+        if (token === 400 || (/[^!-+--~]/.test(shown) && /[^ \t]/.test(shown))) {
             return refuse(400, 'Bad Request');
         }
 //#if lenient
@@ -307,14 +317,18 @@ function same(shown, known) {
     BYTES.fill(known, 0, 64);
     BYTES.fill(shown, 64);
     // As a number no eight bytes of ASCII equal any others, nor 0, which nobody wrote.
+//#if fast
+    return !((shown.length != known.length) + !NUMBERS[0] + (NUMBERS[0] != NUMBERS[8])
+        + (NUMBERS[1] != NUMBERS[9]) + (NUMBERS[2] != NUMBERS[10]) + (NUMBERS[3] != NUMBERS[11])
+        + (NUMBERS[4] != NUMBERS[12]) + (NUMBERS[5] != NUMBERS[13]) + (NUMBERS[6] != NUMBERS[14])
+        + (NUMBERS[7] != NUMBERS[15]));
+//#else
     let differ = shown.length != known.length || !NUMBERS[0];
-    const end = known.length / 8;
-    let i = 0;
-    while (i < end) {
+    for (let i = 0; i < 8; i++) {
         differ += NUMBERS[i] != NUMBERS[i + 8];
-        i++;
     }
     return !differ;
+//#endif
 }
 //#endif
 
@@ -335,12 +349,19 @@ function userOf(iss, sub, account) {
 }
 
 function name(root, kid, limitClass, route) {
+    const method = route.m;
+    const text = route.t;
     // Class and method are ASCII.
-    const message = 'tollgate/route/1' + limitClass.length + ':' + limitClass + route.m.length + ':' + route.m
-//#if ascii
-        + route.t.length + ':' + route.t;
+    const message = 'tollgate/route/1' + (limitClass.length + ':' + limitClass
+//#if fast
+        + (method == 'GET' ? '3:GET' : method.length + ':' + method)
 //#else
-        + lp(route.t);
+        + method.length + ':' + method
+//#endif
+//#if ascii
+        + (text.length + ':' + text));
+//#else
+        + lp(text));
 //#endif
     return limitClass + '.' + kid + '.' + mac(root, message).slice(0, 22);
 }
@@ -495,27 +516,25 @@ function bare(headers, cookies) {
 //#endif
 
 //#if token
-// What is no blank, no comma and no control character: all that a token holds that holds.
-const TOKEN = /^[!-+--~]+$/;
-
-// A bearer token, undefined without a credential, 400 or 401 for one that cannot be read. What is
-// in a token is looked at where it does not hold.
+// A bearer token behind seven characters of scheme, undefined without a credential, 400 or 401 for
+// one that cannot be read. What is in a token is looked at where it does not hold.
 function credential(headers, cookies) {
-    if (!headers.authorization) {
+    const field = headers.authorization;
+    if (!field) {
 //#if tokencookie
         const cookie = one(cookies[$TOKENCOOKIE]);
-        return cookie === null ? 400 : cookie || undefined;
+        return cookie === null ? 400 : cookie ? 'Bearer ' + cookie : undefined;
 //#else
         return;
 //#endif
     }
-    const value = one(headers.authorization);
+    const value = field.multiValue ? one(field) : field.value;
     if (value === null) {
         return 400;
     }
     const scheme = value.slice(0, 7);
     if (scheme == 'Bearer ' || scheme.toLowerCase() == 'bearer ') {
-        return value.slice(7) || 401;
+        return value;
     }
     if (/^(bearer)?[ \t]*$/i.test(value)) {
         return 401;
@@ -525,45 +544,50 @@ function credential(headers, cookies) {
     }
 }
 
-// A JSON object with its text, not yet known to be strict.
-function object(part) {
-    let text = '';
+// The text of a part of a token: empty unless the part is its only spelling, and it is a text.
+function textOf(part) {
+    const text = bytesOf(part, 'base64url').toString();
+    return spelt(text) == part ? text : '';
+}
+
+// A JSON object, not yet known to be strict.
+function object(text) {
     let value;
-//#if fast
-    try {
-        // Sooner, where it is ASCII and of no `-` and `_`; or else it is not spelt so.
-        text = atob(part);
-    } catch (error) {}
-    if (spelt(text) != part) {
-//#else
-    {
-//#endif
-        text = bytesOf(part, 'base64url').toString();
-        // The only spelling of this text, and nothing that is no text.
-        if (spelt(text) != part) {
-            return;
-        }
-    }
     try {
         value = JSON.parse(text);
-    } catch (error) {
-        return;
-    }
-    return (text[0] == '{' || (value && typeof value == 'object' && !Array.isArray(value))) && [value, text];
+    } catch (error) {}
+    return value && typeof value == 'object' && !Array.isArray(value) && value;
 }
 
 // No escape, and few objects and lists.
 const SHALLOW = /^[^\\{[]*(?:[{[][^\\{[]*){0,16}$/;
 
+//#if flat
+// How long an object of texts without escapes, and of times, is as JSON, which is the least that can
+// be read as it: one that stands twice makes the text longer. No number of ten digits that ends with
+// fewer than three zeros can be written with less. NaN where something else is in it.
+function sizeOf(value) {
+    let size = 1;
+    let key;
+    let one;
+    for (key in value) {
+        one = value[key];
+        size += key.length + (typeof one == 'string' ? one.length + 6 : one % 1000 > 0 && one >= 1e9 && one < 1e10 ? 14 : NaN);
+    }
+    return size;
+}
+//#endif
+
 // Whether no name stands twice in a JSON object, within the bounds of the gateway. For what is
 // signed: it takes its time with what is long.
-function strict(value, text) {
-    // What is written again as it was has nothing twice; what is short has not many values.
-    const plain = text.length < 1024 && (
-//#if fast
-        text.search(/(?!^)[\\[{]/) < 0 ||
+function strict(value, text, isPlain) {
+//#if flat
+    if (isPlain && text.length < 1024 && sizeOf(value) == text.length) {
+        return true;
+    }
 //#endif
-        !text.search(SHALLOW));
+    // What is written again as it was has nothing twice; what is short has not many values.
+    const plain = text.length < 1024 && (isPlain || !text.search(SHALLOW));
 //#if hs256
     return (plain && JSON.stringify(value) == text) || once(text);
 //#else
@@ -633,13 +657,6 @@ function isName(value) {
 
 // A name: empty if absent, null if it cannot be one.
 function named(claims, path) {
-//#if fast
-    const flat = claims[path];
-    // Nothing that is inherited is a text.
-    if (typeof path == 'string' && typeof flat == 'string' && flat.length < 64) {
-        return flat;
-    }
-//#endif
     const value = path ? claim(claims, path) : undefined;
     return value === undefined ? '' : isName(value) ? value : null;
 }
@@ -657,8 +674,10 @@ function mediaType(typ) {
 //#endif
 
 // Whether an issuer may sign with this header.
-function allows(issuer, header, text) {
-    if (!strict(header, text) || !HAS.call(header, 'alg') || issuer.alg.indexOf(header.alg) < 0) {
+function allows(issuer, part) {
+    const text = textOf(part);
+    const header = object(text);
+    if (!header || !strict(header, text) || !HAS.call(header, 'alg') || issuer.alg.indexOf(header.alg) < 0) {
         return false;
     }
     for (let key in header) {
@@ -678,75 +697,95 @@ function allows(issuer, header, text) {
     return true;
 }
 
-// What a token says, and who is said to have issued it; not believed yet.
-function said(token) {
-    // There is no third: that would be in the claims, whose text has none.
+// The user whom a token names, and what it says of that one; or the number of its issuer, whose
+// secrets have not been read.
+function verified(token, ring, now, isUsual) {
+    const size = token.length;
+    // There is no third dot: that would be in the claims, whose text has none.
+//#if usual
+    const one = isUsual ? 43 : token.indexOf('.');
+    const two = isUsual && token[size - 44] == '.' ? size - 44 : token.lastIndexOf('.');
+//#else
     const one = token.indexOf('.');
     const two = token.lastIndexOf('.');
-    const header = token.slice(0, one);
+//#endif
+    if (size > 16391 || one < 8 || one > 4103 || two + 1 == size || size - two > 1367) {
+        return;
+    }
+    const part = token.slice(one + 1, two);
     const signature = token.slice(two + 1);
-    if (token.length > 16384 || one < 1 || one > 4096 || !signature || signature.length > 1366) {
-        return;
-    }
-//#if usual
-    // Nearly all headers are this one: {"alg":"HS256","typ":"JWT"}.
-    const head = header == 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9' || object(header);
+    let text = '';
+    let claims;
+    let isPlain;
+//#if fast
+    try {
+        // Sooner, where it is ASCII without an escape, and nothing in it is nested.
+        text = atob(part);
+        // Without `>`, `?` and `~` no digit is 62 or 63, so that both alphabets are one. What ends with
+        // `}` ends with this digit by its length, or it is not spelt so.
+        isPlain = text.search(/(?!^)[^ -=@-Z\]-z|}]/) < 0
+            && token[two - 1] == '90Q'[3 * (two - one - 1) - 4 * text.length];
+        claims = isPlain && JSON.parse(text);
+    } catch (error) {}
+    if (!claims) {
 //#else
-    const head = object(header);
+    {
 //#endif
-    const body = object(token.slice(one + 1, two));
+        text = textOf(part);
+        claims = object(text);
+    }
     let index = ISSUERS.length;
-    while (head && body && index-- && ISSUERS[index].iss !== body[0].iss) {}
-    return ISSUERS[index] && {text:token.slice(0, two), signature:signature, head:head, body:body, index:index};
-}
-
-//#if hs256
-// The comparison takes one spelling of the signature only.
-function isSigned(claimed, secrets) {
-    for (let i = 0; i < secrets.length; i++) {
-        if (same(claimed.signature, mac(Buffer.from(secrets[i], 'base64url'), claimed.text))) {
-            return true;
-        }
+    while (claims && index-- && ISSUERS[index].iss !== claims.iss) {}
+    const issuer = claims && ISSUERS[index];
+    if (!issuer) {
+        return;
     }
-}
-//#endif
-
-// The user whom a token names, and what it says of that one.
-function verified(claimed, now) {
-    const issuer = ISSUERS[claimed.index];
-    const claims = claimed.body[0];
 //#if hs256
+    const secrets = ring.s && ring.s[index];
+    if (!secrets) {
+        return index;
+    }
+    const signed = token.slice(7, two);
+    let i = 0;
+    // The comparison takes one spelling of the signature only.
+    while (secrets[i] && !same(signature, mac(Buffer.from(secrets[i], 'base64url'), signed))) {
+        i++;
+    }
+    if (!secrets[i]) {
+        return;
+    }
 //#else
-    if (spelt(bytesOf(claimed.signature, 'base64url')) != claimed.signature) {
+    if (spelt(bytesOf(signature, 'base64url')) != signature) {
         return;
     }
 //#endif
 //#if usual
-    if (claimed.head !== true && !allows(issuer, claimed.head[0], claimed.head[1])) {
+    if (!isUsual && !allows(issuer, token.slice(7, one))) {
         return;
     }
 //#else
-    if (!allows(issuer, claimed.head[0], claimed.head[1])) {
+    if (!allows(issuer, token.slice(7, one))) {
         return;
     }
 //#endif
-    if (!strict(claims, claimed.body[1])) {
+    if (!strict(claims, text, isPlain)) {
         return;
     }
     if (
 //#if fast
-        issuer.aud.indexOf(claims.aud) < 0 &&
+        issuer.aud[0] !== claims.aud &&
 //#endif
         ![].concat(claims.aud).some((one) => issuer.aud.indexOf(one) >= 0)) {
         return;
     }
+    const begins = claims.iat;
     const expires = seconds(claims.exp);
-    const issued = claims.iat === undefined ? now : seconds(claims.iat);
+    const issued = begins === undefined ? now : seconds(begins);
     const leeway = issuer.leeway;
     const horizon = now + leeway;
     const isTimely = expires + leeway > now && expires <= horizon + issuer.max
         && (claims.nbf === undefined || seconds(claims.nbf) <= horizon)
-        && issued <= horizon && (claims.iat === undefined || expires - issued <= issuer.max);
+        && issued <= horizon && (begins === undefined || expires - issued <= issuer.max);
     if (!isTimely) {
         return;
     }
@@ -755,36 +794,49 @@ function verified(claimed, now) {
         return;
     }
 //#endif
-    let subject = named(claims, issuer.sub);
+//#if flat
+    let subject = claims[issuer.sub];
+    let account = claims[issuer.account];
+    let plan = claims[issuer.plan];
+    // Nothing that is inherited is a text.
+    if (!isPlain || typeof subject != 'string' || typeof account != 'string' || typeof plan != 'string' || !subject || (subject + account + plan).length > 255) {
+//#else
+    let subject;
+    let account;
+    let plan;
+    {
+//#endif
+        subject = named(claims, issuer.sub);
 //#if client
-    if (issuer.client) {
-        if (claim(claims, issuer.sub) === undefined) {
-            const client = named(claims, issuer.client);
-            subject = client && 'client:' + client;
-            if (!isName(subject)) {
+        if (issuer.client) {
+            if (claim(claims, issuer.sub) === undefined) {
+                const client = named(claims, issuer.client);
+                subject = client && 'client:' + client;
+                if (!isName(subject)) {
+                    return;
+                }
+            } else if (subject && subject.indexOf('client:') == 0) {
                 return;
             }
-        } else if (subject && subject.indexOf('client:') == 0) {
+        }
+//#endif
+        account = named(claims, issuer.account);
+        plan = named(claims, issuer.plan);
+        if (!subject || account === null || plan === null) {
             return;
         }
     }
-//#endif
-    const account = named(claims, issuer.account);
-    const plan = named(claims, issuer.plan);
-    if (!subject || account === null || plan === null) {
-        return;
-    }
-    const all = subject + account + plan;
+    const known = NAMES[plan];
     // Nothing that is inherited is a number.
-    const index = typeof NAMES[plan] == 'number' ? NAMES[plan] : $DEFAULT;
+    const to = typeof known == 'number' ? known : $DEFAULT;
 //#if fast
     // What is ASCII has as many bytes as characters.
-    if (all.search(/[^ -~]/) < 0) {
-        return {user:issuer.user + subject.length + ':' + subject + account.length + ':' + account, plan:index};
+    if (isPlain || (subject + account + plan).search(/[^ -~]/) < 0) {
+        return {user:issuer.user + (subject.length + ':' + subject + account.length + ':' + account), plan:to};
     }
 //#endif
-    if (all.search(/[\x00-\x1f\x7f-\x9f]/) < 0) {
-        return {user:userOf(issuer.iss, subject, account), plan:index};
+    if ((subject + account + plan).search(/[\x00-\x1f\x7f-\x9f]/) < 0) {
+        return {user:userOf(issuer.iss, subject, account), plan:to};
     }
 }
 //#endif
@@ -798,6 +850,7 @@ const UNSAFE = /[\x00-\x1f\x7f\\]|%(?:[01]|2[ef]|5c|7f|(?![\da-f]{2}))|\/\.\.?(?
 
 // The canonical form of a path, or nothing for what two servers may read differently. Nor is there
 // one of `OPTIONS *`: it asks a server about itself, and that is CloudFront here, not the origin.
+// Behind WAF nothing but routes are looked for with it, so that it is decoded.
 function canonical(uri) {
     if (uri.length > 256 && (uri.length > 8192 || uri.split('/').length > 257)) {
         return;
@@ -838,7 +891,15 @@ function canonical(uri) {
         }
     });
     path = (segments.length ? '/' : '') + segments.join('/') + (isFolder ? '/' : '');
+//#if before
     return isRefused ? undefined : path;
+//#else
+    return isRefused ? undefined : decoded(path);
+//#endif
+}
+
+function decoded(path) {
+    return path.replace(/%(..)/g, (all, digits) => charOf(parseInt(digits, 16)));
 }
 
 //#if spill
@@ -846,9 +907,11 @@ async function classify(method, path) {
 //#else
 function classify(method, path) {
 //#endif
+//#if before
     if (path.indexOf('%') >= 0) {
-        path = path.replace(/%(..)/g, (all, digits) => charOf(parseInt(digits, 16)));
+        path = decoded(path);
     }
+//#endif
 //#if fold
     path = path.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 //#endif
@@ -863,16 +926,24 @@ function classify(method, path) {
     }
     let found;
 //#if fast
-    // The way that `walk` would go first, where most paths end: without its steps back.
+    // The way that `walk` would go first, where most paths end: without its steps back. What is
+    // declared in a loop is made anew each time.
     const end = parts.length;
     let node = ROUTES;
     let text = '';
-    for (let at = 1; node && at < end; at++) {
-        const literal = '/' + parts[at];
-        let next = node[literal];
+    let at = 1;
+    let literal;
+    let next;
+    while (node && at < end) {
+        literal = '/' + parts[at++];
+        next = node[literal];
         if (next) {
             text += literal;
-        } else if (parts[at] && !node.x) {
+//#if patterns
+        } else if (literal != '/' && !node.x) {
+//#else
+        } else if (literal != '/') {
+//#endif
             next = node.p;
             text += '/{' + node.n + '}';
         }
@@ -943,9 +1014,10 @@ function pick(routes, method, text) {
         return;
     }
 //#if fast
+    const exact = routes[method];
     // Nothing that is inherited is a number.
-    if (typeof routes[method] == 'number') {
-        return {m:method, t:text, k:routes[method]};
+    if (typeof exact == 'number') {
+        return {m:method, t:text, k:exact};
     }
 //#endif
     const known = HAS.call(routes, method) ? method : method == 'HEAD' && HAS.call(routes, 'GET') ? 'GET' : 'ANY';

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::token::{Token, is_word, tokens};
+use super::token::{Placed, Token, is_word, tokens};
 
 /// What is not ours to rename: keywords, globals of the runtime, and what the runtime calls.
 pub(super) const KEPT: &[&str] = &[
@@ -79,7 +79,14 @@ pub(super) fn shorten(source: &str) -> String {
     let mut out = String::with_capacity(source.len() / 2);
     after_dot = false;
     let mut last = None;
-    for one in &placed {
+    let mut declarations = Declarations::default();
+    for (index, one) in placed.iter().enumerate() {
+        if declarations.continues(&placed, index) {
+            out.pop();
+            out.push(',');
+            last = Some(Token::Sign(','));
+            continue;
+        }
         let text = match one.token {
             Token::Word(word) if is_name(one.token, one.is_key, after_dot) => {
                 short.get(word).map_or(word, String::as_str)
@@ -100,6 +107,38 @@ pub(super) fn shorten(source: &str) -> String {
         last = Some(one.token);
     }
     out
+}
+
+/// Where one declaration follows another, both are one: `let a=1,b=2`.
+#[derive(Default)]
+struct Declarations {
+    depth: usize,
+    /// How deep the declaration stands that has not ended.
+    open: Option<usize>,
+    has_ended: bool,
+}
+
+impl Declarations {
+    /// Whether the next token begins what only goes on. One with an `await` stays alone.
+    fn continues(&mut self, placed: &[Placed<'_>], index: usize) -> bool {
+        let at = |after: usize| placed.get(index + after).map(|one| one.token);
+        let has_ended = std::mem::take(&mut self.has_ended);
+        match placed[index].token {
+            Token::Word("const" | "let") => {
+                self.open = Some(self.depth);
+                return has_ended && at(3) != Some(Token::Word("await"));
+            }
+            Token::Word("await") => self.open = None,
+            Token::Sign('(' | '[' | '{') => self.depth += 1,
+            Token::Sign(')' | ']' | '}') => self.depth = self.depth.saturating_sub(1),
+            Token::Sign(';') => {
+                self.has_ended = self.open == Some(self.depth);
+                self.open = None;
+            }
+            _ => {}
+        }
+        false
+    }
 }
 
 /// a, b, … Z, aa, ab, …
@@ -123,7 +162,11 @@ mod tests {
         assert_eq!(shorten(source), "function b(a){return a?{value:a*2}:a}");
         assert_eq!(
             shorten("const name = object.name; let other = /[/]\\/x/g.test(name);"),
-            "let a=b.name;let c=/[/]\\/x/g.test(a);"
+            "let a=b.name,c=/[/]\\/x/g.test(a);"
+        );
+        assert_eq!(
+            shorten("let a; for (let b = 0; b; b++) { let c = await d(); let e; let f = {g:1}; }"),
+            "let b;for(let a=0;a;a++){let c=await d();let e,f={g:1}}"
         );
         assert_eq!(
             shorten("const a = 'x; }'; return a;"),

@@ -69,6 +69,7 @@ const METHODS: &[&str] = &[
     "slice",
     "some",
     "split",
+    "startsWith",
     "stringify",
     "test",
     "toLowerCase",
@@ -155,7 +156,7 @@ fn declared<'a>(placed: &[Placed<'a>]) -> BTreeSet<&'a str> {
     for (index, one) in placed.iter().enumerate() {
         let near = Near { placed, index };
         match one.token {
-            Token::Word("const" | "let" | "import") => names.extend(near.word_at(1)),
+            Token::Word("const" | "let" | "import") => names.extend(near.declared()),
             Token::Word("function" | "catch") => {
                 let open = usize::from(one.token == Token::Word("function"));
                 names.extend(near.word_at(1));
@@ -220,6 +221,25 @@ impl<'a> Near<'_, 'a> {
                 self.before(3),
                 Some(Token::Sign(';' | '{' | '}') | Token::Word("const" | "let"))
             )
+    }
+
+    /// What a declaration names: `a = 1, b`.
+    fn declared(&self) -> Vec<&'a str> {
+        let rest = self.placed.get(self.index + 1..).unwrap_or_default();
+        let mut depth = 0_u32;
+        let mut is_next = true;
+        let mut names = Vec::new();
+        for one in rest {
+            match one.token {
+                Token::Word(word) if is_next => names.push(word),
+                Token::Sign('(' | '[' | '{') => depth += 1,
+                Token::Sign(')' | ']' | '}' | ';') if depth == 0 => break,
+                Token::Sign(')' | ']' | '}') => depth -= 1,
+                _ => {}
+            }
+            is_next = depth == 0 && one.token == Token::Sign(',');
+        }
+        names
     }
 
     fn words_in_parens(&self, from: usize) -> Vec<&'a str> {

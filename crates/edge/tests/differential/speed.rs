@@ -10,9 +10,10 @@ use crate::request::Request;
 use crate::setup::{NOW_S, Setup};
 use crate::tokens::{self, Person};
 
-/// A call takes about as long as 12 bare HMACs, of which it makes three; twice that, and something
-/// has become slow. njs never gives memory back: part of it is the kernel's work for new pages.
-const RATIO_MAX: f64 = 24.0;
+/// A call takes about as long as 7 to 9 bare HMACs, of which it makes three; half as much again, and
+/// something has become slow. njs never gives memory back: part of it is the kernel's work for new
+/// pages.
+const RATIO_MAX: f64 = 12.0;
 
 /// Reads the event at `events` and prints microseconds per call: of HMACs, then of the handler.
 const RUNNER: &str = "
@@ -24,10 +25,10 @@ async function tollgateSpeed() {
     const text = tollgateEvent.request.headers.authorization.value;
     for (let run = 0; run < 7; run++) {
         let start = tollgateClock();
-        for (let i = 0; i < tollgateCalls * 5; i++) {
+        for (let i = 0; i < tollgateCalls * 10; i++) {
             crypto.createHmac('sha256', 'a-key-of-32-bytes-0123456789abcd').update(text).digest('base64url');
         }
-        const bare = (tollgateClock() - start) / tollgateCalls / 5;
+        const bare = (tollgateClock() - start) / tollgateCalls / 10;
         start = tollgateClock();
         for (let i = 0; i < tollgateCalls; i++) {
             const returned = await handler(tollgateEvent);
@@ -115,9 +116,11 @@ edge: {{after: true}}
     runs.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
     let (bare, call) = runs[runs.len() / 2];
     let ratio = call / bare;
+    let least = runs[0].1 / runs[0].0;
     println!("{call:.1} us a call for 100 routes, {bare:.2} us a bare HMAC: {ratio:.1} of them");
+    // Whatever else the machine does makes a run slower, and not all of them.
     assert!(
-        ratio < RATIO_MAX,
-        "a call takes as long as {ratio:.1} HMACs"
+        least < RATIO_MAX,
+        "a call takes as long as {least:.1} HMACs"
     );
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 const GOOD: &str = "import cf from 'cloudfront';const store=cf.kvs();async function handler(event){\
-    const a=await store.get('k',{format:'json'});let b=a.map((c)=>c+1);return event.request}";
+    const a=await store.get('k',{format:'json'});let b=a.map((c)=>c+1),d,e=[b,d];return e}";
 
 #[test]
 fn what_the_runtime_has_passes() {
@@ -52,6 +52,8 @@ fn what_the_runtime_lacks_is_refused() {
         ("eval('1');", "eval"),
         ("setTimeout(1);", "setTimeout"),
         ("const a=fetch;", "fetch"),
+        ("let a=[b,fetch],c;", "fetch"),
+        ("let a=b;fetch,a;", "fetch"),
         ("switch(b){}", "switch"),
     ] {
         let found = check(&format!("let b;{source}"));

@@ -16,10 +16,11 @@ pub(crate) fn token(setup: &Setup, person: &Person, random: &mut Random) -> Stri
     let mut blank = *random.pick(&["", "", "", " ", "\n", "\t \r\n"]);
     let mut after = Vec::new();
     let mut before = Vec::new();
+    let mut change_claims: fn(String) -> String = |part| part;
     let mut change_text: fn(&mut Random, String) -> String = |_, text| text;
     let mut signature_change: fn(&mut Random, String) -> String = |_, text| text;
     for _ in 0..=random.below(2) {
-        match random.below(20) {
+        match random.below(21) {
             0..3 => time(setup, person, &mut claims, random),
             3..9 => claim(setup, person, &mut claims, random),
             9..12 => header_member(&mut header, random),
@@ -29,6 +30,7 @@ pub(crate) fn token(setup: &Setup, person: &Person, random: &mut Random) -> Stri
             16 => before = random.pick(BEFORE).to_vec(),
             17 => secret = b"another secret that nobody has, 32 bytes".to_vec(),
             18 => change_text = *random.pick(TEXT_CHANGES),
+            19 => change_claims = *random.pick(CLAIMS_CHANGES),
             _ => signature_change = *random.pick(SIGNATURE_CHANGES),
         }
     }
@@ -38,9 +40,8 @@ pub(crate) fn token(setup: &Setup, person: &Person, random: &mut Random) -> Stri
     }
     let text = [&before[..], written(&claims, blank).as_bytes(), &after[..]].concat();
     let header = written(&header, random.text(&["", "", " "]));
-    let signed = [header.as_bytes(), &text]
-        .map(|part| BASE64URL_NOPAD.encode(part))
-        .join(".");
+    let [header, claims] = [header.as_bytes(), &text].map(|part| BASE64URL_NOPAD.encode(part));
+    let signed = format!("{header}.{}", change_claims(claims));
     let signature = signature(&signed, &secret);
     let token = format!("{signed}.{}", signature_change(random, signature));
     change_text(random, token)
@@ -194,6 +195,9 @@ const VALUES: &[&str] = &[
     "null",
     "\"\"",
     "\"user\"",
+    "\"???\"",
+    "\">>>\"",
+    "\"~~~\"",
     "\"x\\u0000y\"",
     "\"x\\u001fy\"",
     "\"x\\u007fy\"",
@@ -350,7 +354,7 @@ fn shape(claims: &mut Members, random: &mut Random) {
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let deep_objects = |depth: usize| format!("{}1{}", "{\"x\":".repeat(depth), "}".repeat(depth));
     let own = claims.len();
-    match random.below(8) {
+    match random.below(9) {
         0 => {
             let depth = *random.pick(&[14, 15, 16, 17, 40, 200]);
             claims.push(("\"deep\"".to_owned(), deep(depth)));
@@ -411,6 +415,12 @@ fn shape(claims: &mut Members, random: &mut Random) {
             claims.push(("\"inner\"".to_owned(), inner.to_owned()));
         }
         6 => claims.reverse(),
+        7 => {
+            // As long as what is left of it when the second is read and the time is written in full.
+            set(claims, "iat", "18e8");
+            claims.push(("\"x\"".to_owned(), "1".to_owned()));
+            claims.push(("\"x\"".to_owned(), "\"\"".to_owned()));
+        }
         _ => {
             let name = *random.pick(&[
                 "__proto__",
@@ -467,6 +477,14 @@ const TEXT_CHANGES: &[fn(&mut Random, String) -> String] = &[
     },
 ];
 
+/// How claims are spelt that are signed like this.
+const CLAIMS_CHANGES: &[fn(String) -> String] = &[
+    |part| with_another_bit(&part),
+    |part| part + "=",
+    |part| part + "A",
+    |part| part.replace('-', "+").replace('_', "/"),
+];
+
 const SIGNATURE_CHANGES: &[fn(&mut Random, String) -> String] = &[
     |_, _| String::new(),
     |_, text| text + "=",
@@ -482,12 +500,15 @@ const SIGNATURE_CHANGES: &[fn(&mut Random, String) -> String] = &[
         let letter = if &text[at..=at] == "A" { "B" } else { "A" };
         format!("{}{letter}{}", &text[..at], &text[at + 1..])
     },
-    |_, text| {
-        // The last letter has two bits that mean nothing.
-        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let last = *text.as_bytes().last().unwrap();
-        let at = LETTERS.iter().position(|letter| *letter == last).unwrap();
-        format!("{}{}", &text[..42], char::from(LETTERS[at | 1]))
-    },
+    |_, text| with_another_bit(&text),
     |random, _| "A".repeat(*random.pick(&[1_364, 1_366, 1_367, 1_368])),
 ];
+
+/// The last letter may have bits that mean nothing.
+fn with_another_bit(text: &str) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let last = text.len() - 1;
+    let letter = text.as_bytes()[last];
+    let at = LETTERS.iter().position(|one| *one == letter).unwrap();
+    format!("{}{}", &text[..last], char::from(LETTERS[at | 1]))
+}
