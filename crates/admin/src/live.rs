@@ -102,6 +102,9 @@ pub enum LiveError {
         /// Why.
         reason: String,
     },
+    /// The store did not do its part.
+    #[error(transparent)]
+    Store(#[from] tollgate_store::StoreError),
     /// It failed: the disk is full, say.
     #[error("{reason}")]
     Failed {
@@ -125,6 +128,7 @@ impl From<LiveError> for Problem {
                     detail: reason,
                 }],
             ),
+            LiveError::Store(error) => Problem::of_store(&error),
             LiveError::NotPossible { reason } => Problem::new(Kind::NotPossible, reason),
             LiveError::Failed { reason } => {
                 tracing::error!(%reason, "admin API");

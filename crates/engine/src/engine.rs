@@ -154,18 +154,29 @@ impl Engine {
     /// # Errors
     /// As [`Engine::new`]; the policy in force then stays.
     pub fn reload(&self, policy: Policy) -> Result<(), EngineError> {
-        let previous = self.current.load_full();
-        let snapshot = Snapshot::build(
+        let snapshot = self.build_next(policy)?;
+        self.totals.lock().supersede(snapshot.meters.clone());
+        self.current.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// Whether [`Engine::reload`] would put `policy` in force.
+    ///
+    /// # Errors
+    /// What it would fail for.
+    pub fn try_policy(&self, policy: Policy) -> Result<(), EngineError> {
+        self.build_next(policy).map(drop)
+    }
+
+    fn build_next(&self, policy: Policy) -> Result<Snapshot, EngineError> {
+        Snapshot::build(
             policy,
-            Some(&previous),
+            Some(&self.current.load_full()),
             (&self.hash, self.bucket_keys.as_ref()),
             &self.table,
             self.standings(),
             self.threads,
-        )?;
-        self.totals.lock().supersede(snapshot.meters.clone());
-        self.current.store(Arc::new(snapshot));
-        Ok(())
+        )
     }
 
     /// The policy in force, with what belongs to it.
@@ -238,7 +249,7 @@ impl Engine {
         now: Now,
         keys: WhenKeysAreMissing,
     ) -> Outcome {
-        let (path, rewrite) = match path_of(head) {
+        let (path, rewrite) = match path_of(head.method, head.path) {
             Ok(path) => path,
             Err(error) => {
                 let verdict = Verdict::BadRequest(Rejection::Path(error));
@@ -551,11 +562,14 @@ pub(crate) fn refused(limits: &Consulted) -> Verdict {
 }
 
 /// The path to classify, and what to forward. `OPTIONS *` (RFC 9110, 9.3.7) has no path.
-fn path_of<'a>(head: &RequestHead<'a>) -> Result<(Cow<'a, str>, PathRewrite), PathError> {
-    if head.path == "*" && head.method == Method::OPTIONS {
+pub(crate) fn path_of<'a>(
+    method: &Method,
+    path: &'a str,
+) -> Result<(Cow<'a, str>, PathRewrite), PathError> {
+    if path == "*" && *method == Method::OPTIONS {
         return Ok((Cow::Borrowed("*"), PathRewrite::AsSent));
     }
-    match normalize(head.path)? {
+    match normalize(path)? {
         Cow::Borrowed(path) => Ok((Cow::Borrowed(path), PathRewrite::AsSent)),
         Cow::Owned(path) => {
             let rewrite = PathRewrite::Canonical(path.as_str().into());

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 use tollgate_identity::{PrincipalKey, User, client_network};
 use tollgate_limiter::{Now, Reading, Verdict as Count};
-use tollgate_policy::{RouteId, normalize};
+use tollgate_policy::RouteId;
 
 use crate::consulted::Consulted;
 use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::{Consult, Engine, refused};
+use crate::engine::{Consult, Engine, path_of, refused};
 use crate::limits::{CountedLimit, PrincipalKeys};
+use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource};
 use crate::usage::Used;
 
@@ -103,8 +104,8 @@ impl Engine {
             left: Consulted::default(),
             own: Vec::new(),
         };
-        let path = match normalize(inquiry.path) {
-            Ok(path) => path,
+        let path = match path_of(inquiry.method, inquiry.path) {
+            Ok((path, _)) => path,
             Err(error) => {
                 let verdict = Verdict::BadRequest(Rejection::Path(error));
                 let route = RouteId::UNMATCHED;
@@ -140,10 +141,18 @@ impl Engine {
         }
     }
 
-    /// What a user has left on a route. Consumes nothing.
+    /// What a user has left on a route of a policy. Consumes nothing.
     #[must_use]
-    pub fn inspect_route(&self, user: &Arc<User>, route: RouteId, now: Now) -> Inspected {
+    pub fn inspect_route(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        user: &Arc<User>,
+        route: RouteId,
+        now: Now,
+    ) -> Inspected {
         let mut decision = self.blank(now, PathRewrite::AsSent, Verdict::Allow, route);
+        // Routes are numbers of their policy, and another one may be in force by now.
+        decision.snapshot = Arc::clone(snapshot);
         let (plan, source) = decision.snapshot.plan_of_named(user);
         (decision.plan, decision.plan_source) = (Some(plan), Some(source));
         decision.principal = Principal::User(Arc::clone(user));

@@ -15,7 +15,7 @@ use tollgate_engine::policy::Policy;
 use tollgate_engine::{ClientCertificate, Engine, Refusals};
 
 use crate::conn_state::ConnState;
-use crate::error::ProxyError;
+use crate::error::{ProxyError, ReloadError};
 use crate::observe::Observer;
 use crate::request_id::RequestIds;
 use crate::timer::LazyTimer;
@@ -27,7 +27,7 @@ pub struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: SystemClock,
     pub(crate) observer: Arc<dyn Observer>,
-    /// Written by [`Shared::follow_policy`], read by every request.
+    /// Written by [`Shared::reload`], read by every request.
     pub(crate) origin: ArcSwap<Origin>,
     /// Client connections, over all workers and listeners.
     pub(crate) connections: Arc<Semaphore>,
@@ -105,20 +105,35 @@ impl Shared {
         }))
     }
 
-    /// Takes over what `policy` says of the origin; call it beside `Engine::reload`, before it.
+    /// Puts `policy` in force, in the engine and for what it says of the origin: both, or neither.
     ///
     /// Endpoints that stay keep their health; their connections are replaced as requests come.
     /// The cap on connections and the addresses listened on stay as they were at the start.
     ///
     /// # Errors
-    /// An origin that cannot be spoken to as configured; the old one then stays.
-    pub fn follow_policy(&self, policy: &Policy) -> Result<(), ProxyError> {
+    /// An origin that cannot be spoken to as configured, or whatever the engine refuses; the policy in force
+    /// then stays.
+    pub fn reload(&self, policy: Policy) -> Result<(), ReloadError> {
         let current = self.origin.load_full();
-        if current.config() != policy.origin() {
-            let origin = Origin::new(policy.origin(), Some(&current))?;
+        let origin = match current.config() == policy.origin() {
+            true => None,
+            false => Some(Origin::new(policy.origin(), Some(&current))?),
+        };
+        self.engine.reload(policy)?;
+        if let Some(origin) = origin {
             self.origin.store(Arc::new(origin));
         }
         Ok(())
+    }
+
+    /// Whether [`Shared::reload`] would put `policy` in force.
+    ///
+    /// # Errors
+    /// What it would fail for.
+    pub fn try_policy(&self, policy: Policy) -> Result<(), ReloadError> {
+        let current = self.origin.load_full();
+        Origin::new(policy.origin(), Some(&current))?;
+        Ok(self.engine.try_policy(policy)?)
     }
 
     /// The engine that decides.

@@ -5,6 +5,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tollgate_engine::EngineError;
+
+/// What keeps a policy from being put in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// Its origin cannot be spoken to.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The engine cannot decide by it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
 /// What keeps the data plane from starting or from taking a new configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

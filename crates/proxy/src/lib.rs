@@ -55,7 +55,7 @@ mod websocket;
 mod worker;
 
 pub use context::{Shared, SharedOptions};
-pub use error::ProxyError;
+pub use error::{ProxyError, ReloadError};
 pub use handshake::shake_hands;
 pub use listener::bind_reuseport;
 pub use observe::{CLIENT_CLOSED_REQUEST, Ending, Exchange, Observer, Unobserved};

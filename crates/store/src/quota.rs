@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 use tollgate_limiter::CarryOver;
 
 use crate::counted_log::LogStep;
@@ -43,9 +44,25 @@ pub struct Count {
     pub counter: Counter,
     /// How much.
     pub units: u64,
+    /// Of how many units that was: the quota when it was last added to; 0 where nobody said.
+    pub quota: u64,
     /// How often something of it was given back ([`crate::Store::give_back`]): since it was less, what is known
     /// of it elsewhere may be too much.
     pub given_back: u64,
+}
+
+// === impl Count ===
+
+impl Count {
+    /// Its units in terms of another quota. Of what there was no quota before there is no share.
+    #[must_use]
+    pub fn units_of(&self, quota: u64, carry: CarryOver) -> u64 {
+        match (self.quota, quota) {
+            (0, _) | (_, 0) => self.units,
+            (from, to) if from == to => self.units,
+            (from, to) => carry.units(self.units, from, to),
+        }
+    }
 }
 
 /// Units to be added to a counter.
@@ -146,6 +163,15 @@ impl BatchWriter {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| StoreError::Randomness)?;
         Ok(Self(id))
+    }
+
+    /// The writer of one batch that may be sent again by whoever has this key: the same key is the same batch.
+    #[must_use]
+    pub fn of_key(key: &str) -> Self {
+        let digest = Sha256::digest(key);
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
     }
 }
 

@@ -15,6 +15,9 @@ use crate::failure::Failure;
 /// For a whole request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Hosts that are this machine.
+const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
+
 /// A gateway's admin API, with a key.
 pub(crate) struct AdminClient {
     client: Client,
@@ -43,7 +46,16 @@ impl AdminClient {
                 misused("a key is needed: `--key-file FILE`, or TOLLGATE_ADMIN_KEY".to_owned())
             })?,
         };
+        // The server listens so on loopback only.
+        let is_here = base.host_str().is_some_and(|host| LOOPBACK.contains(&host));
+        if base.scheme() != "https" && !is_here {
+            return Err(misused(format!(
+                "the key would cross a network in the clear: write `https://`, not `{url}`"
+            )));
+        }
         let mut client = Client::builder()
+            // A proxy between would see the key.
+            .no_proxy()
             .timeout(REQUEST_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
         if let Some(file) = &args.ca {

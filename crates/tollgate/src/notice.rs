@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use tollgate_limiter::jiff::tz::TimeZone;
 use tollgate_limiter::{Clock, SystemClock};
 use tollgate_notices::{Channels, Event, Sent};
 use tollgate_policy::Policy;
@@ -23,16 +24,15 @@ pub(crate) fn run(command: &NoticeCommand) -> Result<(), Failure> {
         NoticeCommand::List { policy, state } => {
             in_store(&policy.config, async |store| list(&store, *state).await)
         }
-        NoticeCommand::Retry { policy, id } => in_store(&policy.config, async |store| {
-            match store.retry_notice(*id).await? {
-                Retried::Due => Ok(anstream::println!("notice {id} is due now")),
-                Retried::Delivered => Err(Failure::NotHeld(format!(
-                    "every channel delivered notice {id}"
-                ))),
-                Retried::NotThere => {
-                    Err(Failure::Misused(format!("there is no notice {id}")))
-                }
-            }
+        NoticeCommand::Retry { policy, id } => in_store(&policy.config, async |store| match store
+            .retry_notice(*id)
+            .await?
+        {
+            Retried::Due => Ok(anstream::println!("notice {id} is due now")),
+            Retried::Delivered => Err(Failure::NotHeld(format!(
+                "every channel delivered notice {id}"
+            ))),
+            Retried::NotThere => Err(Failure::Misused(format!("there is no notice {id}"))),
         }),
     }
 }
@@ -44,7 +44,8 @@ fn in_store(
 ) -> Result<(), Failure> {
     let policy = Policy::load(config).map_err(Failure::Policy)?;
     let store = policy.store().ok_or_else(|| {
-        let what = "the policy has no `store`: there are no notices (add `store: sqlite:tollgate.db`)";
+        let what =
+            "the policy has no `store`: there are no notices (add `store: sqlite:tollgate.db`)";
         Failure::Misused(what.to_owned())
     })?;
     let location = stores::location(&store.place)?;
@@ -103,7 +104,7 @@ fn shown(listed: &ListedNotice) -> Value {
         "name": counter.holder.name.as_str(),
         "limit": counter.limit.as_str(),
         "threshold_percent": listed.notice.threshold_percent,
-        "made": written(listed.made_ms),
+        "made": written(listed.made_ms, &TimeZone::UTC),
         "deliveries": deliveries.collect::<Vec<_>>(),
     })
 }

@@ -21,15 +21,40 @@ pub(crate) fn replace<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
 ) -> io::Result<T> {
-    let new = with_ending(path, "new");
+    replace_by(path, &with_ending(path, "new"), write)
+}
+
+fn replace_by<T>(
+    path: &Path,
+    new: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
+) -> io::Result<T> {
     // What a crash left there may be readable by others, or a link to somewhere else.
-    match fs::remove_file(&new) {
+    match fs::remove_file(new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let written = create(&new, write)?;
-    fs::rename(&new, path)?;
+    let written = create(new, write)?;
+    fs::rename(new, path)?;
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(written)
+}
+
+/// Replaces a file that is there by `content`, with the mode that it has: a crash in between leaves the file of
+/// before.
+pub(crate) fn replace_keeping_mode(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions();
+    let new = with_ending(path, "new");
+    let written = replace_by(path, &new, |out| {
+        out.write_all(content)?;
+        out.get_ref().set_permissions(mode)
+    });
+    if written.is_err() {
+        // It may say more than the file that it was to replace; there may be none.
+        let _gone = fs::remove_file(&new);
+    }
+    written
 }
 
 /// Makes `path`, which must not be there.

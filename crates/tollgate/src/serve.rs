@@ -24,7 +24,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
@@ -52,6 +52,9 @@ use crate::cli::ServeArgs;
 use crate::environment;
 use crate::failure::Failure;
 use crate::telemetry::Telemetry;
+
+/// For work that was begun when the gateway was told to end.
+const LAST_WORK_MAX: Duration = Duration::from_secs(5);
 
 /// A gateway whose sockets are bound and whose data plane runs.
 pub(crate) struct Gateway {
@@ -210,7 +213,10 @@ impl Gateway {
 
     /// Runs the control plane on this thread until a signal or `stop`, then drains.
     pub(crate) fn run(self, stop: &CancellationToken) -> Result<(), Failure> {
-        self.runtime.block_on(self.plane.run(stop))
+        let ended = self.runtime.block_on(self.plane.run(stop));
+        // A question of the admin API may be at it still.
+        self.runtime.shutdown_timeout(LAST_WORK_MAX);
+        ended
     }
 }
 
@@ -237,7 +243,7 @@ impl ControlPlane {
         let keeping = keeping.map(keep);
         let reloads = self.sources.reloads.clone();
         let reloader = Reloader::new(&self.config, self.shared.clone(), reloads);
-        let policies = Policies::new(&self.config, engine.clone(), clock, reloader);
+        let policies = Policies::new(&self.config, self.shared.clone(), clock, reloader);
         let policies = Arc::new(policies);
         let store = keeping.as_ref().map(Keeping::store);
         let mut admin_api = self.serve_admin_api(activity, &policies, store)?;
@@ -250,10 +256,7 @@ impl ControlPlane {
             }
             let looked = match event {
                 Event::Look => policies.look(),
-                Event::Hangup => {
-                    policies.hangup();
-                    true
-                }
+                Event::Hangup => policies.hangup(),
                 Event::Changed => true,
                 Event::Stop(why) => {
                     tracing::info!(why, "draining");
@@ -314,6 +317,10 @@ impl ControlPlane {
             activity,
             policies: policies.clone(),
             store: store.clone(),
+            given_back: match &self.sources.kept {
+                Some(kept) => kept.given_back.clone(),
+                None => Arc::default(),
+            },
             runtime: Handle::current(),
         };
         let admin = Admin::new(AdminParts {

@@ -82,7 +82,12 @@ async fn reset(
     holder: &[String; 3],
     args: &ResetArgs,
 ) -> Result<(), Failure> {
-    let body = body(&args.of, json!({ "reset": {} }), args.limit.as_deref(), &args.note);
+    let body = body(
+        &args.of,
+        json!({ "reset": {} }),
+        args.limit.as_deref(),
+        &args.note,
+    );
     let done = gateway.change_buckets(holder, &body, None).await?;
     print(done["buckets"].as_array().map_or(&[][..], Vec::as_slice));
     Ok(())
@@ -95,7 +100,9 @@ async fn grant(
 ) -> Result<(), Failure> {
     let act = json!({ "grant": { "units": args.units } });
     let body = body(&args.of, act, Some(&args.limit), &args.note);
-    let done = gateway.change_buckets(holder, &body, Some(&args.key)).await?;
+    let done = gateway
+        .change_buckets(holder, &body, Some(&args.key))
+        .await?;
     print(done["buckets"].as_array().map_or(&[][..], Vec::as_slice));
     Ok(())
 }

@@ -99,4 +99,6 @@ pub struct BucketChange {
     pub route: Option<String>,
     /// What to do.
     pub act: BucketAct,
+    /// What makes a change that is sent again happen once, in the store too; `None`: nothing does.
+    pub once: Option<String>,
 }

@@ -164,6 +164,9 @@ pub(crate) async fn change(
         limit: asked.limit,
         route: asked.route,
         act: asked.act,
+        once: key
+            .as_ref()
+            .map(|key| format!("{}\n{}", caller.name, key.as_str())),
     };
     let claim = match &key {
         None => None,

@@ -75,7 +75,11 @@ fn a_user_is_looked_at_on_each_route_and_given_back_to() {
     assert_eq!(bench.allowed(&ask, 5), 3);
     let user = alice(&bench);
     let route = bench.decide(&ask).route;
-    let look = || bench.engine.inspect_route(&user, route, bench.clock.now());
+    let look = || {
+        bench
+            .engine
+            .inspect_route(&bench.engine.snapshot(), &user, route, bench.clock.now())
+    };
     let found = look();
     assert_eq!(
         (left(&found), found.decision.plan_source),
@@ -90,11 +94,12 @@ fn a_user_is_looked_at_on_each_route_and_given_back_to() {
     assert_eq!(give(GiveBack::All), 3);
     assert_eq!(left(&look()), [3]);
     assert_eq!(
-        left(
-            &bench
-                .engine
-                .inspect_route(&user, RouteId::UNMATCHED, bench.clock.now())
-        ),
+        left(&bench.engine.inspect_route(
+            &bench.engine.snapshot(),
+            &user,
+            RouteId::UNMATCHED,
+            bench.clock.now()
+        )),
         [3]
     );
 }

@@ -78,34 +78,36 @@ impl Table {
 impl Table {
     /// Gives units back that were spent, at most until the bucket is full. Returns what it holds then.
     ///
-    /// Concurrency stays as it is: those requests are under way.
+    /// What another limit counted is in this one's terms first. Concurrency stays as it is: those requests are
+    /// under way. So do keys that share an overflow bucket.
     pub fn give_back(&self, now: Now, check: Check<'_>, units: u64) -> Reading {
-        let mut charged = Charged {
-            at: now,
-            cost: units,
-            overflowed: false,
-        };
-        let reading = self.settle(now, check, charged, 0);
-        charged.overflowed = reading.overflowed;
-        match charged.overflowed {
-            true => self.settle(now, check, charged, 0),
-            false => reading,
-        }
+        self.ease(now, check, |limit, state, at| {
+            limit.settle(state, at, at, units, 0)
+        })
     }
 
-    /// Fills a bucket up: nothing of what was spent in it counts any more. Returns what it holds then.
-    ///
-    /// Concurrency stays as it is: those requests are under way. So do keys that share an overflow bucket.
+    /// Fills a bucket up: nothing of what was spent in it counts any more. Returns what it holds then; but for
+    /// what [`Table::give_back`] leaves as it is.
     pub fn refill(&self, now: Now, check: Check<'_>) -> Reading {
+        self.ease(now, check, |_, _, _| 0)
+    }
+
+    fn ease(
+        &self,
+        now: Now,
+        check: Check<'_>,
+        eased: impl FnOnce(&Limit, u64, Now) -> u64,
+    ) -> Reading {
         let now = within_range(now);
         let limit = check.limit.limit();
         let check = Check { cost: 1, ..check };
+        // A bucket without a cell is full.
         let mut hold = self.hold_one(now, &check, Purpose::Look);
         let at = hold.time_of(0, now);
         let mut state = hold.finds[0].state;
         let counts = !matches!(limit, Limit::Concurrency(_));
         if counts && !hold.absent(0) && !hold.overflowed(0) {
-            state = 0;
+            state = eased(limit, state, at);
             hold.write(0, &check, state);
         }
         Reading {

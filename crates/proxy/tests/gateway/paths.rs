@@ -173,8 +173,7 @@ async fn case_073_a_reload_in_mid_stream_keeps_the_connection_and_the_count() {
         .await;
     assert_eq!(client.answer().await.status, 200);
     let policy = crate::harness::parse(&reloaded);
-    gateway.shared.follow_policy(&policy).unwrap();
-    gateway.shared.engine().reload(policy).unwrap();
+    gateway.shared.reload(policy).unwrap();
     client
         .send("GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n")
         .await;

@@ -246,8 +246,7 @@ async fn a_reload_moves_requests_to_another_origin() {
     client.send(GET).await;
     assert_eq!(client.answer().await.status, 200);
     let policy = crate::harness::parse(&Setup::before(two.address, "").text());
-    gateway.shared.follow_policy(&policy).unwrap();
-    gateway.shared.engine().reload(policy).unwrap();
+    gateway.shared.reload(policy).unwrap();
     client.send(GET).await;
     assert_eq!(client.answer().await.status, 200);
     assert_eq!((one.received().len(), two.received().len()), (1, 1));

@@ -75,7 +75,7 @@ const ADD_SQLITE: &str = "\
     ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms) \
     DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota, \
         until_ms = excluded.until_ms \
-    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back";
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back, quota";
 const ADD_POSTGRES: &str = "\
     INSERT INTO quota_counts \
         (kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, quota) \
@@ -85,25 +85,39 @@ const ADD_POSTGRES: &str = "\
     ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms) \
     DO UPDATE SET units = quota_counts.units + excluded.units, quota = excluded.quota, \
         until_ms = excluded.until_ms \
-    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back";
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back, quota";
 
 const OF_HOLDER: &str = "\
-    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back \
+    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back, quota \
     FROM quota_counts \
     WHERE kind = $1 AND issuer = $2 AND name = $3 AND from_ms <= $4 AND until_ms > $4 \
     ORDER BY account, limit_name, route LIMIT $5";
 const OF_ALL: &str = "\
-    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back \
+    SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back, quota \
     FROM quota_counts \
     WHERE (kind, issuer, name, account, limit_name, route, from_ms) > ($1, $2, $3, $4, $5, $6, $7) \
     AND from_ms <= $8 AND until_ms > $8 \
     ORDER BY kind, issuer, name, account, limit_name, route, from_ms LIMIT $9";
 
-const GIVE_BACK: &str = "\
+/// Takes units off, all as one statement, and says what there is then.
+const GIVE_BACK_SQLITE: &str = "\
     UPDATE quota_counts \
-    SET units = CASE WHEN units > $8 THEN units - $8 ELSE 0 END, given_back = given_back + 1 \
-    WHERE kind = $1 AND issuer = $2 AND name = $3 AND account = $4 AND limit_name = $5 \
-        AND route = $6 AND from_ms = $7";
+    SET units = max(units - (b.value ->> 8), 0), given_back = given_back + 1 \
+    FROM json_each($1) AS b \
+    WHERE kind = b.value ->> 0 AND issuer = b.value ->> 1 AND name = b.value ->> 2 \
+        AND account = b.value ->> 3 AND limit_name = b.value ->> 4 AND route = b.value ->> 5 \
+        AND from_ms = b.value ->> 6 \
+    RETURNING kind, issuer, name, account, limit_name, route, from_ms, until_ms, units, given_back, quota";
+const GIVE_BACK_POSTGRES: &str = "\
+    UPDATE quota_counts AS c \
+    SET units = greatest(c.units - (b.value ->> 8)::bigint, 0), given_back = c.given_back + 1 \
+    FROM json_array_elements($1::json) AS b (value) \
+    WHERE c.kind = (b.value ->> 0)::bigint AND c.issuer = b.value ->> 1 \
+        AND c.name = b.value ->> 2 AND c.account = b.value ->> 3 \
+        AND c.limit_name = b.value ->> 4 AND c.route = b.value ->> 5 \
+        AND c.from_ms = (b.value ->> 6)::bigint \
+    RETURNING c.kind, c.issuer, c.name, c.account, c.limit_name, c.route, c.from_ms, c.until_ms, \
+        c.units, c.given_back, c.quota";
 
 const FORGET: &str = "\
     DELETE FROM quota_counts WHERE (kind, issuer, name, account, limit_name, route, from_ms) IN \
@@ -191,25 +205,26 @@ impl Store {
         within(CALL_WAIT_MAX, counts(&self.pools, OF_ALL, &values)).await
     }
 
-    /// Takes units off a count, at most all of it. Every instance that asks for the count sees that it was;
-    /// `false` where nothing is counted.
+    /// Takes the units of a batch off its counters, at most all that there are, all of it or nothing, and at
+    /// most once. Says what is counted then, of those counters for which anything was: every instance that asks
+    /// for them sees that it is less. `None` where the batch was taken before.
     ///
     /// # Errors
-    /// When the store does not answer. It may have been done then: to do it again takes off as much again.
-    pub async fn give_back(&self, counter: &Counter, units: u64) -> Result<bool, StoreError> {
-        let [kind, issuer, name] = rows::key(&counter.holder);
-        let values = [
-            kind,
-            issuer,
-            name,
-            Value::Text(account(counter)),
-            Value::Text(counter.limit.as_str()),
-            Value::Text(route(counter)),
-            Value::Int(stored(counter.from_ms())),
-            Value::Int(stored(units)),
-        ];
-        let changed = rows::change_alone(&self.pools, GIVE_BACK, &values);
-        Ok(within(CALL_WAIT_MAX, changed).await? > 0)
+    /// When the store does not answer. Send the same batch again then.
+    pub async fn give_back(&self, batch: &Batch) -> Result<Option<Vec<Count>>, StoreError> {
+        let now_ms = self.clock.now().unix_ms;
+        let given = within_transaction(&self.pools, async |session| {
+            if !take_batch(session, batch, now_ms).await? {
+                return Ok(None);
+            }
+            let rows = rows_of(batch);
+            carry_over(session, batch, &rows).await?;
+            let statement = session.in_words_of(GIVE_BACK_SQLITE, GIVE_BACK_POSTGRES);
+            let values = [Value::Text(&rows)];
+            let counts = session.rows(statement, &values, count).await?;
+            Ok(Some(counts))
+        });
+        within(CALL_WAIT_MAX, given).await
     }
 
     /// Forgets counts of periods that ended by `ended_ms`, at most [`COUNTS_PER_CALL_MAX`], and writers
@@ -230,11 +245,22 @@ async fn add(
     now_ms: u64,
     told: impl FnOnce(&[Summed]) -> Vec<Notice>,
 ) -> Result<Option<Vec<Count>>, StoreError> {
+    within_transaction(pools, async |session| {
+        add_in_transaction(session, batch, now_ms, told).await
+    })
+    .await
+}
+
+/// One transaction that writes; rolled back where there was nothing to do.
+async fn within_transaction<T>(
+    pools: &Pools,
+    work: impl AsyncFnOnce(&mut Session) -> Result<Option<T>, StoreError>,
+) -> Result<Option<T>, StoreError> {
     let mut session = pools.write().await?;
-    match add_in_transaction(&mut session, batch, now_ms, told).await {
-        Ok(Some(sums)) => {
+    match work(&mut session).await {
+        Ok(Some(done)) => {
             session.commit().await?;
-            Ok(Some(sums))
+            Ok(Some(done))
         }
         Ok(None) => {
             session.roll_back().await?;
@@ -248,12 +274,8 @@ async fn add(
     }
 }
 
-async fn add_in_transaction(
-    session: &mut Session,
-    batch: &Batch,
-    now_ms: u64,
-    told: impl FnOnce(&[Summed]) -> Vec<Notice>,
-) -> Result<Option<Vec<Count>>, StoreError> {
+/// `false` where this batch, or a later one of its writer, was taken before.
+async fn take_batch(session: &mut Session, batch: &Batch, now_ms: u64) -> Result<bool, StoreError> {
     let writer = batch.writer.to_string();
     let values = [
         Value::Text(&writer),
@@ -264,7 +286,16 @@ async fn add_in_transaction(
         let one_at_a_time = session.in_words_of(AS_IT_IS, ONE_AT_A_TIME);
         session.execute(one_at_a_time, &[]).await?;
     }
-    if session.execute(TAKE_BATCH, &values).await? == 0 {
+    Ok(session.execute(TAKE_BATCH, &values).await? > 0)
+}
+
+async fn add_in_transaction(
+    session: &mut Session,
+    batch: &Batch,
+    now_ms: u64,
+    told: impl FnOnce(&[Summed]) -> Vec<Notice>,
+) -> Result<Option<Vec<Count>>, StoreError> {
+    if !take_batch(session, batch, now_ms).await? {
         return Ok(None);
     }
     if let Some(step) = &batch.log {
@@ -283,11 +314,7 @@ async fn add_counts(session: &mut Session, batch: &Batch) -> Result<Vec<Summed>,
     if batch.units.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = batch
-        .units
-        .iter()
-        .map(|(counter, addition)| row(counter, addition));
-    let rows = serde_json::Value::Array(rows.collect()).to_string();
+    let rows = rows_of(batch);
     let carried = carry_over(session, batch, &rows).await?;
     let statement = session.in_words_of(ADD_SQLITE, ADD_POSTGRES);
     let sums = session
@@ -306,6 +333,12 @@ async fn add_counts(session: &mut Session, batch: &Batch) -> Result<Vec<Summed>,
         }
     });
     Ok(summed.collect())
+}
+
+fn rows_of(batch: &Batch) -> String {
+    let units = batch.units.iter();
+    let rows = units.map(|(counter, addition)| row(counter, addition));
+    serde_json::Value::Array(rows.collect()).to_string()
 }
 
 /// A row as it is sent: the nine columns before the quota in their order, and the quota.
@@ -332,21 +365,16 @@ async fn carry_over(
     rows: &str,
 ) -> Result<HashSet<Counter>, StoreError> {
     let statement = session.in_words_of(CHANGED_SQLITE, CHANGED_POSTGRES);
-    let read = |row: &Row<'_>| Ok((count(row)?, row.count(10)?));
-    let changed = session.rows(statement, &[Value::Text(rows)], read).await?;
+    let changed = session.rows(statement, &[Value::Text(rows)], count).await?;
     let mut carried = HashSet::new();
     let mut rows = Vec::new();
-    for (Count { counter, units, .. }, before) in changed {
-        let Some(addition) = batch.units.get(&counter) else {
+    for before in changed {
+        let Some(addition) = batch.units.get(&before.counter) else {
             continue;
         };
-        // Of what there was no quota before there is no share.
-        let units = match (before, addition.quota) {
-            (0, _) | (_, 0) => units,
-            (from, to) => addition.carry.units(units, from, to),
-        };
-        rows.push(row(&counter, &Addition { units, ..*addition }));
-        carried.insert(counter);
+        let units = before.units_of(addition.quota, addition.carry);
+        rows.push(row(&before.counter, &Addition { units, ..*addition }));
+        carried.insert(before.counter);
     }
     if !rows.is_empty() {
         let rows = serde_json::Value::Array(rows).to_string();
@@ -372,6 +400,7 @@ fn count(row: &Row<'_>) -> Result<Count, StoreError> {
         counter: counter(row)?,
         units: row.count(8)?,
         given_back: row.count(9)?,
+        quota: row.count(10)?,
     })
 }
 

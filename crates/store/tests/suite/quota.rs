@@ -136,7 +136,7 @@ on_both! {
             let mut batch = Batch::new(writer, number);
             batch.add_of(counter.clone(), 5, quota, tollgate_limiter::CarryOver::Keep).unwrap();
             let sums = store.add_and_sum(&batch).await.unwrap().unwrap();
-            assert_eq!(sums, [Count { counter: counter.clone(), units: sum, given_back: 0 }]);
+            assert_eq!(sums, [Count { counter: counter.clone(), units: sum, quota, given_back: 0 }]);
         }
     }
 
@@ -153,22 +153,33 @@ on_both! {
         let found: Vec<_> = counts.into_iter().map(|count| (count.counter, count.units)).collect();
         assert_eq!(found, all.clone().into_iter().zip([1, 2, 3]).collect::<Vec<_>>());
         let after = store.counts_after(Some(&all[1]), START_MS).await.unwrap();
-        assert_eq!(after, [Count { counter: all[2].clone(), units: 3, given_back: 0 }]);
+        assert_eq!(after, [Count { counter: all[2].clone(), units: 3, quota: 0, given_back: 0 }]);
     }
 
-    async fn what_is_given_back_is_less_and_everybody_can_see_that(place: Place) {
+    async fn what_is_given_back_is_less_once_and_everybody_can_see_that(place: Place) {
         let store = place.open().await;
         let monthly = counter(subject("alice"), "monthly", None, START_MS);
-        let writer = BatchWriter::random().unwrap();
-        assert!(!store.give_back(&monthly, 1).await.unwrap(), "nothing is counted");
-        store.add_counts(&batch(writer, 1, &[(&monthly, 7)])).await.unwrap();
-        for (units, left) in [(3, 4), (u64::MAX, 0)] {
-            assert!(store.give_back(&monthly, units).await.unwrap());
-            let count = store.counts_of(&monthly.holder, START_MS).await.unwrap().remove(0);
-            assert_eq!(count.units, left);
-        }
-        let sums = store.add_and_sum(&batch(writer, 2, &[(&monthly, 2)])).await.unwrap();
-        assert_eq!(sums.unwrap(), [Count { counter: monthly, units: 2, given_back: 2 }]);
+        let keep = tollgate_limiter::CarryOver::Keep;
+        let of = |units, quota| {
+            let mut batch = Batch::new(BatchWriter::random().unwrap(), 1);
+            batch.add_of(monthly.clone(), units, quota, keep).unwrap();
+            batch
+        };
+        let given = store.give_back(&of(1, 100)).await.unwrap();
+        assert_eq!(given, Some(Vec::new()), "nothing is counted");
+        store.add_counts(&of(70, 100)).await.unwrap();
+        let counted = |units, quota, given_back| {
+            Some(vec![Count { counter: monthly.clone(), units, quota, given_back }])
+        };
+        let some = of(30, 100);
+        assert_eq!(store.give_back(&some).await.unwrap(), counted(40, 100, 1));
+        assert_eq!(store.give_back(&some).await.unwrap(), None, "sent again");
+        // In terms of the quota of today: 40 of 100 are 4 of 10.
+        assert_eq!(store.give_back(&of(1, 10)).await.unwrap(), counted(3, 10, 2));
+        let all = tollgate_store::UNITS_PER_BATCH_MAX;
+        assert_eq!(store.give_back(&of(all, 10)).await.unwrap(), counted(0, 10, 3));
+        let sums = store.add_and_sum(&of(2, 10)).await.unwrap();
+        assert_eq!(sums, counted(2, 10, 3));
     }
 
     async fn periods_are_counted_apart(place: Place) {
@@ -180,7 +191,7 @@ on_both! {
         let of = |at_ms| store.counts_of(&this.holder, at_ms);
         assert!(of(START_MS - 1).await.unwrap().is_empty());
         let last = of(START_MS + MONTH_MS - 1).await.unwrap();
-        assert_eq!(last, [Count { counter: this.clone(), units: 3, given_back: 0 }]);
+        assert_eq!(last, [Count { counter: this.clone(), units: 3, quota: 0, given_back: 0 }]);
         assert_eq!(of(START_MS + MONTH_MS).await.unwrap()[0].units, 4);
 
         assert_eq!(store.forget_counts(START_MS + MONTH_MS).await.unwrap(), 1);

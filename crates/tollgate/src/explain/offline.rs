@@ -18,7 +18,8 @@ use super::Caller;
 use crate::cli::ExplainArgs;
 use crate::failure::Failure;
 use crate::serve::explained;
-use crate::{stored_quotas, stores};
+use crate::stored_quotas::{self, GivenBack};
+use crate::stores;
 
 /// One caller's buckets.
 const TABLE: TableSize = TableSize {
@@ -79,7 +80,8 @@ pub(super) async fn explain(
     if let (Some(store), Some(user)) = (store, &user) {
         let counts: Vec<Count> = stored_quotas::counts(&store, user, now).await?;
         store.close().await;
-        stored_quotas::recall(&engine, &engine.inspect(&inquiry, now), &counts, now);
+        let found = engine.inspect(&inquiry, now);
+        stored_quotas::recall(&engine, &found, &counts, &GivenBack::default(), now);
     }
     Ok(explained(&engine.inspect(&inquiry, now)))
 }

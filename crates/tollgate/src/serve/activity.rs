@@ -18,8 +18,8 @@ use tollgate_policy::{PlanId, RouteId};
 const SLICE_MS: u64 = 5_000;
 /// Of how long slices are summed up.
 const WINDOW_MS: u64 = 60_000;
-/// Callers on a route in one slice; others are counted for their route only.
-const CALLERS_MAX: usize = 20_000;
+/// Callers in one slice, each on each route; others are counted for their route only.
+const CALLERS_MAX: usize = 5_000;
 /// Entries of a list that is shown.
 const SHOWN_MAX: usize = 100;
 /// Between two points of the series.
@@ -82,7 +82,9 @@ impl Activity {
         let now_ms = self.clock.now().unix_ms;
         let mut sums = self.sums.lock();
         let slice = sums.current(now_ms);
-        for row in rows {
+        // What waited for a store that was away is not of late.
+        let since_min = now_ms.saturating_sub(WINDOW_MS) / 60_000;
+        for row in rows.iter().filter(|row| row.minute >= since_min) {
             slice.add(row);
         }
     }

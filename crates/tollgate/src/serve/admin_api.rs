@@ -2,9 +2,10 @@
 //! a request.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -15,11 +16,12 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tollgate_admin::{Admin, AdminKeys, Peer, router};
+use tollgate_admin::{Admin, AdminKeys, Peer, REQUEST_WAIT_MAX, router};
 use tollgate_policy::AdminApi;
 use tollgate_proxy::{ServerTls, shake_hands};
 
 use super::bind_admin;
+use super::reload::{Stamp, stamp};
 use super::workers::reload_certificate;
 use crate::failure::Failure;
 
@@ -29,6 +31,8 @@ const CONNECTIONS_MAX: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// And this long for the handshake of TLS.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this long a connection ends, once its requests are answered.
+const LIFE_MAX: Duration = Duration::from_secs(600);
 /// Streams of one HTTP/2 connection.
 const STREAMS_MAX: u32 = 32;
 /// Between two attempts to accept, after one that failed.
@@ -51,7 +55,9 @@ pub(super) struct Serving {
 /// The file of keys, looked at from time to time.
 struct KeysFile {
     path: PathBuf,
-    seen: Option<(SystemTime, u64)>,
+    /// What was taken over; nothing while the file as it is now cannot be read.
+    taken: Option<Stamp>,
+    failing: bool,
 }
 
 // === impl Bound ===
@@ -64,7 +70,8 @@ impl Bound {
     ) -> Result<(Self, AdminKeys), Failure> {
         let mut keys = KeysFile {
             path: config.keys.clone(),
-            seen: None,
+            taken: None,
+            failing: false,
         };
         let found = keys.load()?;
         let tls = config.listener.tls.as_ref();
@@ -112,34 +119,36 @@ impl Serving {
 impl KeysFile {
     fn load(&mut self) -> Result<AdminKeys, Failure> {
         // Before it is read: a change in between is seen at the next look.
-        self.seen = stamp(&self.path);
-        AdminKeys::load(&self.path).map_err(|source| Failure::AdminKeys {
+        let seen = stamp(&self.path);
+        self.taken = None;
+        let keys = AdminKeys::load(&self.path).map_err(|source| Failure::AdminKeys {
             file: self.path.clone(),
             source,
-        })
+        })?;
+        self.taken = Some(seen);
+        Ok(keys)
     }
 
-    /// Takes other keys over where the file has changed; what cannot be read changes nothing.
+    /// Takes other keys over where the file has changed. One that cannot be read changes nothing, and is tried
+    /// again at each look.
     fn look(&mut self, admin: &Admin) {
-        if stamp(&self.path) == self.seen {
+        if self.taken == Some(stamp(&self.path)) {
             return;
         }
         match self.load() {
             Ok(keys) => {
                 let count = keys.notes().len();
                 admin.replace_keys(keys);
+                self.failing = false;
                 tracing::info!(keys = count, "keys of the admin API reloaded");
             }
-            Err(error) => {
+            Err(error) if !self.failing => {
+                self.failing = true;
                 tracing::error!(%error, "keys of the admin API not reloaded, the old ones stay in use");
             }
+            Err(_) => {}
         }
     }
-}
-
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// Serves until dropped.
@@ -160,16 +169,18 @@ async fn serve(listener: TcpListener, tls: Option<Arc<ServerTls>>, admin: Admin)
         };
         let (service, tls) = (service.clone(), tls.clone());
         tokio::spawn(async move {
+            let asked = Arc::new(AtomicBool::new(false));
+            let mark = Arc::clone(&asked);
             let service = service_fn(move |mut request: Request<Incoming>| {
+                mark.store(true, Ordering::Relaxed);
                 request.extensions_mut().insert(Peer(peer));
                 service.call(request)
             });
-            // What goes wrong here is the client's own: it hung up, or spoke no HTTP.
             match tls {
-                None => converse(stream, service).await,
+                None => converse(stream, service, &asked).await,
                 Some(tls) => {
                     if let Ok(stream) = shake_hands(stream, &tls, HANDSHAKE_TIMEOUT).await {
-                        converse(stream, service).await;
+                        converse(stream, service, &asked).await;
                     }
                 }
             }
@@ -178,8 +189,12 @@ async fn serve(listener: TcpListener, tls: Option<Arc<ServerTls>>, admin: Admin)
     }
 }
 
-async fn converse<S>(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, service: S)
-where
+/// Until the client is done; without a request in time, or after its longest life, it has to come again.
+async fn converse<S>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: S,
+    asked: &AtomicBool,
+) where
     S: Service<Request<Incoming>, Response = http::Response<tollgate_admin::Body>> + Send + 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Send + 'static,
@@ -194,5 +209,19 @@ where
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(HEAD_TIMEOUT);
-    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+    let conversation = server.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(conversation);
+    // What goes wrong is the client's own: it hung up, or spoke no HTTP.
+    tokio::select! {
+        _ = conversation.as_mut() => return,
+        () = tokio::time::sleep(HEAD_TIMEOUT) => {}
+    }
+    if !asked.load(Ordering::Relaxed) {
+        return;
+    }
+    tokio::select! {
+        _ = conversation.as_mut() => return,
+        () = tokio::time::sleep(LIFE_MAX) => conversation.as_mut().graceful_shutdown(),
+    }
+    let _ = tokio::time::timeout(REQUEST_WAIT_MAX, conversation).await;
 }

@@ -24,6 +24,7 @@ use self::standings::DirectoryStandings;
 use self::usage::Writer;
 use super::activity::Activity;
 use crate::failure::Failure;
+use crate::stored_quotas::GivenBack;
 use crate::stores;
 
 /// Rows of usage that wait for the store, at most.
@@ -50,6 +51,7 @@ pub(super) struct State {
     pub(super) writes_failed: AtomicU64,
     pub(super) holders: AtomicU64,
     pub(super) notices: Arc<NoticeCounts>,
+    pub(super) given_back: Arc<GivenBack>,
 }
 
 /// The tasks that keep it, and the last thing to do.

@@ -2,6 +2,7 @@
 
 mod buckets;
 pub(crate) mod explain;
+mod give_back;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tollgate_store::{Count, HolderKind, Store};
 
 use super::activity::Activity;
 use super::policies::Policies;
-use crate::stored_quotas;
+use crate::stored_quotas::{self, GivenBack};
 
 /// Answers for the gateway.
 pub(super) struct GatewayLive {
@@ -27,6 +28,7 @@ pub(super) struct GatewayLive {
     pub(super) activity: Arc<Activity>,
     pub(super) policies: Arc<Policies>,
     pub(super) store: Option<watch::Receiver<Option<Store>>>,
+    pub(super) given_back: Arc<GivenBack>,
     /// Of the control plane, for the store: questions come from other threads.
     pub(super) runtime: Handle,
 }

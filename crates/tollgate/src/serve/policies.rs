@@ -1,22 +1,23 @@
 //! The policy in force as something that is changed: by its file, or through the admin API.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use data_encoding::HEXLOWER;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tollgate_admin::{LiveError, PolicyInForce, PolicyVersion};
-use tollgate_engine::Engine;
 use tollgate_limiter::Clock;
 use tollgate_policy::Policy;
+use tollgate_proxy::Shared;
 
 use super::reload::Reloader;
-use crate::private_file::with_ending;
+use crate::private_file;
 
 /// Policies that are kept to go back to, the one in force among them.
 const VERSIONS_MAX: usize = 20;
@@ -28,9 +29,11 @@ const VERSIONS_BYTES_MAX: usize = 32 << 20;
 /// State: which versions there were, written by whoever puts one in force; read by the admin API.
 pub(super) struct Policies {
     config: PathBuf,
-    engine: Arc<Engine>,
+    shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     changing: Mutex<Changing>,
+    /// A reload, changed or not.
+    wanted: AtomicBool,
     /// Told when another one is in force.
     pub(super) changed: Notify,
 }
@@ -46,11 +49,11 @@ struct Changing {
 impl Policies {
     pub(super) fn new(
         config: &Path,
-        engine: Arc<Engine>,
+        shared: Arc<Shared>,
         clock: Arc<dyn Clock>,
         reloader: Reloader,
     ) -> Self {
-        let text = engine.snapshot().policy().text().to_string();
+        let text = shared.engine().snapshot().policy().text().to_string();
         let in_force = PolicyInForce {
             version: version(&text),
             since_ms: clock.now().unix_ms,
@@ -59,32 +62,36 @@ impl Policies {
         };
         Self {
             config: config.to_owned(),
-            engine,
+            shared,
             clock,
             changing: Mutex::new(Changing {
                 reloader,
                 versions: VecDeque::from([in_force]),
             }),
+            wanted: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
 
-    /// Looks at the files, and reloads when one of them has changed. Does nothing while somebody else
-    /// puts a policy in force: there is another look.
+    /// Looks at the files, and reloads when one of them has changed, or somebody wants it. Does nothing while
+    /// somebody else puts a policy in force: there is another look.
     pub(super) fn look(&self) -> bool {
         let Some(mut changing) = self.changing.try_lock() else {
             return false;
         };
-        if changing.reloader.changed() {
-            self.reload(&mut changing, None).ok();
+        let wanted = self.wanted.swap(false, Ordering::Relaxed);
+        if changing.reloader.changed() || wanted {
+            // What is wrong is in the log.
+            let _said = self.reload(&mut changing, None);
             return true;
         }
         false
     }
 
-    /// Reloads, changed or not.
-    pub(super) fn hangup(&self) {
-        self.reload(&mut self.changing.lock(), None).ok();
+    /// Reloads, changed or not: now, or with the next look.
+    pub(super) fn hangup(&self) -> bool {
+        self.wanted.store(true, Ordering::Relaxed);
+        self.look()
     }
 
     /// The policy in force.
@@ -92,7 +99,7 @@ impl Policies {
         let changing = self.changing.lock();
         changing.versions.back().cloned().unwrap_or_else(|| {
             // There is always one; said as a value so that no panic is reachable.
-            let text = self.engine.snapshot().policy().text().to_string();
+            let text = self.shared.engine().snapshot().policy().text().to_string();
             PolicyInForce {
                 version: version(&text),
                 since_ms: 0,
@@ -151,7 +158,7 @@ impl Policies {
         expected: Option<&str>,
         by: &str,
     ) -> Result<PolicyInForce, LiveError> {
-        let snapshot = self.engine.snapshot();
+        let snapshot = self.shared.engine().snapshot();
         let before = snapshot.policy().text();
         let found = version(before);
         if expected.is_some_and(|expected| expected != found) {
@@ -162,21 +169,28 @@ impl Policies {
             reason,
         };
         let name = self.config.display().to_string();
-        Policy::parse(&name, text, &self.folder()).map_err(|found| refused(found.to_string()))?;
         let unwritable = |error: io::Error| LiveError::NotPossible {
             reason: format!("{name} cannot be written ({error}): change it where it comes from"),
         };
         // A link is followed: what it points to is the policy.
         let file = fs::canonicalize(&self.config).map_err(unwritable)?;
-        // By hand it may have become another one that is not in force, and is to come back then.
         let on_disk = fs::read(&file).map_err(unwritable)?;
-        replace(&file, text.as_bytes()).map_err(unwritable)?;
+        let by_hand = on_disk != before.as_bytes();
+        if by_hand && expected.is_some() {
+            let reason = format!(
+                "{name} is not the policy in force: somebody has changed it, and the log says why it is not \
+                 taken over (send `If-Match: *` to replace it)"
+            );
+            return Err(LiveError::NotPossible { reason });
+        }
+        // Before anything is written: the file is never one that a gateway would not start with.
+        let policy = Policy::parse(&name, text, &self.folder());
+        let policy = policy.map_err(|found| refused(found.to_string()))?;
+        let tried = self.shared.try_policy(policy);
+        tried.map_err(|error| refused(error.to_string()))?;
+        private_file::replace_keeping_mode(&file, text.as_bytes()).map_err(unwritable)?;
         if let Err(reason) = self.reload(changing, Some(by)) {
-            let put_back = replace(&file, &on_disk);
-            // The log has had the reason; the stamps are those of the file as it was.
-            if put_back.is_ok() {
-                changing.reloader.changed();
-            }
+            self.put_back(changing, &file, &on_disk, by_hand);
             return Err(refused(reason));
         }
         self.changed.notify_one();
@@ -186,9 +200,21 @@ impl Policies {
         }
     }
 
+    /// The file as it was, after all. One that somebody had changed by hand is looked at again.
+    fn put_back(&self, changing: &mut Changing, file: &Path, content: &[u8], by_hand: bool) {
+        match private_file::replace_keeping_mode(file, content) {
+            Ok(()) if by_hand => {}
+            Ok(()) => changing.reloader.is_in_force(),
+            Err(error) => tracing::error!(
+                file = %file.display(),
+                "the policy that was refused stands in the file still: {error}"
+            ),
+        }
+    }
+
     fn reload(&self, changing: &mut Changing, by: Option<&str>) -> Result<(), String> {
         changing.reloader.reload()?;
-        let snapshot = self.engine.snapshot();
+        let snapshot = self.shared.engine().snapshot();
         let text = snapshot.policy().text();
         let version = version(text);
         // A certificate or a key set has changed, not the policy.
@@ -226,19 +252,4 @@ fn trim(versions: &mut VecDeque<PolicyInForce>) {
     {
         versions.pop_front();
     }
-}
-
-/// Writes a file whole or not at all, with the mode that it had.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mode = fs::metadata(path)?.permissions();
-    let new = with_ending(path, "new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = File::create_new(&new)?;
-    file.set_permissions(mode)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&new, path)
 }

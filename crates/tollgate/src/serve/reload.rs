@@ -35,7 +35,7 @@ pub(super) struct Reloader {
 /// What tells one state of a file from another without reading it: when it was written, how long it
 /// is, which file it is, and when that or its mode was changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp(Option<(SystemTime, u64, u64, (i64, i64))>);
+pub(super) struct Stamp(Option<(SystemTime, u64, u64, (i64, i64))>);
 
 // === impl Reloader ===
 
@@ -73,13 +73,8 @@ impl Reloader {
                 let inputs = watched(&policy);
                 // Those that were watched before have older stamps, and keep them.
                 let seen = self.seen_of(&inputs);
-                self.shared
-                    .follow_policy(&policy)
-                    .map_err(|error| error.to_string())?;
-                self.shared
-                    .engine()
-                    .reload(policy)
-                    .map_err(|error| error.to_string())?;
+                let reloaded = self.shared.reload(policy);
+                reloaded.map_err(|error| error.to_string())?;
                 Ok((inputs, seen))
             });
         match result {
@@ -105,6 +100,12 @@ impl Reloader {
                 Err(error)
             }
         }
+    }
+
+    /// What is on disk now is the policy in force: a file that was replaced has been put back.
+    pub(super) fn is_in_force(&mut self) {
+        self.seen = stamps(&self.inputs);
+        self.counts.stale.store(0, Ordering::Relaxed);
     }
 
     /// The stamps of `inputs` as they were seen before the policy was read, or as they are now.
@@ -153,7 +154,7 @@ fn stamps(inputs: &[PathBuf]) -> Vec<Stamp> {
     inputs.iter().map(stamp).collect()
 }
 
-fn stamp(path: &PathBuf) -> Stamp {
+pub(super) fn stamp(path: &PathBuf) -> Stamp {
     let seen = |metadata: Metadata| {
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         let written = metadata.modified().ok()?;

@@ -206,6 +206,75 @@ fn a_policy_is_put_in_force_and_back_again() {
 }
 
 #[test]
+fn a_policy_that_only_the_gateway_finds_wrong_changes_nothing_either() {
+    let operated = Operated::start(PLANS, "");
+    let running = &operated.running;
+    let file = running.gateway.folder().join("tollgate.yaml");
+    let before = operated.get("/v1/policy");
+    let text = before["text"].as_str().unwrap();
+    let elsewhere = text
+        .replace(&running.origin.url(), "http://127.0.0.1:1")
+        .replace("identity:\n", "identity:\n  bucket_keys: environment\n");
+    assert_ne!(text, elsewhere);
+    let put = |text: &str, tag: &str| {
+        let body = json!({ "text": text });
+        let request = running.client.put(operated.url("/v1/policy")).json(&body);
+        operated.asks("admin", request.header("if-match", tag))
+    };
+    let refused = put(&elsewhere, "*");
+    assert_eq!(refused.status(), 422);
+    assert_eq!(text, std::fs::read_to_string(&file).unwrap());
+    let alice = running.token("alice");
+    assert_eq!(
+        running.get("/orders", &alice).status(),
+        200,
+        "the origin is the same"
+    );
+    assert!(running.metrics().contains("tollgate_policy_stale 0"));
+
+    // What somebody has broken by hand is not overwritten without a word.
+    std::fs::write(&file, "broken").unwrap();
+    running.eventually("it is seen", || {
+        running.metrics().contains("tollgate_policy_stale 1")
+    });
+    let tag = format!("\"{}\"", before["version"].as_str().unwrap());
+    let wider = text.replace("burst: 3", "burst: 4");
+    assert_eq!(put(&wider, &tag).status(), 409);
+    assert_eq!("broken", std::fs::read_to_string(&file).unwrap());
+    assert_eq!(put(&wider, "*").status(), 200);
+    assert_eq!(wider, std::fs::read_to_string(&file).unwrap());
+    running.eventually("it is well", || {
+        running.metrics().contains("tollgate_policy_stale 0")
+    });
+}
+
+#[test]
+fn a_grant_that_is_sent_again_is_given_once() {
+    let operated = Operated::start(PLANS, "");
+    let running = &operated.running;
+    operated.assign("alice", "daily");
+    let alice = running.token("alice");
+    for _ in 0..5 {
+        assert_eq!(running.get("/orders", &alice).status(), 200);
+    }
+    running.eventually("it is in the store", || {
+        let counts = operated.get(&operated.of_subject("alice", "/counts"));
+        counts["counts"][0]["units"] == 5
+    });
+    let grant = json!({ "act": { "grant": { "units": 2 } }, "limit": "daily" });
+    let path = operated.of_subject("alice", "/buckets/changes");
+    for _ in 0..2 {
+        let request = running.client.post(operated.url(&path)).json(&grant);
+        let answer = operated.asks("operate", request.header("idempotency-key", "one"));
+        assert_eq!(answer.status(), 200);
+        let given: Value = answer.json().unwrap();
+        assert_eq!(given["buckets"][0]["left"], 2);
+    }
+    let status = || running.get("/orders", &alice).status().as_u16();
+    assert_eq!([status(), status(), status()], [200, 200, 429]);
+}
+
+#[test]
 fn a_key_that_is_revoked_ends_at_once_and_a_low_role_changes_nothing() {
     let operated = Operated::start(PLANS, "");
     let client = &operated.running.client;

@@ -121,6 +121,20 @@ fn what_was_spent_is_given_back_as_far_as_there_is_any() {
 }
 
 #[test]
+fn what_another_limit_counted_is_given_back_in_the_terms_of_today() {
+    let table = table(1);
+    let before = table.register(&monthly(10)).unwrap();
+    let after = table.register(&monthly(100)).unwrap();
+    for _ in 0..4 {
+        ask(&table, &before, 1, at(0));
+    }
+    // Four of ten are forty of a hundred.
+    let check = Check::new(key(1), &after);
+    assert_eq!(table.give_back(at(0), check, 30).remaining, 90);
+    assert_eq!(ask(&table, &after, 1, at(0)).remaining, 89);
+}
+
+#[test]
 fn a_count_that_is_less_elsewhere_is_taken_as_it_is() {
     let table = table(1);
     let limit = table.register(&monthly(100)).unwrap();

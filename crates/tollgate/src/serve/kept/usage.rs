@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tollgate_engine::{Engine, Used};
-use tollgate_limiter::{CarryOver, Clock, Spent};
+use tollgate_limiter::{CarryOver, Clock};
 use tollgate_store::{
     Batch, BatchWriter, COUNTS_PER_BATCH_MAX, Caller, Count, Counter, Issuer, METERS_PER_BATCH_MAX,
     Meter, Name, PlanName, RouteName, Series, Store, StoreError, Summed, Usage,
@@ -28,8 +28,6 @@ const TIDY_INTERVAL: Duration = Duration::from_secs(600);
 const COUNTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// Calls of one tidying, each of up to 5,000 counts.
 const TIDY_CALLS_MAX: u32 = 200;
-/// Counts of which something was given back that are remembered.
-const GIVEN_BACK_MAX: usize = 10_000;
 /// Between two attempts at the end.
 const LAST_RETRY: Duration = Duration::from_millis(200);
 
@@ -42,8 +40,6 @@ pub(super) struct Writer {
     tells: bool,
     /// Who looks at what goes through.
     activity: Option<Arc<Activity>>,
-    /// Of which counts something was given back, and how often that was when it was last seen.
-    given_back: HashMap<Counter, u64>,
     /// Of this process; made when the first batch is.
     writer: Option<BatchWriter>,
     number: u64,
@@ -85,7 +81,6 @@ impl Writer {
             state,
             tells,
             activity,
-            given_back: HashMap::new(),
             writer: None,
             number: 0,
             failing: false,
@@ -211,37 +206,20 @@ impl Writer {
     }
 
     /// What all instances have counted, into this one's buckets.
-    fn take_back(&mut self, rows: &[Used], sums: &[Count]) {
+    fn take_back(&self, rows: &[Used], sums: &[Count]) {
         let sums = sums.iter().map(|count| (&count.counter, count));
         let sums: HashMap<&Counter, &Count> = sums.collect();
-        let now = self.clock.now();
+        let (now, given_back) = (self.clock.now(), &self.state.given_back);
         for (user, quota) in rows.iter().flat_map(quotas) {
             let counter = counter(user, &quota).ok();
             if let Some(count) = counter.and_then(|counter| sums.get(&counter)) {
-                let spent = match self.is_less(count) {
-                    // What was counted since is in the next batch, and comes back with it.
-                    true => Spent::Exactly(count.units),
-                    false => Spent::AtLeast(count.units),
-                };
-                self.engine.recall_quota(&quota, spent, now);
+                if let Some(spent) = given_back.spent(count, quota.limit) {
+                    self.engine.recall_quota(&quota, spent, now);
+                }
             }
         }
         // Only now: a counter has a row for each of its routes.
-        let given = sums.values().filter(|count| count.given_back > 0);
-        let given: Vec<_> = given
-            .map(|count| (count.counter.clone(), count.given_back))
-            .collect();
-        if self.given_back.len() + given.len() > GIVEN_BACK_MAX {
-            // To take a count as it is once more does no harm.
-            self.given_back.clear();
-        }
-        self.given_back.extend(given);
-    }
-
-    /// Whether something of a count was given back since it was last seen here.
-    fn is_less(&self, count: &Count) -> bool {
-        let seen = self.given_back.get(&count.counter).copied();
-        count.given_back > seen.unwrap_or_default()
+        given_back.see(sums.into_values());
     }
 
     fn failed(&mut self, what: &str, error: &StoreError) {

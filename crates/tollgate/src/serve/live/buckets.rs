@@ -1,28 +1,34 @@
-//! The buckets of one caller: what is left, and giving back.
+//! The buckets of one caller, as they are now.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use tollgate_admin::{Bucket, BucketAct, BucketChange, BucketPage, BucketsAsked, LiveError, Who};
-use tollgate_engine::{CountedLimit, GiveBack, Inspected, LimitState, User};
+use tollgate_admin::{Bucket, BucketPage, BucketsAsked, LiveError, Who};
+use tollgate_engine::{CountedLimit, Inspected, LimitState, Snapshot, User};
 use tollgate_limiter::Now;
 use tollgate_policy::{Per, Policy, RouteId};
 use tollgate_store::{Count, HolderKind};
 
 use super::GatewayLive;
 use super::explain::ceil_ms;
-use crate::stored_quotas::{counter_of, recall};
+use crate::stored_quotas::recall;
 
-/// A limit that all routes share is one bucket: it is shown once, at its first route.
+/// One caller under one policy, with what the store has counted.
+pub(super) struct Caller {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) user: Arc<User>,
+    pub(super) now: Now,
+    counts: Vec<Count>,
+}
+
+/// A limit that all routes share is one bucket: it is there once, at its first route.
 #[derive(Default)]
-struct Shown(HashSet<(Arc<str>, Per)>);
+pub(super) struct Shown(HashSet<(Arc<str>, Per)>);
 
 impl GatewayLive {
     pub(super) fn look_at_buckets(&self, asked: &BucketsAsked) -> Result<BucketPage, LiveError> {
-        let now = self.clock.now();
-        let user = self.user(&asked.who);
-        let snapshot = self.engine.snapshot();
-        let policy = snapshot.policy();
+        let caller = self.caller(&asked.who);
+        let policy = caller.snapshot.policy();
         let only = place(policy, asked.route.as_deref())?;
         let after = place(policy, asked.after_route.as_deref())?;
         let mut page = BucketPage {
@@ -32,29 +38,23 @@ impl GatewayLive {
         };
         let mut shown = Shown::default();
         let mut routes_shown = 0;
-        let counts = self.counts(&user, now);
         for (place, (route, name)) in policy.routes().iter().enumerate() {
             if only.is_some_and(|only| only != place) {
                 continue;
             }
             if routes_shown == asked.routes_max {
-                break;
+                // There is this one at least.
+                return Ok(page);
             }
-            let found = self.look(&user, route, &counts, now);
+            let found = self.look(&caller, route);
             if page.plan.is_empty() {
-                found
-                    .decision
-                    .plan_name()
-                    .unwrap_or_default()
-                    .clone_into(&mut page.plan);
+                let plan = found.decision.plan_name();
+                plan.unwrap_or_default().clone_into(&mut page.plan);
             }
             let is_before = after.is_some_and(|after| place <= after);
             let route_name = name.to_string();
-            for state in found
-                .left
-                .iter()
-                .filter(|state| is_of(&asked.who, state.limit))
-            {
+            let states = found.left.iter();
+            for state in states.filter(|state| is_of(&asked.who, state.limit)) {
                 if shown.is_new(state.limit) && !is_before {
                     page.buckets.push(bucket(state, &route_name));
                 }
@@ -64,100 +64,43 @@ impl GatewayLive {
                 page.more_after = Some(route_name);
             }
         }
-        let last = policy
-            .routes()
-            .iter()
-            .last()
-            .map(|(_, route)| route.to_string());
-        if only.is_some() || page.more_after == last {
-            page.more_after = None;
-        }
+        page.more_after = None;
         Ok(page)
     }
 
-    pub(super) fn give_back(&self, change: &BucketChange) -> Result<Vec<Bucket>, LiveError> {
-        let now = self.clock.now();
-        let user = self.user(&change.who);
-        let snapshot = self.engine.snapshot();
-        let policy = snapshot.policy();
-        let only = place(policy, change.route.as_deref())?;
-        let mut shown = Shown::default();
-        let mut buckets = Vec::new();
-        let counts = self.counts(&user, now);
-        // All are looked at first: what the store has counted of a bucket that two routes share is taken over
-        // before something of it is given back, and not once more behind it.
-        let routes = policy.routes().iter().enumerate();
-        let routes = routes.filter(|(place, _)| only.is_none_or(|only| only == *place));
-        let found: Vec<(String, Inspected)> = routes
-            .map(|(_, (route, name))| (name.to_string(), self.look(&user, route, &counts, now)))
-            .collect();
-        for (route, found) in &found {
-            self.give_back_on((change, route), found, &mut shown, &mut buckets)?;
-        }
-        match buckets.is_empty() {
-            true => Err(LiveError::NotThere { what: "limit" }),
-            false => Ok(buckets),
+    pub(super) fn caller(&self, who: &Who) -> Caller {
+        let (user, now) = (self.user(who), self.clock.now());
+        Caller {
+            snapshot: self.engine.snapshot(),
+            counts: self.counts(&user, now),
+            user,
+            now,
         }
     }
 
-    /// What a user has left on a route, with what the store has counted.
-    fn look(&self, user: &Arc<User>, route: RouteId, counts: &[Count], now: Now) -> Inspected {
-        let found = self.engine.inspect_route(user, route, now);
-        if counts.is_empty() {
+    /// What a caller has left on a route, with what the store has counted.
+    pub(super) fn look(&self, caller: &Caller, route: RouteId) -> Inspected {
+        let look = || {
+            let Caller {
+                snapshot,
+                user,
+                now,
+                ..
+            } = caller;
+            self.engine.inspect_route(snapshot, user, route, *now)
+        };
+        let found = look();
+        if caller.counts.is_empty() {
             return found;
         }
-        recall(&self.engine, &found, counts, now);
-        self.engine.inspect_route(user, route, now)
-    }
-
-    fn give_back_on(
-        &self,
-        (change, route): (&BucketChange, &str),
-        found: &Inspected,
-        shown: &mut Shown,
-        buckets: &mut Vec<Bucket>,
-    ) -> Result<(), LiveError> {
-        let what = match change.act {
-            BucketAct::Reset {} => GiveBack::All,
-            BucketAct::Grant { units } => GiveBack::Units(units),
-        };
-        let wanted = |limit: &CountedLimit| {
-            let name = change.limit.as_deref();
-            is_of(&change.who, limit) && name.is_none_or(|name| *name == *limit.name)
-        };
-        for state in found.left.iter().filter(|state| wanted(state.limit)) {
-            if shown.is_new(state.limit) {
-                self.give_back_stored(found, state.limit, what)?;
-                let reading = self.engine.give_back(found, state.limit, what);
-                buckets.push(bucket(LimitState { reading, ..state }, route));
-            }
-        }
-        Ok(())
-    }
-
-    /// Of a quota that the store counts it is taken off there first: all instances see it.
-    fn give_back_stored(
-        &self,
-        found: &Inspected,
-        limit: &CountedLimit,
-        what: GiveBack,
-    ) -> Result<(), LiveError> {
-        let (Some(store), Some(counter)) = (self.store(), counter_of(found, limit)) else {
-            return Ok(());
-        };
-        let units = match what {
-            GiveBack::All => u64::MAX,
-            GiveBack::Units(units) => units,
-        };
-        let given = self.runtime.block_on(store.give_back(&counter, units));
-        given.map(drop).map_err(|error| LiveError::Failed {
-            reason: format!("a quota was not given back: {error}"),
-        })
+        let counts = &caller.counts;
+        recall(&self.engine, &found, counts, &self.given_back, caller.now);
+        look()
     }
 }
 
 impl Shown {
-    fn is_new(&mut self, limit: &CountedLimit) -> bool {
+    pub(super) fn is_new(&mut self, limit: &CountedLimit) -> bool {
         limit.is_by_route() || self.0.insert((Arc::clone(&limit.name), limit.per()))
     }
 }
@@ -170,7 +113,7 @@ fn is_of(who: &Who, limit: &CountedLimit) -> bool {
     }
 }
 
-fn bucket(state: LimitState<'_>, route: &str) -> Bucket {
+pub(super) fn bucket(state: LimitState<'_>, route: &str) -> Bucket {
     let LimitState { limit, reading, .. } = state;
     let capacity = limit.capacity();
     Bucket {
@@ -187,7 +130,7 @@ fn bucket(state: LimitState<'_>, route: &str) -> Bucket {
 }
 
 /// Where a route stands in the policy, if one is named.
-fn place(policy: &Policy, name: Option<&str>) -> Result<Option<usize>, LiveError> {
+pub(super) fn place(policy: &Policy, name: Option<&str>) -> Result<Option<usize>, LiveError> {
     let Some(name) = name else { return Ok(None) };
     let mut routes = policy.routes().iter();
     let found = routes.position(|(_, route)| route.to_string() == name);

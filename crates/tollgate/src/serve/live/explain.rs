@@ -28,7 +28,13 @@ impl GatewayLive {
         let Some(user) = &inquiry.user else {
             return Ok(explained(&found));
         };
-        recall(&self.engine, &found, &self.counts(user, now), now);
+        recall(
+            &self.engine,
+            &found,
+            &self.counts(user, now),
+            &self.given_back,
+            now,
+        );
         Ok(explained(&self.engine.inspect(&inquiry, now)))
     }
 }
