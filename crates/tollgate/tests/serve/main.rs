@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests may panic"
+    clippy::print_stdout,
+    reason = "tests may panic and tell"
 )]
 
 mod admin;
@@ -12,6 +13,7 @@ mod counts;
 mod drain;
 mod edge;
 mod kept;
+mod killed;
 mod reload;
 mod support;
 mod traces;
