@@ -9,6 +9,7 @@
 
 mod admin;
 mod api_keys;
+mod changes;
 mod counts;
 mod drain;
 mod edge;
