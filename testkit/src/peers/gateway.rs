@@ -30,9 +30,24 @@ impl Gateway<'_> {
     /// # Errors
     /// When it does not start; with the end of what it wrote.
     pub fn launch(&self) -> Result<Peer, TestkitError> {
+        self.with(Peer::launch)
+    }
+
+    /// As [`Gateway::launch`], without waiting: for those that are killed as they start.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self) -> Result<Peer, TestkitError> {
+        self.with(Peer::start)
+    }
+
+    fn with(
+        &self,
+        begin: impl FnOnce(&Launch<'_>) -> Result<Peer, TestkitError>,
+    ) -> Result<Peer, TestkitError> {
         let workers = self.workers.to_string();
         let files = [&[(POLICY_FILE, self.policy)], self.files].concat();
-        Peer::launch(&Launch {
+        begin(&Launch {
             name: "tollgate",
             program: self.binary,
             arguments: &["serve", "--config", POLICY_FILE, "--workers", &workers],

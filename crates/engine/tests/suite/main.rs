@@ -10,6 +10,7 @@ mod amounts;
 mod answers;
 mod api_keys;
 mod certificates;
+mod changes;
 mod decide;
 mod edge;
 mod failures;

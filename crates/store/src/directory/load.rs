@@ -21,6 +21,9 @@ const LAST_SEQ: &str = "SELECT seq FROM feed WHERE one = 1";
 const OVERRIDES: &str =
     "SELECT kind, issuer, name, from_ms, until_ms, made, route, limit_text FROM overrides";
 
+/// In how many parts what was read is given back while it becomes shards.
+const GIVEN_BACK_IN: usize = 64;
+
 /// What was loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loaded {
@@ -35,9 +38,9 @@ pub struct Loaded {
 /// What is read, before it is put into force.
 struct Loader<'d> {
     directory: &'d Directory,
-    /// By shard, with the number of the change that made it.
-    entries: Vec<Vec<(u64, Entry)>>,
-    rows: usize,
+    /// With the number of the change that made it. In one piece, which goes back to the system as a whole: many
+    /// small ones would leave as many holes.
+    entries: Vec<(u64, Entry)>,
     unreadable: u64,
 }
 
@@ -54,8 +57,7 @@ impl Directory {
     async fn load_all(&self, store: &Store) -> Result<Loaded, StoreError> {
         let mut loader = Loader {
             directory: self,
-            entries: (0..SHARDS).map(|_| Vec::new()).collect(),
-            rows: 0,
+            entries: Vec::new(),
             unreadable: 0,
         };
         let mut session = store.pools().read_at_one_moment().await?;
@@ -118,24 +120,38 @@ impl Loader<'_> {
     }
 
     fn add(&mut self, key: HolderKey, made: u64, held: Held) -> Result<(), StoreError> {
-        self.rows += 1;
         // A bound on what is held before it is known whose it is.
-        if self.rows > self.directory.holders_max.saturating_mul(2) {
+        if self.entries.len() >= self.directory.holders_max.saturating_mul(2) {
             return Err(self.directory.full());
         }
-        self.entries[shard_of(key)].push((made, key.entry(held)));
+        self.entries.push((made, key.entry(held)));
         Ok(())
     }
 
-    fn put_into_force(self) -> Result<usize, StoreError> {
+    /// The list of each shard, the last one first.
+    fn shards(&mut self) -> Vec<Sorted> {
+        let entries = &mut self.entries;
+        entries.sort_unstable_by_key(|(made, entry)| (shard_of(entry.key), entry.key, *made));
+        let lists = (0..SHARDS).rev().map(|shard| {
+            let begin = entries.partition_point(|(_, entry)| shard_of(entry.key) < shard);
+            let list = Sorted::of(entries.drain(begin..).map(|(_, entry)| entry));
+            if shard % (SHARDS / GIVEN_BACK_IN) == 0 {
+                entries.shrink_to_fit();
+            }
+            list
+        });
+        lists.collect()
+    }
+
+    fn put_into_force(mut self) -> Result<usize, StoreError> {
         let directory = self.directory;
-        let shards: Vec<Sorted> = self.entries.into_iter().map(Sorted::of).collect();
+        let shards = self.shards();
         let holders = shards.iter().map(Sorted::count).sum();
         if holders > directory.holders_max {
             return Err(directory.full());
         }
         let _writing = directory.writing.lock();
-        for (shard, entries) in directory.shards.iter().zip(shards) {
+        for (shard, entries) in directory.shards.iter().rev().zip(shards) {
             shard.fill(entries);
         }
         directory.holders.store(holders, Ordering::Relaxed);

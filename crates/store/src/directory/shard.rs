@@ -43,10 +43,11 @@ pub(super) struct Sorted(Vec<Entry>);
 // === impl Sorted ===
 
 impl Sorted {
-    /// Sorts, and merges entries of one holder in the order in which they were made.
-    pub(super) fn of(mut made: Vec<(u64, Entry)>) -> Self {
-        made.sort_unstable_by_key(|(made, entry)| (entry.key, *made));
-        let mut entries: Vec<Entry> = made.into_iter().map(|(_, entry)| entry).collect();
+    /// Of entries sorted by key, and those of one holder in the order in which they were made: they are merged.
+    pub(super) fn of(sorted: impl ExactSizeIterator<Item = Entry>) -> Self {
+        // As much as is needed, so that nothing is left free between one list and the next.
+        let mut entries = Vec::with_capacity(sorted.len());
+        entries.extend(sorted);
         entries.dedup_by(|later, kept| {
             let same = later.key == kept.key;
             if same {

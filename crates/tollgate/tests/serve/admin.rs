@@ -1,10 +1,14 @@
 //! Metrics, health, the access log, and `GET /rate_limit` over the wire.
 
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use reqwest::header::HeaderName;
 use serde_json::Value;
 
-use tollgate_testkit::Fault;
+use tollgate_testkit::{Algorithm, Fault, Issuer};
 
-use crate::support::{PLANS, Running};
+use crate::support::{AUDIENCE, PLANS, Running};
 
 #[test]
 fn metrics_count_by_route_verdict_and_mode_without_users() {
@@ -86,6 +90,97 @@ fn case_036_without_keys_the_gateway_is_not_ready_and_lets_no_token_pass() {
     });
     // The first issuer's keys are kept though it is down.
     assert_eq!(other.get("/orders", &other.token("bob")).status(), 200);
+}
+
+/// Names and labels of all series, without their values, once so many requests are counted.
+fn series(running: &Running, requests: u64) -> BTreeSet<String> {
+    let mut metrics = String::new();
+    running.eventually("all are counted", || {
+        metrics = running.metrics();
+        ["tollgate_requests_total{", "tollgate_responses_total{"]
+            .iter()
+            .all(|family| {
+                let rows = metrics.lines().filter(|line| line.starts_with(family));
+                let counts =
+                    rows.map(|row| row.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
+                counts.sum::<u64>() == requests
+            })
+    });
+    let samples = metrics.lines().filter(|line| !line.starts_with('#'));
+    let names = samples.filter_map(|line| line.rsplit_once(' '));
+    names.map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn case_121_no_number_of_users_paths_or_key_ids_makes_another_series() {
+    let running = Running::start(PLANS);
+    let stranger = Issuer::with_keys(&[Algorithm::EdDsa]).unwrap();
+    let call = |number: u32| {
+        let user = running.token(&format!("user-{number}"));
+        // The last is beyond the limit, so that every verdict was there before.
+        for _ in 0..4 {
+            running.get(&format!("/orders/{number}"), &user);
+        }
+        running.get(&format!("/no/such/path/{number}"), &user);
+        let foreign = stranger.token("mallory").audience(AUDIENCE).mint();
+        running.get("/orders", &foreign);
+        let unknown_key = format!("{{\"alg\":\"EdDSA\",\"kid\":\"key-{number}\"}}");
+        let claims = foreign.split_once('.').unwrap().1;
+        let unknown_key = data_encoding::BASE64URL_NOPAD.encode(unknown_key.as_bytes());
+        running.get("/orders", &format!("{unknown_key}.{claims}"));
+    };
+    call(0);
+    let before = series(&running, 7);
+    for number in 1..30 {
+        call(number);
+    }
+    let after = series(&running, 30 * 7);
+    assert_eq!(before, after);
+    let named = |name: &String| {
+        ["user-", "/no/such", "key-", "mallory"]
+            .iter()
+            .any(|part| name.contains(part))
+    };
+    assert!(!after.iter().any(named), "{after:?}");
+}
+
+#[test]
+fn case_120_the_admin_listener_only_tells_and_is_on_loopback_unless_told() {
+    let running = Running::start(PLANS);
+    for path in ["/metrics", "/healthz", "/readyz", "/", "/plans"] {
+        let url = running.admin(path).url().clone();
+        for method in [
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ] {
+            // As a page in somebody's browser would.
+            let request = running.client.request(method, url.clone());
+            let answer = request
+                .header("origin", "https://evil.example")
+                .send()
+                .unwrap();
+            assert_eq!(answer.status(), 405, "{path}");
+            assert_eq!(answer.headers()["allow"], "GET, HEAD");
+        }
+        let request = running
+            .client
+            .get(url)
+            .header("origin", "https://evil.example");
+        let headers = request.send().unwrap().headers().clone();
+        let shares = |name: &HeaderName| name.as_str().starts_with("access-control-");
+        assert!(!headers.keys().any(shares), "{headers:?}");
+    }
+    let policy = tollgate_policy::Policy::parse(
+        "tollgate.yaml",
+        &format!(
+            "tollgate: 1\norigin: http://127.0.0.1:9\nidentity: {{anonymous: {{plan: standard}}}}\n{PLANS}"
+        ),
+        std::path::Path::new("."),
+    );
+    assert!(policy.unwrap().admin().unwrap().ip().is_loopback());
 }
 
 #[test]

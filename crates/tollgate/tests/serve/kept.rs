@@ -29,7 +29,7 @@ fn stored(file: &Path) -> String {
 }
 
 /// Runs a few calls to the store of a file.
-fn with_store<T>(file: &Path, calls: impl AsyncFnOnce(Store) -> T) -> T {
+pub(crate) fn with_store<T>(file: &Path, calls: impl AsyncFnOnce(Store) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -40,7 +40,7 @@ fn with_store<T>(file: &Path, calls: impl AsyncFnOnce(Store) -> T) -> T {
     })
 }
 
-fn assign(running: &Running, subject: &str, plan: &str) -> Write {
+pub(crate) fn assign(running: &Running, subject: &str, plan: &str) -> Write {
     let edit = Edit::Assign {
         plan: PlanName::parse(plan).unwrap(),
         from: Start::Now,

@@ -3,16 +3,19 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests may panic"
+    clippy::print_stdout,
+    reason = "tests may panic and tell"
 )]
 
 mod admin;
 mod admin_api;
 mod api_keys;
+mod changes;
 mod counts;
 mod drain;
 mod edge;
 mod kept;
+mod killed;
 mod operated;
 mod reload;
 mod story;

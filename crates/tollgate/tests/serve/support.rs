@@ -34,7 +34,7 @@ impl Running {
         let origin = Origin::start().unwrap();
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
         let policy = policy(&issuer, &origin, listen, admin, rest);
-        let gateway = launch(&policy, listen);
+        let gateway = gateway(&policy, listen).launch().unwrap();
         let running = Self {
             issuer,
             origin,
@@ -44,19 +44,37 @@ impl Running {
             admin,
             rest: rest.to_owned(),
         };
-        running.eventually("ready", || running.admin("/readyz").status() == 200);
+        running.wait_ready();
         running
     }
 
     /// Ends the gateway by `signal` and starts it again, between the same issuer and origin.
     pub(crate) fn restart(&mut self, signal: Signal) {
+        self.end(signal);
+        self.begin();
+        self.wait_ready();
+    }
+
+    /// Ends the gateway by `signal`.
+    pub(crate) fn end(&mut self, signal: Signal) {
         self.gateway.signal(signal);
         let ended = self.gateway.wait_ended(Duration::from_secs(15));
         assert!(ended.is_some(), "{}", self.gateway.output());
+    }
+
+    /// Starts the gateway again after its end, and does not wait for it.
+    pub(crate) fn begin(&mut self) {
         let (listen, admin) = (self.listen, self.admin);
         let policy = policy(&self.issuer, &self.origin, listen, admin, &self.rest);
-        self.gateway = launch(&policy, listen);
-        self.eventually("ready", || self.admin("/readyz").status() == 200);
+        self.gateway = gateway(&policy, listen).start().unwrap();
+    }
+
+    /// Waits until it serves.
+    pub(crate) fn wait_ready(&self) {
+        self.eventually("ready", || {
+            let ready = self.try_admin("/readyz");
+            ready.is_ok_and(|answer| answer.status() == 200)
+        });
     }
 
     /// Another gateway between the same issuer and origin, with this part of a policy, and where it listens.
@@ -84,14 +102,26 @@ impl Running {
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str, token: &str) -> Response {
+        self.try_ask(method, path, token).unwrap()
+    }
+
+    pub(crate) fn try_get(&self, path: &str, token: &str) -> reqwest::Result<Response> {
+        self.try_ask("GET", path, token)
+    }
+
+    fn try_ask(&self, method: &str, path: &str, token: &str) -> reqwest::Result<Response> {
         let url = format!("http://{}{path}", self.listen);
         let request = self.client.request(method.parse().unwrap(), url);
-        request.bearer_auth(token).send().unwrap()
+        request.bearer_auth(token).send()
     }
 
     pub(crate) fn admin(&self, path: &str) -> Response {
+        self.try_admin(path).unwrap()
+    }
+
+    pub(crate) fn try_admin(&self, path: &str) -> reqwest::Result<Response> {
         let url = format!("http://{}{path}", self.admin);
-        self.client.get(url).send().unwrap()
+        self.client.get(url).send()
     }
 
     pub(crate) fn metrics(&self) -> String {
@@ -131,15 +161,14 @@ pub(crate) fn refused(rest: &str) -> String {
     String::from_utf8(ended.stderr).unwrap()
 }
 
-fn launch(policy: &str, address: SocketAddr) -> Peer {
-    let gateway = Gateway {
+fn gateway(policy: &str, address: SocketAddr) -> Gateway<'_> {
+    Gateway {
         binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
         policy,
         files: &[],
         address,
         workers: 2,
-    };
-    gateway.launch().unwrap()
+    }
 }
 
 fn policy(
