@@ -50,6 +50,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (Read, routes!(v1::holders::list)),
         (Read, routes!(v1::holders::one)),
         (Read, routes!(v1::holders::counts)),
+        (Read, routes!(v1::usage::look)),
         (Read, routes!(v1::changes::history)),
         (Operate, routes!(v1::changes::make)),
         (Read, routes!(v1::buckets::look)),

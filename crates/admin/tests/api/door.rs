@@ -132,7 +132,7 @@ fn a_gateway_without_a_store_says_so_and_answers_the_rest() {
             let problem = api.act(&get(path)).await.problem(404);
             assert_eq!(problem["type"], "urn:tollgate:problem:no-store");
         }
-        for path in ["/v1/plans", "/v1/routes", "/v1/policy"] {
+        for path in ["/v1/plans", "/v1/routes", "/v1/policy/versions"] {
             api.get(path).await;
         }
     });

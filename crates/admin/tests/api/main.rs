@@ -15,4 +15,5 @@ mod policy;
 mod problems;
 mod roles;
 mod support;
+mod usage;
 mod writes;
