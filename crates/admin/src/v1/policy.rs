@@ -21,7 +21,7 @@ use crate::live::{PolicyChange, PolicyInForce, PolicyVersion, RollBack};
 use crate::problem::{Answer, Problem};
 use crate::state::Admin;
 
-pub(crate) use diff::Differences;
+pub(crate) use diff::{Difference, Differences, What};
 pub(crate) use trial::Trial;
 
 /// A policy that is looked at only.

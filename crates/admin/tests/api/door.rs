@@ -18,7 +18,7 @@ fn who_fails_too_often_is_told_to_wait_and_good_keys_are_not() {
             assert_eq!(api.send(&wrong).await.status, 401);
         }
         let guess = get("/v1/plans").key(&format!("tga_{}", "A".repeat(43)));
-        for ask in [&wrong, &guess, &get("/v1/plans"), &get("/nowhere")] {
+        for ask in [&wrong, &guess, &get("/v1/plans"), &get("/v1/nowhere")] {
             let reply = api.send(ask).await;
             reply.problem(429);
             assert_eq!(reply.field("retry-after"), Some("6"));

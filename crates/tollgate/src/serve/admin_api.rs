@@ -14,7 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tollgate_admin::{Admin, AdminKeys, Peer, router};
+use tollgate_admin::{Admin, AdminKeys, OverTls, Peer, router};
 use tollgate_policy::AdminApi;
 use tollgate_proxy::{ServerTls, shake_hands};
 
@@ -120,9 +120,13 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<Arc<ServerTls>>, ad
             }
         };
         let (service, tls) = (service.clone(), tls.clone());
+        let over_tls = tls.is_some();
         tokio::spawn(async move {
             let service = service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(Peer(peer));
+                if over_tls {
+                    request.extensions_mut().insert(OverTls);
+                }
                 service.call(request)
             });
             // What goes wrong here is the client's own: it hung up, or spoke no HTTP.
