@@ -110,7 +110,9 @@ pub(crate) fn router(admin: &Admin) -> Router {
         let guard = move |request: Request, next: Next| {
             door::guard(page.clone(), state.clone(), request, next)
         };
-        let other_method = move || async move { method_not_allowed(allowed) };
+        let other_method = move |request: Request| async move {
+            known_only(&request, || method_not_allowed(allowed))
+        };
         let handler = handler.route_layer(from_fn(guard)).fallback(other_method);
         router = router.route(path, handler);
     }
@@ -126,11 +128,15 @@ pub(crate) fn router(admin: &Admin) -> Router {
         .with_state(admin.clone())
 }
 
-/// Nobody who has not signed in learns which pages there are.
 async fn nowhere(request: Request) -> Response {
+    known_only(&request, || Problem::not_found("page").into_response())
+}
+
+/// Nobody who has not signed in learns which pages there are.
+fn known_only(request: &Request, answer: impl FnOnce() -> Response) -> Response {
     match request.extensions().get::<door::Visitor>() {
-        Some(_) => Problem::not_found("page").into_response(),
-        None => door::to_sign_in(&request),
+        Some(_) => answer(),
+        None => door::to_sign_in(request),
     }
 }
 

@@ -207,6 +207,10 @@ fn a_session_is_no_key_and_a_key_is_no_session() {
             (405, Some("GET, HEAD"))
         );
         assert!(text(&reply).contains("<h1>"));
+        for path in ["/plans", "/nowhere"] {
+            let put = api.send(&Ask::new(Method::PUT, path)).await;
+            assert_eq!(put.status, 401, "{path}");
+        }
     });
 }
 

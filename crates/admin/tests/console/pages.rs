@@ -43,6 +43,10 @@ fn each_page_says_what_is_so() {
             ],
         );
 
+        assert!(
+            !words(&seat.live(&api, "/").await).contains("Notices: "),
+            "what is dear is not asked every five seconds"
+        );
         let page = seat.page(&api, "/limited").await;
         says(
             &page,
@@ -76,6 +80,8 @@ fn each_page_says_what_is_so() {
                 "Change 5: override by the-operate.",
             ],
         );
+        let live = seat.live(&api, &subject("/holder", "alice")).await;
+        assert!(live.contains("197 of 240 left") && !live.contains("Requests of the last 30 days"));
         let explained = format!(
             "{}&method=GET&path=/orders/7",
             subject("/holder", "importer")

@@ -83,6 +83,14 @@ impl Seat {
         }
     }
 
+    /// A page as the script fetches it.
+    pub(crate) async fn live(&self, api: &Api, path: &str) -> String {
+        let ask = get(path)
+            .field("cookie", &self.cookie)
+            .field("tollgate-live", "1");
+        text(&api.send(&ask).await)
+    }
+
     /// Sends a form, with the token and what else it has.
     pub(crate) async fn send(&self, api: &Api, path: &str, fields: &[(&str, &str)]) -> Reply {
         let token = [("token", self.token.as_str())];

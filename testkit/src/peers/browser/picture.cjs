@@ -19,19 +19,29 @@ function decode(png) {
   for (let y = 0; y < height; y += 1) {
     const filter = raw[y * (stride + 1)];
     for (let x = 0; x < stride; x += 1) {
-      const left = x >= channels ? pixels[y * stride + x - channels] : 0;
-      const above = y > 0 ? pixels[(y - 1) * stride + x] : 0;
-      const corner = y > 0 && x >= channels ? pixels[(y - 1) * stride + x - channels] : 0;
-      const guess = [0, left, above, (left + above) >> 1, paeth(left, above, corner)][filter];
-      pixels[y * stride + x] = raw[y * (stride + 1) + 1 + x] + guess;
+      const at = y * stride + x;
+      const left = x >= channels ? pixels[at - channels] : 0;
+      const above = y > 0 ? pixels[at - stride] : 0;
+      const corner = y > 0 && x >= channels ? pixels[at - stride - channels] : 0;
+      pixels[at] = raw[at + y + 1] + guess(filter, left, above, corner);
     }
   }
   return { width, height, channels, pixels };
 }
 
-function paeth(left, above, corner) {
-  const [a, b, c] = [left, above, corner].map((one) => Math.abs(left + above - corner - one));
-  return a <= b && a <= c ? left : b <= c ? above : corner;
+// What a filter takes from a byte (PNG, section 9.2).
+function guess(filter, left, above, corner) {
+  switch (filter) {
+    case 1: return left;
+    case 2: return above;
+    case 3: return (left + above) >> 1;
+    case 4: break;
+    default: return 0;
+  }
+  const whole = left + above - corner;
+  const [toLeft, toAbove, toCorner] = [Math.abs(whole - left), Math.abs(whole - above), Math.abs(whole - corner)];
+  if (toLeft <= toAbove && toLeft <= toCorner) return left;
+  return toAbove <= toCorner ? above : corner;
 }
 
 // With as many bits of each channel as leave few enough colours.
@@ -39,11 +49,16 @@ function quantised({ channels, pixels }) {
   for (let dropped = 0; ; dropped += 1) {
     const palette = new Map();
     const indices = Buffer.alloc(pixels.length / channels);
+    const step = Uint8Array.from({ length: 256 }, (_, value) => reduced(value, dropped));
     for (let at = 0; at < indices.length && palette.size <= COLOURS_MAX; at += 1) {
-      const colour = [0, 1, 2].map((channel) => reduced(pixels[at * channels + channel], dropped));
-      const name = (colour[0] << 16) | (colour[1] << 8) | colour[2];
-      if (!palette.has(name)) palette.set(name, palette.size);
-      indices[at] = palette.get(name);
+      const first = at * channels;
+      const name = (step[pixels[first]] << 16) | (step[pixels[first + 1]] << 8) | step[pixels[first + 2]];
+      let index = palette.get(name);
+      if (index === undefined) {
+        index = palette.size;
+        palette.set(name, index);
+      }
+      indices[at] = index;
     }
     if (palette.size <= COLOURS_MAX) return { palette: [...palette.keys()], indices };
   }

@@ -31,7 +31,8 @@
     if (busy || document.hidden) return;
     busy = true;
     try {
-      const answer = await fetch(location.href, { credentials: "same-origin", redirect: "manual" });
+      const headers = { "tollgate-live": "1" };
+      const answer = await fetch(location.href, { headers, credentials: "same-origin", redirect: "manual" });
       // The session is over: the page shows where to sign in.
       if (answer.type === "opaqueredirect") return location.reload();
       if (!answer.ok) return;

@@ -11,13 +11,14 @@ pub(in super::super) mod writes;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use http::HeaderMap;
 use maud::{Markup, html};
 use tollgate_store::{Change, Count, Holder, HolderKind, Page, Versioned};
 
 use self::asked::Asked;
 use super::super::door::Visitor;
 use super::super::links::kind;
-use super::super::view::layout::{Section, live, note, page};
+use super::super::view::layout::{Section, is_for_live, live, note, page};
 use crate::problem::{Answer, Problem};
 use crate::query::{Params, number};
 use crate::role::Role;
@@ -32,13 +33,15 @@ struct Kept {
     found: Versioned,
     counts: Vec<Count>,
     history: Page<Change>,
-    usage: Answer<Usage>,
+    /// Not for live parts: it is added up of many rows.
+    usage: Option<Answer<Usage>>,
 }
 
 pub(in super::super) async fn show(
     State(admin): State<Admin>,
     Extension(visitor): Extension<Visitor>,
     Params(asked): Params<Asked>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
     let of = asked.of()?;
     let now_ms = admin.now().unix_ms;
@@ -47,7 +50,8 @@ pub(in super::super) async fn show(
         HolderKind::Subject => explain::ask(&admin, &of, &asked).await?,
         HolderKind::Account => None,
     };
-    let kept = kept(&admin, &of.who.holder, asked.before).await;
+    let wanted = (asked.before, is_for_live(&headers));
+    let kept = kept(&admin, &of.who.holder, wanted).await;
     let may_write = visitor.caller.role >= Role::Operate;
     let content = html! {
         @if let Some(words) = asked.done() { p.done role="status" { (words) } }
@@ -69,8 +73,9 @@ pub(in super::super) async fn show(
                 section aria-labelledby="usage-heading" {
                     h2 id="usage-heading" { "Usage" }
                     @match &kept.usage {
-                        Ok(used) => (usage::chart(used, now_ms)),
-                        Err(problem) => (unknown(problem)),
+                        Some(Ok(used)) => (usage::chart(used, now_ms)),
+                        Some(Err(problem)) => (unknown(problem)),
+                        None => {},
                     }
                 }
                 (record::plans_and_limits(&kept.found, &of, &visitor, now_ms))
@@ -95,7 +100,11 @@ pub(in super::super) async fn show(
     Ok(page(&visitor, Some(Section::Holders), title, &content))
 }
 
-async fn kept(admin: &Admin, holder: &Holder, before: Option<u64>) -> Answer<Kept> {
+async fn kept(
+    admin: &Admin,
+    holder: &Holder,
+    (before, for_live): (Option<u64>, bool),
+) -> Answer<Kept> {
     let store = admin.store()?;
     let now_ms = admin.now().unix_ms;
     let before = number(before)?.unwrap_or(u64::MAX);
@@ -103,7 +112,10 @@ async fn kept(admin: &Admin, holder: &Holder, before: Option<u64>) -> Answer<Kep
         found: store.record(holder).await?,
         counts: store.counts_of(holder, now_ms).await?,
         history: store.history_before(holder, before, CHANGES).await?,
-        usage: usage::of_a_month(admin, holder, now_ms).await,
+        usage: match for_live {
+            true => None,
+            false => Some(usage::of_a_month(admin, holder, now_ms).await),
+        },
     })
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use http::HeaderMap;
 use maud::{Markup, html};
 
 use super::super::door::Visitor;
 use super::super::view::chart::{Chart, Column};
-use super::super::view::layout::{Section, live, note, page, wide};
+use super::super::view::layout::{Section, is_for_live, live, note, page, wide};
 use super::super::view::number::{grouped, short_version};
 use super::super::view::time::moment;
 use crate::live::{PolicyInForce, RouteTraffic, Traffic};
@@ -25,6 +26,7 @@ const ROUTES_MAX: usize = 15;
 pub(in super::super) async fn show(
     State(admin): State<Admin>,
     Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
     let (traffic, policy) = admin
         .live(|live| Ok((live.traffic(), live.policy()?)))
@@ -48,6 +50,7 @@ pub(in super::super) async fn show(
         section aria-labelledby="health-heading" {
             h2 id="health-heading" { "Health" }
             (live("live-health", &health(&admin, &policy).await))
+            @if !is_for_live(&headers) { (notices(&admin).await) }
         }
     };
     Ok(page(
@@ -107,17 +110,14 @@ fn busiest(traffic: &Traffic) -> Markup {
     }
 }
 
+/// What is cheap to ask: it is asked every few seconds.
 async fn health(admin: &Admin, policy: &PolicyInForce) -> Markup {
     let store = match admin.store_if_any() {
-        Ok(None) => {
-            Err("The policy has none: plans and limits come from the policy and from tokens.")
-        }
-        Err(_) => {
-            Err("Not reached yet. Plans and limits of the store are not known to this process.")
-        }
-        Ok(Some(store)) => match store.notice_totals().await {
-            Ok(notices) => Ok(notices),
-            Err(_) => Err("It does not answer. What was read before stays in force."),
+        Ok(None) => "The policy has none: plans and limits come from the policy and from tokens.",
+        Err(_) => "Not reached yet. Plans and limits of the store are not known to this process.",
+        Ok(Some(store)) => match store.last_seq().await {
+            Ok(_) => "It answers.",
+            Err(_) => "It does not answer. What was read before stays in force.",
         },
     };
     html! {
@@ -128,18 +128,25 @@ async fn health(admin: &Admin, policy: &PolicyInForce) -> Markup {
                 @if let Some(by) = &policy.by { " by " (by) }
             }
             dt { "Store" }
-            @match &store {
-                Ok(_) => dd { "It answers." },
-                Err(words) => dd { (words) },
-            }
-            @if let Ok(notices) = &store {
-                dt { "Notices" }
-                dd {
-                    a href="/notices?state=waiting" { (grouped(notices.waiting)) " waiting" } ", "
-                    a href="/notices?state=given_up" { (grouped(notices.given_up)) " given up" } ", "
-                    a href="/notices?state=delivered" { (grouped(notices.delivered)) " delivered" }
-                }
-            }
+            dd { (store) }
+        }
+    }
+}
+
+/// Nothing where nothing is known: the store's state is said above.
+async fn notices(admin: &Admin) -> Markup {
+    let Ok(store) = admin.store() else {
+        return html! {};
+    };
+    let Ok(totals) = store.notice_totals().await else {
+        return html! {};
+    };
+    html! {
+        p {
+            "Notices: "
+            a href="/notices?state=waiting" { (grouped(totals.waiting)) " waiting" } ", "
+            a href="/notices?state=given_up" { (grouped(totals.given_up)) " given up" } ", "
+            a href="/notices?state=delivered" { (grouped(totals.delivered)) " delivered" }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::layout::wide;
 use super::number::grouped;
 use super::time::formatted;
 
@@ -59,7 +60,7 @@ impl Chart<'_> {
                         }
                     }
                 }
-                (self.drawing(&title_id))
+                (wide(self.title, &self.drawing(&title_id)))
                 details id={ (self.id) "-table" } {
                     summary { "The same as a table" }
                     (self.table())

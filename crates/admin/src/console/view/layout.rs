@@ -1,8 +1,8 @@
 //! The frame of every page: head, navigation, one heading, who is signed in.
 
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use maud::{DOCTYPE, Markup, html};
 
 use super::super::assets;
@@ -96,6 +96,11 @@ fn frame(title: &str, header: &Markup, content: &Markup) -> Response {
     };
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     ([(CONTENT_TYPE, kind)], page.into_string()).into_response()
+}
+
+/// Whether a page is fetched for its live parts alone: the others need not be made then.
+pub(in super::super) fn is_for_live(headers: &HeaderMap) -> bool {
+    headers.contains_key("tollgate-live")
 }
 
 /// A part that is fetched again while somebody looks at the page.
