@@ -4,7 +4,7 @@
 //! - [`Origin`]: a small orders API on loopback, HTTP/1.1 and h2c, which counts what reached it.
 //! - [`Receiver`]: a receiver of webhooks on loopback, which keeps what it was sent.
 //! - [`lambda`]: AWS Lambda's Runtime API on loopback, and a function as Lambda starts it.
-//! - [`peers`]: nginx, HAProxy, Envoy, PostgreSQL, wrk and the gateway's own binary as child processes.
+//! - [`peers`]: nginx, HAProxy, Envoy, PostgreSQL, wrk, Chromium and the gateway's own binary as child processes.
 //!
 //! The issuer and the origin each run on a thread of their own, so that they answer while a test
 //! blocks, and stop when they are dropped. Everything listens on 127.0.0.1 only.

@@ -3,6 +3,7 @@
 //! Every function here blocks; in an async test use `spawn_blocking`, or call it before the runtime
 //! has work. The issuer and the origin of this crate have threads of their own and go on answering.
 
+mod browser;
 mod envoy;
 mod gateway;
 mod haproxy;
@@ -15,6 +16,7 @@ mod tool;
 mod watch;
 mod wrk;
 
+pub use self::browser::browse;
 pub use self::envoy::envoy;
 pub use self::gateway::{Gateway, gateway_binary};
 pub use self::haproxy::haproxy;

@@ -11,8 +11,9 @@ use crate::shell::{self, cargo, command};
 /// A Debian package, and how to see that it is not needed any more.
 ///
 /// By what it brings and not by its name: machines have node, for one, from other packages too.
-const PACKAGES: [(&str, Sign); 12] = [
+const PACKAGES: [(&str, Sign); 13] = [
     ("build-essential", Sign::Program("cc")),
+    ("chromium", Sign::Program("chromium")),
     ("curl", Sign::Program("curl")),
     ("haproxy", Sign::Program("haproxy")),
     ("nghttp2-client", Sign::Program("h2load")),
@@ -58,11 +59,18 @@ const PYTHON_PACKAGES: [&str; 8] = [
 /// In the environment's folder when all of [`PYTHON_PACKAGES`] are in it.
 const PYTHON_MARK: &str = ".packages";
 
+/// What drives the browser, and what looks for barriers in pages. The former's later versions need a newer node
+/// than Debian 12 has.
+const NODE_PACKAGES: [&str; 2] = ["axe-core@4.14.1", "puppeteer-core@24.43.1"];
+/// In their folder when all of [`NODE_PACKAGES`] are in it.
+const NODE_MARK: &str = ".packages";
+
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
 const DEBIAN: &str = "this routine knows Debian only; install the packages by hand";
 const PYTHON: &str = "run `apt-get install python3-venv`";
+const NPM: &str = "run `apt-get install npm`";
 const CARGO: &str = "install the toolchain that rust-toolchain.toml names";
 
 /// `cargo xtask setup`.
@@ -72,6 +80,7 @@ const CARGO: &str = "install the toolchain that rust-toolchain.toml names";
 pub(crate) fn run() -> Result<(), XtaskError> {
     debian_packages()?;
     python_environment()?;
+    node_packages()?;
     corpus::run()?;
     cargo_deny()
 }
@@ -145,6 +154,33 @@ fn python_environment() -> Result<(), XtaskError> {
     let mut install = command(pip, install.into_iter().chain(PYTHON_PACKAGES));
     shell::run(&mut install, PYTHON)?;
     fs::write(mark, wanted).map_err(XtaskError::io("mark the Python environment as whole"))
+}
+
+fn node_packages() -> Result<(), XtaskError> {
+    let folder = target_folder().join("node");
+    let wanted = NODE_PACKAGES.join("\n");
+    let mark = folder.join(NODE_MARK);
+    if fs::read_to_string(&mark).is_ok_and(|present| present == wanted) {
+        println!("node: {} is there", folder.display());
+        return Ok(());
+    }
+    println!(
+        "node: installing {} into {}",
+        NODE_PACKAGES.join(", "),
+        folder.display()
+    );
+    fs::create_dir_all(&folder).map_err(XtaskError::io("make the folder of node's packages"))?;
+    let install = [
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--omit=optional",
+    ];
+    let mut install = command("npm", install);
+    install.arg("--prefix").arg(&folder).args(NODE_PACKAGES);
+    shell::run(&mut install, NPM)?;
+    fs::write(mark, wanted).map_err(XtaskError::io("mark node's packages as whole"))
 }
 
 fn cargo_deny() -> Result<(), XtaskError> {

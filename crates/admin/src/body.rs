@@ -29,14 +29,31 @@ impl<T: DeserializeOwned, const MAX: usize> FromRequest<Admin> for Body<T, MAX> 
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Admin) -> Result<Self, Problem> {
-        let body = read(request, MAX).await?;
+        let body = read(request, Media::Json, MAX).await?;
         parsed(&body).map(Self)
     }
 }
 
-async fn read(request: Request, max: usize) -> Result<Bytes, Problem> {
-    if !is_json(&request) {
-        let detail = "send `Content-Type: application/json`";
+/// What a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    Json,
+    Form,
+}
+
+impl Media {
+    fn as_str(self) -> &'static str {
+        match self {
+            Media::Json => "application/json",
+            Media::Form => "application/x-www-form-urlencoded",
+        }
+    }
+}
+
+/// A body of this type and of at most `max` bytes, if it comes in time.
+pub(crate) async fn read(request: Request, media: Media, max: usize) -> Result<Bytes, Problem> {
+    if !is_of(media, &request) {
+        let detail = format!("send `Content-Type: {}`", media.as_str());
         return Err(Problem::new(Kind::MediaType, detail));
     }
     let length = request.headers().get(CONTENT_LENGTH);
@@ -55,13 +72,13 @@ async fn read(request: Request, max: usize) -> Result<Bytes, Problem> {
     }
 }
 
-fn is_json(request: &Request) -> bool {
+fn is_of(media: Media, request: &Request) -> bool {
     let mut types = request.headers().get_all(CONTENT_TYPE).iter();
     let (Some(kind), None) = (types.next(), types.next()) else {
         return false;
     };
     let essence = kind.to_str().unwrap_or_default().split(';').next();
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(media.as_str()))
 }
 
 fn too_large(max: usize) -> Problem {
@@ -170,7 +187,7 @@ mod tests {
         let request = http::Request::post("/").header(CONTENT_TYPE, "application/json");
         let request = request.body(axum::body::Body::new(never)).unwrap();
         let start = tokio::time::Instant::now();
-        let problem = read(request, 10).await.unwrap_err();
+        let problem = read(request, Media::Json, 10).await.unwrap_err();
         assert_eq!(
             (problem.status().as_u16(), start.elapsed()),
             (408, BODY_WAIT_MAX)

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue};
 use tokio::time::timeout;
 use tollgate_identity::{Credential, FailureBudget, credential};
 
@@ -26,6 +26,11 @@ const CHALLENGE_INVALID: &str = "Bearer realm=\"tollgate admin\", error=\"invali
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
+/// That a request came over TLS: whoever serves the router puts it among the request's extensions then. The
+/// console's cookie is for TLS alone then, and its pages are those of an `https` origin.
+#[derive(Debug, Clone, Copy)]
+pub struct OverTls;
+
 /// Around everything, also what is not there: nobody without a key learns which paths there are.
 pub(crate) async fn authenticate(
     State(admin): State<Admin>,
@@ -36,7 +41,11 @@ pub(crate) async fn authenticate(
         .extensions()
         .get::<Peer>()
         .map(|Peer(peer)| peer.ip());
-    let mut response = match admitted(&admin, request.headers(), peer) {
+    let key = match credential(request.headers(), None) {
+        Credential::Bearer(key) => Some(key),
+        Credential::None | Credential::OtherScheme | Credential::Malformed(_) => None,
+    };
+    let mut response = match known(&admin, key, peer) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             in_time(&admin, request, next).await
@@ -51,13 +60,10 @@ pub(crate) async fn authenticate(
     response
 }
 
-fn admitted(admin: &Admin, headers: &HeaderMap, peer: Option<IpAddr>) -> Answer<Caller> {
+/// Whose key this is, within what its network may still have refused.
+pub(crate) fn known(admin: &Admin, key: Option<&str>, peer: Option<IpAddr>) -> Answer<Caller> {
     let counters = &admin.inner().counters;
     let budget = admin.inner().failures.of(peer, admin.now());
-    let key = match credential(headers, None) {
-        Credential::Bearer(key) => Some(key),
-        Credential::None | Credential::OtherScheme | Credential::Malformed(_) => None,
-    };
     let refused = match key {
         Some(key) => admin.keys().verify(key, admin.now().unix_s(), &budget),
         None if budget.is_spent() => Err(Refused::OverBudget),
@@ -92,7 +98,8 @@ fn admitted(admin: &Admin, headers: &HeaderMap, peer: Option<IpAddr>) -> Answer<
     }
 }
 
-async fn in_time(admin: &Admin, request: Request, next: Next) -> Response {
+/// One request among those under way, for as long as it may take.
+pub(crate) async fn in_time(admin: &Admin, request: Request, next: Next) -> Response {
     let Ok(_permit) = admin.inner().requests.try_acquire() else {
         admin.inner().counters.overloaded.increment();
         return Problem::busy().into_response();
@@ -103,16 +110,22 @@ async fn in_time(admin: &Admin, request: Request, next: Next) -> Response {
 
 /// Around one endpoint: nobody of a lower role reaches it.
 pub(crate) async fn require(least: Role, admin: Admin, request: Request, next: Next) -> Response {
-    match request.extensions().get::<Caller>() {
-        Some(caller) if caller.role >= least => next.run(request).await,
-        caller => {
-            admin.inner().counters.forbidden.increment();
-            if let Some(caller) = caller {
-                let (by, role) = (&caller.name, caller.role);
-                tracing::warn!(%by, %role, %least, "admin API: role too low");
-            }
-            let detail = format!("this needs the role `{least}`");
-            Problem::new(Kind::Forbidden, detail).into_response()
-        }
+    match allowed(&admin, request.extensions().get(), least) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
+}
+
+/// Whether somebody's role is enough.
+pub(crate) fn allowed(admin: &Admin, caller: Option<&Caller>, least: Role) -> Answer<()> {
+    if caller.is_some_and(|caller| caller.role >= least) {
+        return Ok(());
+    }
+    admin.inner().counters.forbidden.increment();
+    if let Some(caller) = caller {
+        let (by, role) = (&caller.name, caller.role);
+        tracing::warn!(%by, %role, %least, "admin API: role too low");
+    }
+    let detail = format!("this needs the role `{least}`");
+    Err(Problem::new(Kind::Forbidden, detail))
 }

@@ -4,8 +4,12 @@
 //! code: SHA-256 of the key, its name, `-`, its role, not-after. A look-up is one hash and a comparison in
 //! constant time; why a hash without salt is enough is told there.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 use tollgate_identity::{
     ApiKeyVerdict, ApiKeys, ApiKeysError, ApiKeysText, FailureBudget, IdentityError, NewApiKey,
     Redacted,
@@ -26,7 +30,13 @@ pub const KEYS_MAX: usize = 1_000;
 pub struct AdminKeys {
     keys: ApiKeys,
     notes: Vec<KeyNote>,
+    /// Where a key's note is, by the whole digest.
+    by_digest: HashMap<KeyDigest, usize>,
 }
+
+/// SHA-256 of a key, in hex as the file has it: by this a session knows its key again.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct KeyDigest(String);
 
 /// What may be said of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +106,10 @@ impl AdminKeys {
     /// A key without a role, or with an account.
     pub fn of(text: &ApiKeysText) -> Result<Self, AdminKeysError> {
         let mut notes = Vec::new();
+        let mut by_digest = HashMap::new();
         for key in text.keys() {
             let digest = key.short_digest().to_owned();
+            by_digest.insert(KeyDigest(key.digest.clone()), notes.len());
             let name = key.subject;
             if key.account.is_some() {
                 return Err(AdminKeysError::Account { name });
@@ -118,13 +130,27 @@ impl AdminKeys {
         let text = String::from_utf8_lossy(text.as_bytes());
         // The key under which users are counted: nobody is counted here.
         let keys = ApiKeys::parse(&text, &[0; 16])?;
-        Ok(Self { keys, notes })
+        Ok(Self {
+            keys,
+            notes,
+            by_digest,
+        })
     }
 
     /// What is known of each key, in the order of the file.
     #[must_use]
     pub fn notes(&self) -> &[KeyNote] {
         &self.notes
+    }
+
+    /// Who has the key of a digest, at a moment in seconds since 1970, if it is still good.
+    pub(crate) fn holder_of(&self, digest: &KeyDigest, now_unix_s: u64) -> Option<Caller> {
+        let note = self.notes.get(*self.by_digest.get(digest)?)?;
+        let is_good = note.not_after_s.is_none_or(|end_s| now_unix_s < end_s);
+        is_good.then(|| Caller {
+            name: note.name.clone(),
+            role: note.role,
+        })
     }
 
     /// Who presents this key, at a moment in seconds since 1970.
@@ -156,6 +182,18 @@ impl AdminKeys {
             ApiKeyVerdict::Invalid(_) => Err(Refused::NoKey),
             ApiKeyVerdict::OverBudget => Err(Refused::OverBudget),
         }
+    }
+}
+
+impl KeyDigest {
+    pub(crate) fn of(key: &str) -> Self {
+        Self(HEXLOWER.encode(&Sha256::digest(key)))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyDigest")
     }
 }
 
@@ -220,6 +258,10 @@ mod tests {
         let caller = keys.verify(key, 99, &Unbounded).unwrap();
         assert_eq!((caller.name.as_str(), caller.role), ("ops", Role::Operate));
         assert_eq!(keys.verify(key, 100, &Unbounded), Err(Refused::NoKey));
+        let digest = KeyDigest::of(key);
+        assert_eq!(keys.holder_of(&digest, 99), Some(caller));
+        assert_eq!(keys.holder_of(&digest, 100), None);
+        assert_eq!(keys.holder_of(&KeyDigest::of("tga_"), 0), None);
         assert!(!format!("{keys:?}").contains(&key[KEY_PREFIX.len()..]));
     }
 

@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     Malformed,
     Unauthenticated,
     Forbidden,
+    ForeignForm,
     NotFound,
     NoStore,
     MethodNotAllowed,
@@ -45,6 +46,7 @@ impl Kind {
             Kind::Malformed => ("malformed", "Malformed request", S::BAD_REQUEST),
             Kind::Unauthenticated => ("unauthenticated", "No valid key", S::UNAUTHORIZED),
             Kind::Forbidden => ("forbidden", "The key's role is too low", S::FORBIDDEN),
+            Kind::ForeignForm => ("foreign-form", "Not a form of this session", S::FORBIDDEN),
             Kind::NotFound => ("not-found", "No such thing", S::NOT_FOUND),
             Kind::NoStore => ("no-store", "This gateway has no store", S::NOT_FOUND),
             Kind::MethodNotAllowed => (
@@ -246,6 +248,11 @@ impl Problem {
         Self::new(Kind::StoreAway, detail).retry_after_s(RETRY_AFTER_S)
     }
 
+    /// For people: what happened, what happened here, and where something is wrong.
+    pub(crate) fn words(&self) -> (&'static str, &str, &[Finding]) {
+        (self.kind.row().1, &self.detail, &self.errors)
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.kind.row().2
     }
@@ -260,6 +267,8 @@ impl From<StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (kind, title, status) = self.kind.row();
+        // The console makes a page of it.
+        let problem = self.clone();
         let body = ProblemBody {
             kind: format!("urn:tollgate:problem:{kind}"),
             title,
@@ -273,6 +282,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.extend(self.fields);
+        response.extensions_mut().insert(problem);
         response
     }
 }

@@ -10,6 +10,7 @@ use tollgate_engine::Engine;
 use tollgate_engine::limiter::{Clock, Now};
 use tollgate_store::Store;
 
+use crate::console::Sessions;
 use crate::counters::{AdminStats, Counters};
 use crate::failures::{Failures, FailuresError};
 use crate::keys::AdminKeys;
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     pub(crate) failures: Failures,
     pub(crate) repeats: Repeats,
+    pub(crate) sessions: Sessions,
     pub(crate) counters: Counters,
     pub(crate) requests: Semaphore,
     /// Those that go on though their request has ended.
@@ -71,6 +73,7 @@ impl Admin {
             clock: parts.clock,
             failures: Failures::new()?,
             repeats: Repeats::default(),
+            sessions: Sessions::new().map_err(|_| FailuresError::Randomness)?,
             counters: Counters::default(),
             requests: Semaphore::new(REQUESTS_MAX),
             writes: Arc::new(Semaphore::new(REQUESTS_MAX)),

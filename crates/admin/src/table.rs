@@ -10,10 +10,12 @@ use axum::routing::MethodRouter;
 use axum::{Extension, Router};
 use http::header::ALLOW;
 use http::{HeaderValue, Method};
+use tower::ServiceExt as _;
 use utoipa::openapi::path::Paths;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
+use crate::console;
 use crate::door::{authenticate, require};
 use crate::openapi;
 use crate::problem::{Kind, Problem};
@@ -50,6 +52,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (Read, routes!(v1::holders::list)),
         (Read, routes!(v1::holders::one)),
         (Read, routes!(v1::holders::counts)),
+        (Read, routes!(v1::usage::look)),
         (Read, routes!(v1::changes::history)),
         (Operate, routes!(v1::changes::make)),
         (Read, routes!(v1::buckets::look)),
@@ -86,9 +89,33 @@ pub fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-/// The API as a service: whoever serves it puts a [`crate::Peer`] among the extensions of each request, by which
-/// failed attempts are bounded; without it they are bounded for all together.
+/// API and console as one service: the API is what is under `/v1`. Whoever serves it puts a [`crate::Peer`] among the extensions of each request, by which
+/// failed attempts are bounded; without it they are bounded for all together. Over TLS it puts
+/// [`crate::OverTls`] there too.
 pub fn router(admin: &Admin) -> Router {
+    let api = api(admin);
+    let by_path = move |request: Request, next: Next| {
+        let api = api.clone();
+        async move {
+            match is_of_api(request.uri().path()) {
+                // A router has an answer to everything.
+                true => api
+                    .oneshot(request)
+                    .await
+                    .unwrap_or_else(|never| match never {}),
+                false => next.run(request).await,
+            }
+        }
+    };
+    console::router(admin).layer(from_fn(by_path))
+}
+
+fn is_of_api(path: &str) -> bool {
+    let under = path.strip_prefix("/v1");
+    under.is_some_and(|under| under.is_empty() || under.starts_with('/'))
+}
+
+fn api(admin: &Admin) -> Router {
     let document = v1::openapi::Document(openapi::text().into());
     let mut by_path: BTreeMap<String, (MethodRouter<Admin>, Vec<&'static str>)> = BTreeMap::new();
     for row in rows() {
@@ -125,7 +152,7 @@ fn allowed_with(method: &Method) -> Vec<&'static str> {
     }
 }
 
-fn method_not_allowed(allowed: &str) -> Response {
+pub(crate) fn method_not_allowed(allowed: &str) -> Response {
     let problem = Problem::new(Kind::MethodNotAllowed, format!("allowed: {allowed}"));
     // Names of methods are tokens.
     let allow = HeaderValue::try_from(allowed).unwrap_or(HeaderValue::from_static(""));

@@ -12,4 +12,5 @@ pub(crate) mod plans;
 pub(crate) mod policy;
 pub(crate) mod routes;
 pub(crate) mod traffic;
+pub(crate) mod usage;
 mod view;

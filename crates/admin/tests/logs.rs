@@ -10,6 +10,9 @@
 #[allow(dead_code, reason = "the other tests need all of it")]
 #[path = "api/memory.rs"]
 mod memory;
+#[allow(dead_code, reason = "the other tests need all of it")]
+#[path = "console/seat.rs"]
+mod seat;
 #[allow(dead_code, unused_macros, reason = "the other tests need all of it")]
 #[path = "api/support.rs"]
 mod support;
@@ -35,6 +38,25 @@ impl io::Write for Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The same by forms: a session, a look, a change, a page that is not there, a wrong key.
+async fn at_the_console(api: &Api, guess: &str) {
+    let seat = seat::Seat::take(api, Role::Operate).await;
+    let holder = seat::subject("/holder", "alice-liddell");
+    let page = seat.page(api, &holder).await;
+    let (version, key) = (seat::value(&page, "version"), seat::value(&page, "key"));
+    let fields = [("plan", "pro"), ("version", &version), ("key", &key)];
+    let fields = [&fields[..], &[("note", "for alice-liddell")]].concat();
+    let assign = seat::subject("/holder/assign", "alice-liddell");
+    seat.done(api, &assign, &fields).await;
+    assert_eq!(
+        seat.get(api, &format!("/nowhere{holder}")).await.status,
+        404
+    );
+    assert_eq!(seat.get(api, "/keys").await.status, 403);
+    assert_eq!(api.send(&get(&holder)).await.status, 303);
+    assert_eq!(seat::try_key(api, guess).await.status, 401);
 }
 
 #[test]
@@ -77,6 +99,7 @@ fn a_write_is_logged_with_its_writer_and_without_a_secret_or_a_subject() {
         api.send(&get(&subject("alice-liddell", "")).key(&guess))
             .await
             .problem(401);
+        at_the_console(&api, &guess).await;
     });
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     for line in [
@@ -84,6 +107,7 @@ fn a_write_is_logged_with_its_writer_and_without_a_secret_or_a_subject() {
         "not written by=\"the-admin\" what=\"holder.change\" status=409",
         "written by=\"the-admin\" what=\"buckets.reset\"",
         "role too low by=the-read role=read least=operate",
+        "role too low by=the-operate role=operate least=admin",
         "no valid key peer=Some(127.0.0.1) has_key=true",
     ] {
         assert!(log.contains(line), "{line} is not in:\n{log}");
@@ -92,7 +116,7 @@ fn a_write_is_logged_with_its_writer_and_without_a_secret_or_a_subject() {
         .lines()
         .filter(|line| line.contains(" tollgate_admin::"))
         .count();
-    assert_eq!(count, 5, "{log}");
+    assert_eq!(count, 8, "{log}");
     // Whatever the libraries say at their most talkative, too; but for the test's own client.
     let of_client = |line: &&str| line.contains("hyper_util::client");
     for line in log.lines().filter(|line| !of_client(line)) {

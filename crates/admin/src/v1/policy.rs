@@ -21,7 +21,7 @@ use crate::live::{PolicyChange, PolicyInForce, PolicyVersion, RollBack};
 use crate::problem::{Answer, Problem};
 use crate::state::Admin;
 
-pub(crate) use diff::Differences;
+pub(crate) use diff::{Difference, Differences, What};
 pub(crate) use trial::Trial;
 
 /// A policy that is looked at only.
@@ -39,11 +39,11 @@ pub(crate) struct PolicyText {
 pub(crate) struct PolicyAsked {
     /// Its text.
     #[schema(example = "tollgate: 1\norigin: http://127.0.0.1:9000\n")]
-    text: String,
+    pub(crate) text: String,
     /// Why, for the audit.
     #[serde(default)]
     #[schema(max_length = 1024, example = "more for pro")]
-    note: String,
+    pub(crate) note: String,
 }
 
 /// An earlier policy to be put in force again.
@@ -56,11 +56,11 @@ pub(crate) struct RollBackAsked {
         max_length = 64,
         example = "b22edff472d991b475a48064fad696cdca571c9dd4d79c6ee11d4b75364311d9"
     )]
-    version: String,
+    pub(crate) version: String,
     /// Why, for the audit.
     #[serde(default)]
     #[schema(max_length = 1024, example = "too little for pro")]
-    note: String,
+    pub(crate) note: String,
 }
 
 /// Policies that were in force and can be again, the newest first.
@@ -122,8 +122,7 @@ pub(crate) async fn validate(
     State(admin): State<Admin>,
     Body(asked): Body<PolicyText, POLICY_BODY_BYTES_MAX>,
 ) -> Answer<Json<Trial>> {
-    let trial = admin.live(move |live| Ok(trial::of(&asked.text, &live.policy_folder())));
-    Ok(Json(trial.await?.0))
+    tried(&admin, asked.text).await.map(Json)
 }
 
 /// What another policy would change, by plans, limits and routes. Nothing is changed.
@@ -138,12 +137,23 @@ pub(crate) async fn diff(
     State(admin): State<Admin>,
     Body(asked): Body<PolicyText, POLICY_BODY_BYTES_MAX>,
 ) -> Answer<Json<Differences>> {
+    compared(&admin, asked.text).await.map(Json)
+}
+
+/// What is wrong with a policy.
+pub(crate) async fn tried(admin: &Admin, text: String) -> Answer<Trial> {
+    let trial = admin.live(move |live| Ok(trial::of(&text, &live.policy_folder())));
+    Ok(trial.await?.0)
+}
+
+/// What a policy would change; a problem if it is no good.
+pub(crate) async fn compared(admin: &Admin, text: String) -> Answer<Differences> {
     let differences = admin.work(move |admin| {
-        let (trial, policy) = trial::of(&asked.text, &admin.policy_folder());
+        let (trial, policy) = trial::of(&text, &admin.policy_folder());
         let policy = policy.ok_or_else(|| trial.problem())?;
         Ok(diff::between(admin.engine().snapshot().policy(), &policy))
     });
-    Ok(Json(differences.await?))
+    differences.await
 }
 
 /// Puts another policy in force at once, and keeps it. All or nothing; what is in force stays if it is no good.
@@ -174,10 +184,21 @@ pub(crate) async fn apply(
     Body(asked): Body<PolicyAsked, POLICY_BODY_BYTES_MAX>,
 ) -> Answer<Response> {
     let expected = expected(&headers)?;
+    let done = put_in_force(&admin, &caller, expected, asked);
+    done.await.map(answer)
+}
+
+/// Puts a policy in force, whoever asked for it and how. `expected`: the version that the writer has seen.
+pub(crate) async fn put_in_force(
+    admin: &Admin,
+    caller: &Caller,
+    expected: Option<String>,
+    asked: PolicyAsked,
+) -> Answer<PolicyInForce> {
     let note = Note::parse(&asked.note).map_err(Problem::of_text("/note"))?;
     let in_force = admin.live(|live| live.policy()).await?;
     if in_force.text == asked.text {
-        return Ok(answer(in_force));
+        return Ok(in_force);
     }
     let change = PolicyChange {
         text: asked.text,
@@ -198,7 +219,7 @@ pub(crate) async fn apply(
         });
         done.await?.map_err(|trial| trial.problem())
     };
-    audited(&admin, &caller, deed, work).await.map(answer)
+    audited(admin, caller, deed, work).await
 }
 
 /// Puts a policy in force again that was. It is a change like any other: what is in force now can be rolled back
@@ -229,6 +250,17 @@ pub(crate) async fn roll_back(
     Body(asked): Body<RollBackAsked>,
 ) -> Answer<Response> {
     let expected = expected(&headers)?;
+    let done = put_back(&admin, &caller, expected, asked);
+    done.await.map(answer)
+}
+
+/// Puts an earlier policy back in force, whoever asked for it and how.
+pub(crate) async fn put_back(
+    admin: &Admin,
+    caller: &Caller,
+    expected: Option<String>,
+    asked: RollBackAsked,
+) -> Answer<PolicyInForce> {
     let note = Note::parse(&asked.note).map_err(Problem::of_text("/note"))?;
     let to = asked.version;
     if to.is_empty() || to.len() > VERSION_BYTES_MAX {
@@ -237,7 +269,7 @@ pub(crate) async fn roll_back(
     }
     let in_force = admin.live(|live| live.policy()).await?;
     if in_force.version == to {
-        return Ok(answer(in_force));
+        return Ok(in_force);
     }
     let deed = Deed {
         what: "policy.roll_back",
@@ -251,7 +283,7 @@ pub(crate) async fn roll_back(
     };
     let worker = admin.clone();
     let work = async move { worker.live(move |live| live.roll_back(&change)).await };
-    audited(&admin, &caller, deed, work).await.map(answer)
+    audited(admin, caller, deed, work).await
 }
 
 fn answer(policy: PolicyInForce) -> Response {

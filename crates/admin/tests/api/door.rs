@@ -18,7 +18,7 @@ fn who_fails_too_often_is_told_to_wait_and_good_keys_are_not() {
             assert_eq!(api.send(&wrong).await.status, 401);
         }
         let guess = get("/v1/plans").key(&format!("tga_{}", "A".repeat(43)));
-        for ask in [&wrong, &guess, &get("/v1/plans"), &get("/nowhere")] {
+        for ask in [&wrong, &guess, &get("/v1/plans"), &get("/v1/nowhere")] {
             let reply = api.send(ask).await;
             reply.problem(429);
             assert_eq!(reply.field("retry-after"), Some("6"));
@@ -132,7 +132,12 @@ fn a_gateway_without_a_store_says_so_and_answers_the_rest() {
             let problem = api.act(&get(path)).await.problem(404);
             assert_eq!(problem["type"], "urn:tollgate:problem:no-store");
         }
-        for path in ["/v1/plans", "/v1/routes", "/v1/traffic"] {
+        for path in [
+            "/v1/plans",
+            "/v1/routes",
+            "/v1/traffic",
+            "/v1/policy/versions",
+        ] {
             api.get(path).await;
         }
     });

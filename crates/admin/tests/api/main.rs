@@ -9,10 +9,13 @@
 mod buckets;
 mod described;
 mod door;
+#[allow(dead_code, reason = "the other tests need all of it")]
 mod memory;
 mod pages;
 mod policy;
 mod problems;
 mod roles;
+#[allow(dead_code, reason = "the other tests need all of it")]
 mod support;
+mod usage;
 mod writes;

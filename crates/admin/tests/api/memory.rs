@@ -1,6 +1,6 @@
 //! What the binary answers for, small: real policies put in force in a real engine, buckets as plain sums.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use tollgate_admin::{
     Question, RollBack, RouteTraffic, Traffic, TrafficPoint, WeighedLimit, Who,
 };
 use tollgate_engine::Engine;
-use tollgate_engine::policy::{Limit, PlanId, Policy, RouteId, normalize};
+use tollgate_engine::policy::{Across, Limit, PlanId, Policy, RouteId, normalize};
 
 type Key = (String, String, String);
 
@@ -22,6 +22,10 @@ pub(crate) struct Memory {
     since_ms: u64,
     /// Units spent, by holder, limit and route.
     spent: Mutex<HashMap<Key, u64>>,
+    /// Plans as the store would assign them, by holder.
+    plans: Mutex<HashMap<String, String>>,
+    /// What went through, where a test says it.
+    traffic: Mutex<Option<Traffic>>,
     /// The last one is in force.
     policies: Mutex<Vec<PolicyInForce>>,
 }
@@ -47,6 +51,8 @@ impl Memory {
             folder: folder.to_owned(),
             since_ms,
             spent: Mutex::default(),
+            plans: Mutex::default(),
+            traffic: Mutex::default(),
             policies: Mutex::new(vec![policy]),
         }
     }
@@ -55,13 +61,34 @@ impl Memory {
     pub(crate) fn spend(&self, name: &str, limit: &str, units: u64) {
         let holder = tollgate_store::Holder::subject("https://login.example", name).unwrap();
         let holder = serde_json::to_string(&holder).unwrap();
-        for (_, route) in self.engine.snapshot().policy().routes().iter() {
-            let key = (holder.clone(), limit.to_owned(), route.to_string());
+        let snapshot = self.engine.snapshot();
+        let routes = snapshot.policy().routes().iter();
+        // Under no name: what all routes share.
+        for route in routes
+            .map(|(_, route)| route.to_string())
+            .chain([String::new()])
+        {
+            let key = (holder.clone(), limit.to_owned(), route);
             self.spent.lock().unwrap().insert(key, units);
         }
     }
 
-    fn plan(policy: &Policy, who: Option<&Who>) -> (PlanId, PlanSource) {
+    /// As if the store had given `name` of the usual issuer a plan.
+    pub(crate) fn assign(&self, name: &str, plan: &str) {
+        let holder = tollgate_store::Holder::subject("https://login.example", name).unwrap();
+        let holder = serde_json::to_string(&holder).unwrap();
+        self.plans.lock().unwrap().insert(holder, plan.to_owned());
+    }
+
+    pub(crate) fn went_through(&self, traffic: Traffic) {
+        *self.traffic.lock().unwrap() = Some(traffic);
+    }
+
+    fn plan(&self, policy: &Policy, who: Option<&Who>) -> (PlanId, PlanSource) {
+        let assigned = who.and_then(|who| self.plans.lock().unwrap().get(&holder(who)).cloned());
+        if let Some(plan) = assigned.and_then(|plan| policy.plan_named(&plan)) {
+            return (plan, PlanSource::Subject);
+        }
         let claim = who.and_then(|who| who.plan_claim.as_deref());
         match claim.and_then(|claim| policy.plan_named(claim)) {
             Some(plan) => (plan, PlanSource::Claim),
@@ -70,16 +97,24 @@ impl Memory {
     }
 
     fn bucket(&self, who: &Who, limit: &Limit, route: &str) -> Bucket {
-        let key = (holder(who), limit.name.to_string(), route.to_owned());
+        let route = match limit.across {
+            Across::EachRoute => Some(route.to_owned()),
+            Across::AllRoutes => None,
+        };
+        let on = route.clone().unwrap_or_default();
+        let key = (holder(who), limit.name.to_string(), on);
         let spent = self.spent.lock().unwrap().get(&key).copied();
         let capacity = limit.amount.capacity().get();
         let spent = spent.unwrap_or_default();
         Bucket {
             limit: limit.name.to_string(),
-            route: Some(route.to_owned()),
+            route,
             amount: limit.amount.to_string(),
             per: limit.per.as_str().to_owned(),
-            on_exceed: None,
+            on_exceed: limit
+                .quota
+                .as_ref()
+                .map(|rules| rules.on_exceed.as_str().to_owned()),
             capacity,
             left: capacity.saturating_sub(spent),
             next_in_ms: (spent > 0).then_some(1_000),
@@ -121,7 +156,7 @@ impl Live for Memory {
     fn buckets(&self, asked: &BucketsAsked) -> Result<BucketPage, LiveError> {
         let snapshot = self.engine.snapshot();
         let policy = snapshot.policy();
-        let (plan, _) = Self::plan(policy, Some(&asked.who));
+        let (plan, _) = self.plan(policy, Some(&asked.who));
         let routes: Vec<(RouteId, String)> = policy
             .routes()
             .iter()
@@ -144,6 +179,9 @@ impl Live for Memory {
             let limits = policy.limits(plan, *id).iter();
             limits.map(|limit| self.bucket(&asked.who, limit, route))
         });
+        let mut shared = HashSet::new();
+        let buckets =
+            buckets.filter(|bucket| bucket.route.is_some() || shared.insert(bucket.limit.clone()));
         Ok(BucketPage {
             plan: policy.plans()[usize::from(plan.0)].name.to_string(),
             buckets: buckets.collect(),
@@ -169,7 +207,7 @@ impl Live for Memory {
             return Err(LiveError::NotThere { what: "limit" });
         }
         for bucket in &mut buckets {
-            let route = bucket.route.clone().unwrap();
+            let route = bucket.route.clone().unwrap_or_default();
             let key = (holder(&change.who), bucket.limit.clone(), route);
             bucket.left = match change.act {
                 BucketAct::Reset {} => bucket.capacity,
@@ -188,7 +226,7 @@ impl Live for Memory {
     fn explain(&self, question: &Question) -> Result<Explanation, LiveError> {
         let snapshot = self.engine.snapshot();
         let policy = snapshot.policy();
-        let (plan, plan_from) = Self::plan(policy, question.who.as_ref());
+        let (plan, plan_from) = self.plan(policy, question.who.as_ref());
         let path = normalize(&question.path);
         let route = path.as_ref().map_or(RouteId::UNMATCHED, |path| {
             policy.routes().classify(&question.method, path)
@@ -232,6 +270,9 @@ impl Live for Memory {
     }
 
     fn traffic(&self) -> Traffic {
+        if let Some(traffic) = self.traffic.lock().unwrap().clone() {
+            return traffic;
+        }
         let point = TrafficPoint {
             at_ms: self.since_ms,
             length_ms: 10_000,

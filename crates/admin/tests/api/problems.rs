@@ -23,7 +23,7 @@ fn each_kind_of_wrong_has_its_status() {
         let deep = "[".repeat(60_000);
         for (ask, status) in [
             (get("/v1/nowhere"), 404),
-            (get("/"), 404),
+            (get("/v1/"), 404),
             (get("/v1/plans/"), 404),
             (Ask::new(Method::PATCH, "/v1/plans"), 405),
             (with("text/plain"), 415),

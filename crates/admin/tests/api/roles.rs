@@ -42,6 +42,7 @@ fn meant() -> Vec<Row> {
         row(Read, "GET", "/v1/holders", none(), 200),
         row(Read, "GET", holder, none(), 200),
         row(Read, "GET", under("/counts"), none(), 200),
+        row(Read, "GET", under("/usage"), none(), 200),
         row(Read, "GET", under("/changes"), none(), 200),
         row(Operate, "POST", under("/changes"), assign, 200),
         row(Read, "GET", under("/buckets"), none(), 200),

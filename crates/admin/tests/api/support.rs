@@ -85,8 +85,13 @@ impl Api {
 
     /// As the other, with the clock moved on at each request.
     pub(crate) async fn start_at_pace(on: On, pace: Duration) -> Api {
+        Self::start_with(on, pace, POLICY, START_MS).await
+    }
+
+    /// With another policy, at another time.
+    pub(crate) async fn start_with(on: On, pace: Duration, text: &str, start_ms: u64) -> Api {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(FakeClock::at_unix_ms(START_MS));
+        let clock = Arc::new(FakeClock::at_unix_ms(start_ms));
         let (location, server): (Option<Location>, _) = match on {
             On::Nothing => (None, None),
             On::Sqlite => (Some(Location::sqlite(folder.path().join("store.db"))), None),
@@ -100,7 +105,7 @@ impl Api {
             None => None,
             Some(location) => Some(Store::open(location, clock.clone()).await.unwrap()),
         };
-        let policy = Policy::parse("policy", POLICY, folder.path()).unwrap();
+        let policy = Policy::parse("policy", text, folder.path()).unwrap();
         let options = EngineOptions {
             threads: 1,
             table: Some(tollgate_engine::limiter::TableSize {
@@ -110,11 +115,11 @@ impl Api {
             ..EngineOptions::default()
         };
         let engine = Engine::new(policy, options).unwrap();
-        let memory = Arc::new(Memory::new(engine.clone(), POLICY, folder.path(), START_MS));
-        let mut text = ApiKeysText::empty();
+        let memory = Arc::new(Memory::new(engine.clone(), text, folder.path(), start_ms));
+        let mut lines = ApiKeysText::empty();
         let keys = [Role::Read, Role::Operate, Role::Admin].map(|role| {
             let name = format!("the-{role}");
-            let key = add_key(&mut text, &name, role, None).unwrap();
+            let key = add_key(&mut lines, &name, role, None).unwrap();
             (role, key.expose().to_string())
         });
         let admin = Admin::new(AdminParts {
@@ -123,7 +128,7 @@ impl Api {
                 .clone()
                 .map(|store| tokio::sync::watch::channel(Some(store)).1),
             live: memory.clone(),
-            keys: AdminKeys::of(&text).unwrap(),
+            keys: AdminKeys::of(&lines).unwrap(),
             clock: clock.clone(),
         })
         .unwrap();
@@ -215,6 +220,13 @@ impl Ask {
     pub(crate) fn json(self, body: &Value) -> Ask {
         self.body(&body.to_string())
             .field("content-type", "application/json")
+    }
+
+    /// As a browser sends a form.
+    pub(crate) fn form(self, fields: &[(&str, &str)]) -> Ask {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        self.body(&body.extend_pairs(fields).finish())
+            .field("content-type", "application/x-www-form-urlencoded")
     }
 
     pub(crate) fn body(mut self, body: &str) -> Ask {

@@ -58,6 +58,17 @@ impl Store {
         within(CALL_WAIT_MAX, page).await
     }
 
+    /// Changes of all holders before number `seq`, the newest first, as a page of at most `limit`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn changes_before(&self, seq: u64, limit: u32) -> Result<Page<Change>, StoreError> {
+        let filling = Filling::new(limit);
+        let values = [Value::Int(stored(seq)), Value::Int(filling.asked())];
+        let page = changes(&self.pools, read::CHANGES_BEFORE, &values, filling);
+        within(CALL_WAIT_MAX, page).await
+    }
+
     /// Changes of one holder before number `seq`, the newest first, as a page of at most `limit`.
     ///
     /// # Errors

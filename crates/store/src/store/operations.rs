@@ -21,6 +21,9 @@ const END: &str = "UPDATE operations SET state = $2, ended_ms = $3 WHERE id = $1
 const AFTER: &str = "\
     SELECT id, at_ms, by_whom, what, detail, note, state, ended_ms FROM operations \
     WHERE id > $1 ORDER BY id LIMIT $2";
+const BEFORE: &str = "\
+    SELECT id, at_ms, by_whom, what, detail, note, state, ended_ms FROM operations \
+    WHERE id < $1 ORDER BY id DESC LIMIT $2";
 
 impl Store {
     /// Writes down that somebody is about to do something. Do it only then.
@@ -61,7 +64,20 @@ impl Store {
         id: OperationId,
         limit: u32,
     ) -> Result<Page<Operation>, StoreError> {
-        within(CALL_WAIT_MAX, list(&self.pools, id, limit)).await
+        within(CALL_WAIT_MAX, list(&self.pools, AFTER, id, limit)).await
+    }
+
+    /// Operations before a number, the newest first, at most `limit`, itself at most
+    /// [`crate::PAGE_ENTRIES_MAX`].
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn operations_before(
+        &self,
+        id: OperationId,
+        limit: u32,
+    ) -> Result<Page<Operation>, StoreError> {
+        within(CALL_WAIT_MAX, list(&self.pools, BEFORE, id, limit)).await
     }
 }
 
@@ -81,7 +97,12 @@ async fn begin(pools: &Pools, new: &NewOperation, now_ms: u64) -> Result<Operati
     id.map(OperationId).ok_or_else(missing)
 }
 
-async fn list(pools: &Pools, id: OperationId, limit: u32) -> Result<Page<Operation>, StoreError> {
+async fn list(
+    pools: &Pools,
+    statement: &'static str,
+    id: OperationId,
+    limit: u32,
+) -> Result<Page<Operation>, StoreError> {
     let mut filling = Filling::new(limit);
     let values = [Value::Int(stored(id.0)), Value::Int(filling.asked())];
     let mut session = pools.read().await?;
@@ -93,7 +114,7 @@ async fn list(pools: &Pools, id: OperationId, limit: u32) -> Result<Page<Operati
         }
         Ok(())
     };
-    session.each(AFTER, &values, look).await?;
+    session.each(statement, &values, look).await?;
     session.done();
     Ok(filling.into_page())
 }

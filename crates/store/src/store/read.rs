@@ -12,6 +12,10 @@ pub(super) const CHANGES_SINCE: &str = "\
     SELECT seq, kind, issuer, name, at_ms, by_whom, act, note, before_json, after_json \
     FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2";
 
+pub(super) const CHANGES_BEFORE: &str = "\
+    SELECT seq, kind, issuer, name, at_ms, by_whom, act, note, before_json, after_json \
+    FROM changes WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
+
 pub(super) const HISTORY: &str = "\
     SELECT seq, kind, issuer, name, at_ms, by_whom, act, note, before_json, after_json \
     FROM changes WHERE kind = $1 AND issuer = $2 AND name = $3 AND seq < $4 \

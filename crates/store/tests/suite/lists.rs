@@ -119,6 +119,10 @@ on_both! {
             page.entries.iter().map(|change| change.seq).collect::<Vec<_>>()
         };
         assert_eq!((numbers(&page), page.has_more), (vec![2, 3], true));
+        let page = store.changes_before(4, 2).await.unwrap();
+        assert_eq!((numbers(&page), page.has_more), (vec![3, 2], true));
+        let page = store.changes_before(u64::MAX, 10).await.unwrap();
+        assert_eq!((numbers(&page), page.has_more), (vec![5, 4, 3, 2, 1], false));
         let page = store.history_before(&acme, u64::MAX, 4).await.unwrap();
         assert_eq!((numbers(&page), page.has_more), (vec![5, 4, 3, 2], true));
         let page = store.history_before(&acme, 2, 4).await.unwrap();
@@ -214,6 +218,10 @@ on_both! {
         assert_eq!(found.operation, new("{\"é\": 1}\n").unwrap());
         let page = store.operations_after(first, 10).await.unwrap();
         assert_eq!((page.entries.len(), page.entries[0].state), (1, OperationState::Begun));
+        let page = store.operations_before(OperationId(u64::MAX), 1).await.unwrap();
+        assert_eq!((page.entries[0].id, page.has_more), (second, true));
+        let page = store.operations_before(second, 10).await.unwrap();
+        assert_eq!((page.entries[0].id, page.has_more), (first, false));
         for detail in ["\0".to_owned(), "x".repeat(8 * 1_024 + 1)] {
             assert!(matches!(new(&detail), Err(StoreError::Text { .. })));
         }

@@ -16,7 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tollgate_admin::{Admin, AdminKeys, Peer, REQUEST_WAIT_MAX, router};
+use tollgate_admin::{Admin, AdminKeys, OverTls, Peer, REQUEST_WAIT_MAX, router};
 use tollgate_policy::AdminApi;
 use tollgate_proxy::{ServerTls, shake_hands};
 
@@ -168,12 +168,16 @@ async fn serve(listener: TcpListener, tls: Option<Arc<ServerTls>>, admin: Admin)
             }
         };
         let (service, tls) = (service.clone(), tls.clone());
+        let over_tls = tls.is_some();
         tokio::spawn(async move {
             let asked = Arc::new(AtomicBool::new(false));
             let mark = Arc::clone(&asked);
             let service = service_fn(move |mut request: Request<Incoming>| {
                 mark.store(true, Ordering::Relaxed);
                 request.extensions_mut().insert(Peer(peer));
+                if over_tls {
+                    request.extensions_mut().insert(OverTls);
+                }
                 service.call(request)
             });
             match tls {

@@ -6,17 +6,17 @@ mod row;
 
 use std::io;
 
+use tollgate_store::meter_time::MeterPeriods;
 use tollgate_store::{METER_PERIOD_MS, MeterCursor, Metered, Store, TIME_MS_MAX};
 
-use super::span::{self, Periods};
-use super::{holder, whose};
+use super::{holder, span, whose};
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::failure::Failure;
 use row::{Row, Rows};
 
 pub(super) async fn run(store: &Store, args: &ExportArgs, now_ms: u64) -> Result<(), Failure> {
     let zone = span::zone(&args.span.zone)?;
-    let periods = Periods::new(args.by, zone);
+    let periods = span::periods(args.by, zone);
     let (from_ms, until_ms) = bounds(args, &periods, now_ms)?;
     let holder = holder(&args.whose)?;
     let whose = whose(&args.whose, holder.as_ref());
@@ -61,7 +61,7 @@ fn ended(written: io::Result<()>) -> Result<bool, Failure> {
 }
 
 /// The part of a period that is exported.
-fn row_of(metered: &Metered, periods: &Periods, from_ms: u64, until_ms: u64) -> Row {
+fn row_of(metered: &Metered, periods: &MeterPeriods, from_ms: u64, until_ms: u64) -> Row {
     let (first_ms, end_ms) = periods.at(metered.meter.from_ms());
     Row {
         series: metered.meter.series.clone(),
@@ -73,7 +73,7 @@ fn row_of(metered: &Metered, periods: &Periods, from_ms: u64, until_ms: u64) -> 
 
 /// From when until when. Events are of whole periods that are over: one of a part would have another id than
 /// that of the whole, and be counted beside it.
-fn bounds(args: &ExportArgs, periods: &Periods, now_ms: u64) -> Result<(u64, u64), Failure> {
+fn bounds(args: &ExportArgs, periods: &MeterPeriods, now_ms: u64) -> Result<(u64, u64), Failure> {
     let at = |text: &Option<String>| {
         let moment = text
             .as_deref()

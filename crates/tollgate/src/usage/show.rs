@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use tollgate_limiter::jiff::tz::TimeZone;
 use tollgate_store::{RouteName, Store, TIME_MS_MAX, Usage, Whose};
 
-use super::span::{self, Periods};
-use super::{holder, whose};
+use super::{holder, span, whose};
 use crate::cli::{By, ShowArgs};
 use crate::failure::Failure;
 
@@ -72,7 +71,7 @@ fn bounds(args: &ShowArgs, zone: &TimeZone, now_ms: u64) -> Result<(u64, u64), F
         let moment = text.as_deref().map(|text| span::moment(text, zone));
         moment.transpose()
     };
-    let month = Periods::new(By::Month, zone.clone());
+    let month = span::periods(By::Month, zone.clone());
     let from_ms = at(&args.span.from)?.unwrap_or(month.at(now_ms).0);
     Ok((from_ms, at(&args.span.until)?.unwrap_or(TIME_MS_MAX)))
 }

@@ -78,7 +78,7 @@ fn stored(file: &Path) -> (u64, BTreeMap<(String, String), u64>) {
         route.is_some_and(|route| route.as_str() == "GET /orders")
     };
     let orders = page.meters.iter().filter(of_orders);
-    let units = counts.into_iter().map(|Count { counter, units }| {
+    let units = counts.into_iter().map(|Count { counter, units, .. }| {
         let holder = counter.holder.name.as_str().to_owned();
         ((holder, counter.limit.as_str().to_owned()), units)
     });

@@ -81,7 +81,7 @@ impl Running {
     pub(crate) fn beside(&self, rest: &str) -> (Peer, SocketAddr) {
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
         let policy = policy(&self.issuer, &self.origin, listen, admin, rest);
-        (launch(&policy, listen), listen)
+        (gateway(&policy, listen).launch().unwrap(), listen)
     }
 
     /// Replaces the policy's own part in the file, as an editor does: whole, by rename.

@@ -30,13 +30,13 @@ pub(crate) enum Edit {
 pub(crate) struct Assign {
     /// A plan of the policy in force.
     #[schema(min_length = 1, max_length = 64, example = "pro")]
-    plan: String,
+    pub(crate) plan: String,
     /// From when, in milliseconds since 1970; at once without it.
     #[schema(maximum = 253_402_300_799_999_u64)]
-    from_ms: Option<u64>,
+    pub(crate) from_ms: Option<u64>,
     /// Until when; without an end without it.
     #[schema(maximum = 253_402_300_799_999_u64)]
-    until_ms: Option<u64>,
+    pub(crate) until_ms: Option<u64>,
 }
 
 /// An assignment to be taken back.
@@ -45,7 +45,7 @@ pub(crate) struct Assign {
 pub(crate) struct Withdraw {
     /// Its number.
     #[schema(example = 12)]
-    made: u64,
+    pub(crate) made: u64,
 }
 
 /// A limit of the holder's own for a time.
@@ -55,16 +55,16 @@ pub(crate) struct Withdraw {
 pub(crate) struct Overriding {
     /// The limit in the policy's words.
     #[schema(max_length = 1024, example = "{name: burst, rate: 1000/s}")]
-    limit: String,
+    pub(crate) limit: String,
     /// The one route of the policy in force that it is for; every route without it.
     #[schema(max_length = 1024, example = "GET /orders/{order_id}")]
-    route: Option<String>,
+    pub(crate) route: Option<String>,
     /// From when, in milliseconds since 1970; at once without it.
     #[schema(maximum = 253_402_300_799_999_u64)]
-    from_ms: Option<u64>,
+    pub(crate) from_ms: Option<u64>,
     /// Until when; without an end without it.
     #[schema(maximum = 253_402_300_799_999_u64)]
-    until_ms: Option<u64>,
+    pub(crate) until_ms: Option<u64>,
 }
 
 /// Overrides of one limit, to be taken back.
@@ -73,12 +73,12 @@ pub(crate) struct Overriding {
 pub(crate) struct Lift {
     /// The name of the limit.
     #[schema(min_length = 1, max_length = 64, example = "burst")]
-    limit: String,
+    pub(crate) limit: String,
     /// The route that they are for; without it, those for every route.
     #[schema(max_length = 1024)]
-    route: Option<String>,
+    pub(crate) route: Option<String>,
     /// Which one, by its number; all of them without it.
-    made: Option<u64>,
+    pub(crate) made: Option<u64>,
 }
 
 /// Nothing more to say.

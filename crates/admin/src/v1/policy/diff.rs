@@ -16,47 +16,47 @@ const PAIRS_MAX: usize = 2_000_000;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Differences {
     /// At most 1,000.
-    differences: Vec<Difference>,
+    pub(crate) differences: Vec<Difference>,
     /// Whether there are more.
-    has_more: bool,
+    pub(crate) has_more: bool,
     /// Whether limits were compared on each route; of very large policies they are on `*` only.
-    each_route: bool,
+    pub(crate) each_route: bool,
     /// Parts that changed and take effect at the next start of the gateway.
     #[schema(example = json!(["listen"]))]
-    at_next_start: Vec<&'static str>,
+    pub(crate) at_next_start: Vec<&'static str>,
 }
 
 /// One thing that is other.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
-struct Difference {
+pub(crate) struct Difference {
     #[schema(inline)]
-    what: What,
+    pub(crate) what: What,
     /// The plan, of a plan or a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "pro")]
-    plan: Option<String>,
+    pub(crate) plan: Option<String>,
     /// The route, of a route or of a limit on it alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "GET /orders/{order_id}")]
-    route: Option<String>,
+    pub(crate) route: Option<String>,
     /// The limit, or the section.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "burst")]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// As it is; none if it is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "100/s burst 200 per user")]
-    before: Option<String>,
+    pub(crate) before: Option<String>,
     /// As it would be; none if it goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "50/s burst 200 per user")]
-    after: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// What a difference is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum What {
+pub(crate) enum What {
     /// A plan comes or goes.
     Plan,
     /// The default plan is another.

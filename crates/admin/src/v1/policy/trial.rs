@@ -16,60 +16,60 @@ const FINDINGS_MAX: usize = 200;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Trial {
     /// Whether it could be put in force.
-    ok: bool,
+    pub(crate) ok: bool,
     /// Errors and warnings, in the order of the text; at most 200.
-    findings: Vec<PolicyFinding>,
+    pub(crate) findings: Vec<PolicyFinding>,
     /// What its own tests say; none where it could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tests: Option<Tests>,
+    pub(crate) tests: Option<Tests>,
 }
 
 /// One finding.
 #[derive(Debug, Serialize, ToSchema)]
-struct PolicyFinding {
+pub(crate) struct PolicyFinding {
     /// Stable code.
     #[schema(example = "TG0012")]
-    code: &'static str,
+    pub(crate) code: &'static str,
     /// `error` or `warning`.
     #[schema(example = "error")]
-    severity: &'static str,
+    pub(crate) severity: &'static str,
     #[schema(example = "unknown key `plan`")]
-    message: String,
+    pub(crate) message: String,
     /// The cause.
     #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
+    pub(crate) label: Option<String>,
     /// What to write instead.
     #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<String>,
+    pub(crate) help: Option<String>,
     /// Of which file.
     #[schema(example = "policy")]
-    file: String,
+    pub(crate) file: String,
     /// From 1; 0 for the file as a whole.
     #[schema(example = 3)]
-    line: usize,
+    pub(crate) line: usize,
     /// In characters, from 1; 0 for the file as a whole.
     #[schema(example = 1)]
-    column: usize,
+    pub(crate) column: usize,
 }
 
 /// The policy's own tests.
 #[derive(Debug, Serialize, ToSchema)]
-struct Tests {
+pub(crate) struct Tests {
     #[schema(example = 4)]
-    passed: usize,
-    failed: Vec<FailedTest>,
+    pub(crate) passed: usize,
+    pub(crate) failed: Vec<FailedTest>,
 }
 
 /// A test that did not hold.
 #[derive(Debug, Serialize, ToSchema)]
-struct FailedTest {
+pub(crate) struct FailedTest {
     #[schema(example = "a burst of 11")]
-    test: String,
+    pub(crate) test: String,
     /// From 1.
     #[schema(example = 40)]
-    line: usize,
+    pub(crate) line: usize,
     #[schema(example = "expected 10 allowed, were 11")]
-    message: String,
+    pub(crate) message: String,
 }
 
 /// Reads a policy and runs its tests; the policy, if it is good.
