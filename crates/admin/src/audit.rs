@@ -48,7 +48,10 @@ async fn written_down<T>(
     let (by, what) = (caller.name.clone(), deed.what);
     let store = admin.store_if_any()?;
     let id = match &store {
-        None => None,
+        None => {
+            tracing::info!(%by, what, "admin API: begun");
+            None
+        }
         Some(store) => Some(store.begin_operation(&operation(caller, deed)?).await?),
     };
     let done = work.await;

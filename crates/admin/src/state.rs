@@ -20,7 +20,7 @@ use crate::repeats::Repeats;
 
 /// Requests under way at once; more are refused.
 pub const REQUESTS_MAX: usize = 32;
-/// Of those, the ones that read policies or look through buckets: they take a processor each.
+/// Of those, the ones that look through buckets: they take a processor each, as one does that reads policies.
 pub const WORK_MAX: usize = 2;
 
 /// What the admin API stands on. Cheap to clone.
@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     /// Those that go on though their request has ended.
     pub(crate) writes: Arc<Semaphore>,
     work: Arc<Semaphore>,
+    /// What is done to the policy waits for no look at anything else.
+    policy_work: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -78,6 +80,7 @@ impl Admin {
             requests: Semaphore::new(REQUESTS_MAX),
             writes: Arc::new(Semaphore::new(REQUESTS_MAX)),
             work: Arc::new(Semaphore::new(WORK_MAX)),
+            policy_work: Arc::new(Semaphore::new(1)),
         })))
     }
 
@@ -136,7 +139,23 @@ impl Admin {
         &self,
         work: impl FnOnce(&Admin) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
-        let permit = self.0.work.clone().acquire_owned().await;
+        self.work_within(&self.0.work, work).await
+    }
+
+    /// The same, for policies: one at a time.
+    pub(crate) async fn policy_work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Admin) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.work_within(&self.0.policy_work, work).await
+    }
+
+    async fn work_within<T: Send + 'static>(
+        &self,
+        permits: &Arc<Semaphore>,
+        work: impl FnOnce(&Admin) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let permit = Arc::clone(permits).acquire_owned().await;
         let permit: OwnedSemaphorePermit = permit.map_err(|_| Problem::busy())?;
         let admin = self.clone();
         let done = tokio::task::spawn_blocking(move || {
@@ -146,6 +165,11 @@ impl Admin {
         });
         let broken = |_| Problem::new(Kind::Failed, "a defect: the gateway's log says where");
         done.await.map_err(broken)?
+    }
+
+    /// What the process's memory is asked. It blocks: see [`Admin::work`].
+    pub(crate) fn live_now(&self) -> &dyn Live {
+        self.0.live.as_ref()
     }
 
     /// The same, for what the process's memory is asked.

@@ -96,6 +96,25 @@ impl Policy {
         &self.warnings
     }
 
+    /// The parts that `after` has otherwise and that a gateway takes over at its next start only: they are bound to
+    /// sockets and memory made then.
+    #[must_use]
+    pub fn needs_restart(&self, after: &Policy) -> Vec<&'static str> {
+        let (old, new) = (self.observability(), after.observability());
+        let parts = [
+            ("listen", self.listeners() != after.listeners()),
+            ("admin", self.admin() != after.admin()),
+            ("admin_api", self.admin_api() != after.admin_api()),
+            ("counting", self.counting() != after.counting()),
+            ("store", self.store() != after.store()),
+            ("notices", self.notices() != after.notices()),
+            ("telemetry", old.otlp != new.otlp),
+            ("access_log", old.access_log != new.access_log),
+        ];
+        let changed = parts.into_iter().filter(|(_, changed)| *changed);
+        changed.map(|(part, _)| part).collect()
+    }
+
     /// The text that it was read from, without the files that it names.
     #[must_use]
     pub fn text(&self) -> &Arc<str> {

@@ -16,6 +16,9 @@ pub struct PolicyInForce {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "deploy")]
     pub by: Option<String>,
+    /// Whether its file has another text: somebody has changed it, and it is not taken over, for now or because
+    /// it is no good.
+    pub stale: bool,
     /// Its text, without the files that it names.
     #[schema(example = "tollgate: 1\norigin: http://127.0.0.1:9000\n")]
     pub text: String,

@@ -48,6 +48,10 @@ pub(crate) struct Counts {
 /// What is counted against one quota.
 #[derive(Debug, Serialize, ToSchema)]
 struct Count {
+    /// The account that a subject acted in: in each it has a count of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "acme")]
+    account: Option<String>,
     /// The limit's name.
     #[schema(example = "monthly")]
     limit: String,
@@ -143,6 +147,7 @@ pub(crate) async fn counts(
     let now_ms = admin.now().unix_ms;
     let counts = admin.store()?.counts_of(&holder, now_ms).await?;
     let shown = counts.into_iter().map(|count| Count {
+        account: count.counter.account.as_ref().map(ToString::to_string),
         limit: count.counter.limit.to_string(),
         route: count
             .counter

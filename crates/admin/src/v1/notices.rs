@@ -61,6 +61,10 @@ struct Notice {
     issuer: String,
     #[schema(example = "alice")]
     name: String,
+    /// The account that a subject acted in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "acme")]
+    account: Option<String>,
     /// The limit's name.
     #[schema(example = "monthly")]
     limit: String,
@@ -146,6 +150,7 @@ fn shown(found: &ListedNotice) -> Notice {
         kind: counter.holder.kind.into(),
         issuer: counter.holder.issuer.to_string(),
         name: counter.holder.name.to_string(),
+        account: counter.account.as_ref().map(ToString::to_string),
         limit: counter.limit.to_string(),
         route: counter
             .route

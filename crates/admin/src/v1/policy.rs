@@ -6,10 +6,12 @@ mod trial;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use data_encoding::HEXLOWER;
 use http::header::ETAG;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use tollgate_store::Note;
 use utoipa::ToSchema;
 
@@ -142,14 +144,14 @@ pub(crate) async fn diff(
 
 /// What is wrong with a policy.
 pub(crate) async fn tried(admin: &Admin, text: String) -> Answer<Trial> {
-    let trial = admin.live(move |live| Ok(trial::of(&text, &live.policy_folder())));
+    let trial = admin.policy_work(move |admin| Ok(trial::of(admin, &text)));
     Ok(trial.await?.0)
 }
 
 /// What a policy would change; a problem if it is no good.
 pub(crate) async fn compared(admin: &Admin, text: String) -> Answer<Differences> {
-    let differences = admin.work(move |admin| {
-        let (trial, policy) = trial::of(&text, &admin.policy_folder());
+    let differences = admin.policy_work(move |admin| {
+        let (trial, policy) = trial::of(admin, &text);
         let policy = policy.ok_or_else(|| trial.problem())?;
         Ok(diff::between(admin.engine().snapshot().policy(), &policy))
     });
@@ -197,9 +199,10 @@ pub(crate) async fn put_in_force(
 ) -> Answer<PolicyInForce> {
     let note = Note::parse(&asked.note).map_err(Problem::of_text("/note"))?;
     let in_force = admin.live(|live| live.policy()).await?;
-    if in_force.text == asked.text {
+    if in_force.text == asked.text && !in_force.stale {
         return Ok(in_force);
     }
+    let after = HEXLOWER.encode(&Sha256::digest(&asked.text));
     let change = PolicyChange {
         text: asked.text,
         expected,
@@ -207,17 +210,17 @@ pub(crate) async fn put_in_force(
     };
     let deed = Deed {
         what: "policy.apply",
-        detail: json!({ "before": in_force.version }),
+        detail: json!({ "before": in_force.version, "after": after }),
         note,
     };
     let worker = admin.clone();
     let work = async move {
-        let done = worker.live(move |live| {
-            let (trial, policy) = trial::of(&change.text, &live.policy_folder());
-            let done = policy.map(|_| live.apply(&change)).transpose()?;
-            Ok(done.ok_or(trial))
+        let done = worker.policy_work(move |admin| {
+            let (trial, policy) = trial::of(admin, &change.text);
+            policy.ok_or_else(|| trial.problem())?;
+            Ok(admin.live_now().apply(&change)?)
         });
-        done.await?.map_err(|trial| trial.problem())
+        done.await
     };
     audited(admin, caller, deed, work).await
 }
@@ -268,7 +271,7 @@ pub(crate) async fn put_back(
         return Err(Problem::invalid("/version", detail));
     }
     let in_force = admin.live(|live| live.policy()).await?;
-    if in_force.version == to {
+    if in_force.version == to && !in_force.stale {
         return Ok(in_force);
     }
     let deed = Deed {
@@ -282,7 +285,10 @@ pub(crate) async fn put_back(
         by: caller.name.clone(),
     };
     let worker = admin.clone();
-    let work = async move { worker.live(move |live| live.roll_back(&change)).await };
+    let work = async move {
+        let done = worker.policy_work(move |admin| Ok(admin.live_now().roll_back(&change)?));
+        done.await
+    };
     audited(admin, caller, deed, work).await
 }
 

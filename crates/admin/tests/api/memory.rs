@@ -44,6 +44,7 @@ impl Memory {
             version: version(text),
             since_ms,
             by: None,
+            stale: false,
             text: text.to_owned(),
         };
         Memory {
@@ -145,6 +146,7 @@ impl Memory {
             version: version(text),
             since_ms: self.since_ms,
             by: Some(by.to_owned()),
+            stale: false,
             text: text.to_owned(),
         };
         policies.push(now.clone());

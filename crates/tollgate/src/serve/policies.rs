@@ -58,6 +58,7 @@ impl Policies {
             version: version(&text),
             since_ms: clock.now().unix_ms,
             by: None,
+            stale: false,
             text,
         };
         Self {
@@ -97,16 +98,22 @@ impl Policies {
     /// The policy in force.
     pub(super) fn in_force(&self) -> PolicyInForce {
         let changing = self.changing.lock();
-        changing.versions.back().cloned().unwrap_or_else(|| {
+        let in_force = changing.versions.back().cloned();
+        drop(changing);
+        let mut in_force = in_force.unwrap_or_else(|| {
             // There is always one; said as a value so that no panic is reachable.
             let text = self.shared.engine().snapshot().policy().text().to_string();
             PolicyInForce {
                 version: version(&text),
                 since_ms: 0,
                 by: None,
+                stale: false,
                 text,
             }
-        })
+        });
+        let on_disk = fs::read(&self.config).ok();
+        in_force.stale = on_disk.is_some_and(|text| text != in_force.text.as_bytes());
+        in_force
     }
 
     /// The newest first.
@@ -229,6 +236,7 @@ impl Policies {
             version,
             since_ms: self.clock.now().unix_ms,
             by: by.map(str::to_owned),
+            stale: false,
             text: text.to_string(),
         });
         trim(&mut changing.versions);

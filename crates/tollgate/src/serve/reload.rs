@@ -83,7 +83,7 @@ impl Reloader {
                 self.counts.succeeded.fetch_add(1, Ordering::Relaxed);
                 self.counts.stale.store(0, Ordering::Relaxed);
                 let now = self.shared.engine().snapshot();
-                for what in needs_restart(before.policy(), now.policy()) {
+                for what in before.policy().needs_restart(now.policy()) {
                     tracing::warn!("`{what}` changed: this part takes effect at the next start");
                 }
                 tracing::info!(config = %self.config.display(), "policy reloaded");
@@ -161,26 +161,4 @@ pub(super) fn stamp(path: &PathBuf) -> Stamp {
         Some((written, metadata.len(), metadata.ino(), changed))
     };
     Stamp(std::fs::metadata(path).ok().and_then(seen))
-}
-
-/// Parts of a policy that are bound to sockets and memory made at start.
-fn needs_restart(before: &Policy, now: &Policy) -> Vec<&'static str> {
-    let parts = [
-        ("listen", before.listeners() != now.listeners()),
-        ("admin", before.admin() != now.admin()),
-        ("admin_api", before.admin_api() != now.admin_api()),
-        ("counting", before.counting() != now.counting()),
-        ("store", before.store() != now.store()),
-        ("notices", before.notices() != now.notices()),
-        (
-            "telemetry",
-            before.observability().otlp != now.observability().otlp,
-        ),
-        (
-            "access_log",
-            before.observability().access_log != now.observability().access_log,
-        ),
-    ];
-    let changed = parts.into_iter().filter(|(_, changed)| *changed);
-    changed.map(|(part, _)| part).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use tollgate_engine::policy::{Across, Limit, OnExceed, PlanId, Policy, QuotaRules, RouteId};
+use tollgate_engine::policy::{Across, Limit, OnExceed, Plan, PlanId, Policy, QuotaRules, RouteId};
 use utoipa::ToSchema;
 
 /// The most differences of one answer.
@@ -83,7 +83,7 @@ pub(super) fn between(before: &Policy, after: &Policy) -> Differences {
         differences: found.0,
         has_more,
         each_route,
-        at_next_start: at_next_start(before, after),
+        at_next_start: before.needs_restart(after),
     }
 }
 
@@ -159,16 +159,16 @@ impl Found {
             .iter()
             .map(|(id, route)| (route.to_string(), id))
             .collect();
-        let pairs: Vec<(String, RouteId, RouteId)> = before
-            .routes()
-            .iter()
-            .filter(|(id, _)| each_route || *id == RouteId::UNMATCHED)
-            .filter_map(|(id, route)| {
-                let name = route.to_string();
-                let other = *by_name.get(&name)?;
-                Some((name, id, other))
-            })
-            .collect();
+        // A route that comes or goes has, or had, the limits of `*`.
+        let mut pairs: BTreeMap<String, (RouteId, RouteId)> = BTreeMap::new();
+        for (id, route) in before.routes().iter().filter(|_| each_route) {
+            let name = route.to_string();
+            let other = by_name.get(&name).copied();
+            pairs.insert(name, (id, other.unwrap_or(RouteId::UNMATCHED)));
+        }
+        for (name, id) in by_name.into_iter().filter(|_| each_route) {
+            pairs.entry(name).or_insert((RouteId::UNMATCHED, id));
+        }
         for (number, plan) in (0_u16..).zip(before.plans()) {
             let Some(other) = after.plan_named(&plan.name) else {
                 continue;
@@ -180,11 +180,11 @@ impl Found {
             let everywhere = on(RouteId::UNMATCHED, RouteId::UNMATCHED, None);
             self.0
                 .extend(everywhere.iter().map(|change| change.of(&plan.name, None)));
-            for (name, id, route) in &pairs {
+            for (name, (id, route)) in &pairs {
                 if self.0.len() > DIFFERENCES_MAX {
                     return;
                 }
-                if *id == RouteId::UNMATCHED {
+                if (*id, *route) == (RouteId::UNMATCHED, RouteId::UNMATCHED) {
                     continue;
                 }
                 let here = on(*id, *route, Some(&everywhere));
@@ -204,17 +204,33 @@ impl Found {
             }
         };
         section("origin", before.origin() != after.origin());
+        section("identity", before.identity() != after.identity());
         section("responses", before.responses() != after.responses());
+        section("forward", before.forwarding() != after.forwarding());
+        section("edge", before.edge() != after.edge());
         section("timeouts", before.timeouts() != after.timeouts());
         section("sizes", before.sizes() != after.sizes());
         section("on_failure", before.on_failure() != after.on_failure());
-        let issuers = |policy: &Policy| {
-            let issuers = policy.identity().issuers.iter();
-            issuers
-                .map(|issuer| issuer.issuer.clone())
-                .collect::<Vec<_>>()
+        for part in before.needs_restart(after) {
+            section(part, true);
+        }
+        let said = |policy: &Policy| -> BTreeMap<String, Plan> {
+            let plans = policy.plans().iter();
+            plans
+                .map(|plan| (plan.name.to_string(), plan.clone()))
+                .collect()
         };
-        section("identity.issuers", issuers(before) != issuers(after));
+        let after = said(after);
+        for (name, plan) in said(before) {
+            // Limits are told apart; this is what its callers are told.
+            if after.get(&name).is_some_and(|other| *other != plan) {
+                self.add(Difference {
+                    plan: Some(name),
+                    name: Some("answers".to_owned()),
+                    ..Difference::new(What::Section, Some("other".to_owned()), None)
+                });
+            }
+        }
     }
 }
 
@@ -290,19 +306,6 @@ fn beyond(rules: &QuotaRules) -> String {
 fn plan_name(policy: &Policy, plan: PlanId) -> String {
     let plan = policy.plans().get(usize::from(plan.0));
     plan.map_or_else(String::new, |plan| plan.name.to_string())
-}
-
-fn at_next_start(before: &Policy, after: &Policy) -> Vec<&'static str> {
-    let (old, new) = (before.observability(), after.observability());
-    let parts = [
-        ("listen", before.listeners() != after.listeners()),
-        ("admin", before.admin() != after.admin()),
-        ("counting", before.counting() != after.counting()),
-        ("telemetry", old.otlp != new.otlp),
-        ("access_log", old.access_log != new.access_log),
-    ];
-    let changed = parts.into_iter().filter(|(_, is_other)| *is_other);
-    changed.map(|(part, _)| part).collect()
 }
 
 impl Difference {

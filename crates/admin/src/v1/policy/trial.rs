@@ -1,13 +1,12 @@
 //! A policy put together without being put in force: everything that is wrong with it, and its own tests.
 
-use std::path::Path;
-
 use serde::Serialize;
 use tollgate_engine::policy::{Diagnostic, Diagnostics, Policy};
 use tollgate_engine::run_policy_tests;
 use utoipa::ToSchema;
 
 use crate::problem::{Finding, Problem};
+use crate::state::Admin;
 
 /// The most findings of one answer.
 const FINDINGS_MAX: usize = 200;
@@ -73,8 +72,8 @@ pub(crate) struct FailedTest {
 }
 
 /// Reads a policy and runs its tests; the policy, if it is good.
-pub(super) fn of(text: &str, folder: &Path) -> (Trial, Option<Policy>) {
-    let policy = match Policy::parse("policy", text, folder) {
+pub(super) fn of(admin: &Admin, text: &str) -> (Trial, Option<Policy>) {
+    let policy = match Policy::parse("policy", text, &admin.policy_folder()) {
         Ok(policy) => policy,
         Err(errors) => {
             let trial = Trial {
@@ -86,7 +85,9 @@ pub(super) fn of(text: &str, folder: &Path) -> (Trial, Option<Policy>) {
         }
     };
     let mut found = findings(policy.warnings());
-    let tests = match run_policy_tests(&policy) {
+    // Files of keys, say, are read by the engine alone.
+    let tried = admin.engine().try_policy(policy.clone());
+    let tests = match tried.and_then(|()| run_policy_tests(&policy)) {
         Ok(report) => Some(Tests {
             passed: report.passed,
             failed: report
