@@ -89,9 +89,10 @@ pub fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-/// API and console as one service: the API is what is under `/v1`. Whoever serves it puts a [`crate::Peer`] among the extensions of each request, by which
-/// failed attempts are bounded; without it they are bounded for all together. Over TLS it puts
-/// [`crate::OverTls`] there too.
+/// API and console as one service: the API is what is under `/v1`.
+///
+/// Whoever serves it puts a [`crate::Peer`] among the extensions of each request, by which failed attempts are
+/// bounded; without it they are bounded for all together. Over TLS it puts [`crate::OverTls`] there too.
 pub fn router(admin: &Admin) -> Router {
     let api = api(admin);
     let by_path = move |request: Request, next: Next| {

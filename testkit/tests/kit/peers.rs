@@ -1,9 +1,10 @@
 //! Real peers: each starts, does its part, and is gone afterwards. `cargo xtask setup` installs them.
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use tollgate_testkit::peers::{
-    Load, Peer, Tool, bearer_script, free_address, haproxy, nginx, nginx_json_origin,
+    Load, Peer, Tool, bearer_script, browse, free_address, haproxy, nginx, nginx_json_origin,
 };
 use tollgate_testkit::{Algorithm, Issuer};
 
@@ -34,6 +35,54 @@ fn wrk_measures_nginx_and_both_are_gone_afterwards() {
     let address = origin.address();
     drop(origin);
     assert!(TcpStream::connect(address).is_err());
+}
+
+/// Runs a script in a browser, with a limit in seconds.
+fn in_browser(script: &str, seconds: u64) -> Result<serde_json::Value, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("script.cjs");
+    std::fs::write(&path, script).unwrap();
+    let html = "<meta http-equiv=content-security-policy content=\"style-src 'none'\"><title>a</title>\
+        <img><p style='color: red'>b</p><script>nothing()</script>";
+    let input = serde_json::json!({ "html": html });
+    let limit = Duration::from_secs(seconds);
+    browse(&path, &input, limit).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_browser_shows_a_page_and_says_what_is_wrong_with_it() {
+    let script = "module.exports = async ({ newPage, look }, { html }) => {
+        const page = await newPage({ scheme: 'dark' });
+        await page.goto(`data:text/html,${encodeURIComponent(html)}`);
+        const dark = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);
+        const rules = (await look(page)).map((line) => line.split(':')[0]);
+        return { title: await page.title(), dark, rules, complaints: page.complaints };
+    };";
+    let found = in_browser(script, 60).unwrap();
+    assert_eq!(
+        (&found["title"], &found["dark"]),
+        (&"a".into(), &true.into())
+    );
+    let rules = found["rules"].as_array().unwrap();
+    assert!(rules.contains(&"image-alt".into()), "{found}");
+    let complaints = found["complaints"].to_string();
+    for word in ["Content Security Policy", "ReferenceError"] {
+        assert!(complaints.contains(word), "{found}");
+    }
+}
+
+#[test]
+fn a_script_that_fails_or_never_ends_is_reported_in_its_words() {
+    let failed = in_browser(
+        "module.exports = () => { throw new Error('as it is'); };",
+        60,
+    );
+    assert!(failed.unwrap_err().contains("as it is"));
+    let endless = in_browser(
+        "module.exports = () => new Promise(() => setInterval(() => {}, 1e6));",
+        3,
+    );
+    assert!(endless.unwrap_err().contains("not done within 3 s"));
 }
 
 #[test]

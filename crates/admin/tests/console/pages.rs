@@ -51,7 +51,7 @@ fn each_page_says_what_is_so() {
         says(
             &page,
             &[
-                "3 callers on routes were limited in the last 60 s.",
+                "3 callers, each on one route, were limited in the last 60 s.",
                 "importer of acme standard GET /orders/{order_id} 188 402 burst (10/s burst 20), 0 left 1 s",
                 "carol free POST /orders 8 9 nothing any more –",
                 "anonymous callers free POST /orders 4 30 a limit of each network by itself",

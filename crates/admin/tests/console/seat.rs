@@ -70,17 +70,10 @@ impl Seat {
     }
 
     /// A page that has to be there.
-    #[track_caller]
-    pub(crate) fn page<'a>(
-        &'a self,
-        api: &'a Api,
-        path: &'a str,
-    ) -> impl Future<Output = String> + 'a {
-        async move {
-            let reply = self.get(api, path).await;
-            assert_eq!(reply.status, 200, "{path}: {}", text(&reply));
-            text(&reply)
-        }
+    pub(crate) async fn page(&self, api: &Api, path: &str) -> String {
+        let reply = self.get(api, path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", text(&reply));
+        text(&reply)
     }
 
     /// A page as the script fetches it.

@@ -11,17 +11,17 @@ pub(crate) use tollgate_store::meter_time::written;
 
 /// A time zone by its IANA name.
 pub(super) fn zone(name: &str) -> Result<TimeZone, Failure> {
-    meter_time::zone(name).map_err(misused)
+    Ok(meter_time::zone(name)?)
 }
 
 /// A day, which is its first moment in the zone, or a moment, in milliseconds since 1970.
 pub(crate) fn instant(text: &str, zone: &TimeZone) -> Result<u64, Failure> {
-    meter_time::instant(text, zone).map_err(misused)
+    Ok(meter_time::instant(text, zone)?)
 }
 
 /// As [`instant`], where a quarter of an hour begins.
 pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<u64, Failure> {
-    meter_time::moment(text, zone).map_err(misused)
+    Ok(meter_time::moment(text, zone)?)
 }
 
 /// The periods of an export.
@@ -34,6 +34,8 @@ pub(super) fn periods(by: By, zone: TimeZone) -> MeterPeriods {
     MeterPeriods::new(period, zone)
 }
 
-fn misused(error: MeterTimeError) -> Failure {
-    Failure::Misused(error.to_string())
+impl From<MeterTimeError> for Failure {
+    fn from(error: MeterTimeError) -> Self {
+        Failure::Misused(error.to_string())
+    }
 }

@@ -50,8 +50,8 @@ pub(in super::super) async fn show(
         p id="live-count" data-live aria-live="polite" {
             @match rows.len() {
                 0 => "Nobody was limited",
-                1 => "One caller on one route was limited",
-                count => { (count) " callers on routes were limited" },
+                1 => "One caller was limited, on one route,",
+                count => { (count) " callers, each on one route, were limited" },
             }
             " in the last " (window_s) " s."
         }
