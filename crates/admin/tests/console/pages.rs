@@ -227,3 +227,28 @@ fn without_a_store_the_rest_is_there() {
             .await;
     });
 }
+
+#[test]
+fn of_very_many_plans_one_is_typed() {
+    run(async {
+        let plans: String = (0..501)
+            .map(|number| format!("  plan-{number}: {{limits: [{{name: burst, rate: 1/s}}]}}\n"))
+            .collect();
+        let policy = format!(
+            "tollgate: 1\norigin: http://127.0.0.1:9000\nidentity: {{anonymous: {{plan: plan-0}}}}\n\
+             routes: [GET /]\nplans:\n{plans}default_plan: plan-0\n"
+        );
+        let none = std::time::Duration::ZERO;
+        let api = Api::start_with(On::Sqlite, none, &policy, sample::NOW_MS).await;
+        let seat = Seat::take(&api, Role::Operate).await;
+        let page = seat.page(&api, &subject("/holder", "alice")).await;
+        assert!(page.contains("<input type=\"text\" id=\"assign-plan\" name=\"plan\""));
+        let page = seat.page(&api, "/plans").await;
+        assert!(page.contains("href=\"/plans?skip=100\"") && !page.contains("plan-100"));
+        assert!(
+            seat.page(&api, "/plans?skip=500")
+                .await
+                .contains("plan-500")
+        );
+    });
+}

@@ -11,6 +11,8 @@ use super::asked::Of;
 use super::standing::Standing;
 use crate::state::Admin;
 
+/// Plans that are offered to choose from; of more than these one is typed.
+const PLANS_OFFERED: usize = 500;
 /// Names of routes that a field offers.
 const ROUTES_OFFERED: usize = 200;
 
@@ -31,7 +33,10 @@ pub(super) fn of_record(admin: &Admin, of: &Of, visitor: &Visitor, at: u64) -> M
             fieldset {
                 legend { "Give a plan" }
                 (token(visitor)) (key()) (version(&at))
-                (choice("assign-plan", "plan", "Plan", &plans, None))
+                @match plans.len() {
+                    0..=PLANS_OFFERED => (choice("assign-plan", "plan", "Plan", &plans, None)),
+                    _ => (text("assign-plan", "plan", "Plan", "A plan of the policy in force.")),
+                }
                 (time("assign-from", "from", "From", "Left empty: at once."))
                 (time("assign-until", "until", "Until", "Left empty: for good. When it ends, the plan before is in force again."))
                 (why("assign-note"))
