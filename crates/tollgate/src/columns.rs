@@ -45,6 +45,6 @@ mod tests {
     fn columns_are_as_wide_as_what_is_in_them_and_nobody_moves_the_cursor() {
         let rows = [["é", "5"], ["\u{1b}[2J", "123"]].map(|row| row.map(str::to_owned).to_vec());
         let lines = lines(&[("who", Column::Text), ("n", Column::Number)], rows);
-        assert_eq!(lines, ["who       n", "é         5", "\u{fffd}[2J    123"]);
+        assert_eq!(lines, ["who     n", "é       5", "\u{fffd}[2J  123"]);
     }
 }

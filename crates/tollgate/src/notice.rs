@@ -28,7 +28,10 @@ pub(crate) fn run(command: &NoticeCommand) -> Result<(), Failure> {
             .retry_notice(*id)
             .await?
         {
-            Retried::Due => Ok(anstream::println!("notice {id} is due now")),
+            Retried::Due => {
+                anstream::println!("notice {id} is due now");
+                Ok(())
+            }
             Retried::Delivered => Err(Failure::NotHeld(format!(
                 "every channel delivered notice {id}"
             ))),

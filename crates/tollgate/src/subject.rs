@@ -84,7 +84,7 @@ async fn reset(
 ) -> Result<(), Failure> {
     let body = body(
         &args.of,
-        json!({ "reset": {} }),
+        &json!({ "reset": {} }),
         args.limit.as_deref(),
         &args.note,
     );
@@ -99,7 +99,7 @@ async fn grant(
     args: &GrantArgs,
 ) -> Result<(), Failure> {
     let act = json!({ "grant": { "units": args.units } });
-    let body = body(&args.of, act, Some(&args.limit), &args.note);
+    let body = body(&args.of, &act, Some(&args.limit), &args.note);
     let done = gateway
         .change_buckets(holder, &body, Some(&args.key))
         .await?;
@@ -107,7 +107,7 @@ async fn grant(
     Ok(())
 }
 
-fn body(of: &SubjectArgs, act: Value, limit: Option<&str>, note: &str) -> Value {
+fn body(of: &SubjectArgs, act: &Value, limit: Option<&str>, note: &str) -> Value {
     let mut body = json!({ "act": act, "note": note });
     let more = [
         ("limit", limit),

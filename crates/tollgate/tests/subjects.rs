@@ -21,12 +21,12 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::json;
 use tollgate_engine::{
-    Decision, Engine, EngineOptions, Level, Outcome, PlanNumber, RequestHead, Standing, Standings,
-    User, Verdict,
+    Decision, Engine, EngineOptions, Inquiry, Level, Outcome, PlanNumber, RequestHead, Standing,
+    Standings, User, Verdict,
 };
 use tollgate_limiter::{Clock, SystemClock};
 use tollgate_policy::Policy;
-use tollgate_store::{AssignedPlan, Directory, Location, Store};
+use tollgate_store::{AssignedPlan, Directory, Holder, Location, Store};
 use tollgate_testkit::peers::Tool;
 use tollgate_testkit::sign_hs256;
 
@@ -39,6 +39,9 @@ const AWAY_UNTIL: u64 = 400_000;
 /// One of so many of the others is asked again.
 const ASKED_AGAIN: usize = 100;
 const THREADS: usize = 2;
+/// How many are looked at, and how long it may take.
+const LOOKED_AT: u64 = 1_000;
+const LOOK_MAX: Duration = Duration::from_millis(50);
 const ISSUER: &str = "https://login.example.com";
 const AUDIENCE: &str = "https://api.example.com";
 const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
@@ -213,6 +216,38 @@ fn take(engine: &Engine, taken: &Taken, stop: &AtomicBool) {
     }
 }
 
+/// The longest that it takes to look at one of them: what explaining a request and a customer's page ask of the
+/// engine and of the store.
+async fn longest_look(file: &Path, engine: &Engine, clock: &SystemClock) -> Duration {
+    let location = Location::sqlite(file);
+    let store = Store::open(&location, Arc::new(SystemClock::new()));
+    let store = store.await.unwrap();
+    let mut longest = Duration::ZERO;
+    let step = usize::try_from(SUBJECTS / LOOKED_AT).unwrap();
+    for subject in (0..SUBJECTS).step_by(step) {
+        let name = format!("user-{subject:08}");
+        let holder = Holder::subject(ISSUER, &name).unwrap();
+        let begun = Instant::now();
+        let now = clock.now();
+        let inquiry = Inquiry {
+            method: &Method::GET,
+            path: "/orders",
+            user: Some(engine.named_user(ISSUER, &name, None, None)),
+            peer: None,
+            at_ms: None,
+        };
+        let found = engine.inspect(&inquiry, now);
+        assert_eq!(found.decision.plan_name(), Some("pro"));
+        let record = store.record(&holder).await.unwrap().record;
+        assert_eq!(record.assignments().len(), 1);
+        store.counts_of(&holder, now.unix_ms).await.unwrap();
+        store.history_before(&holder, u64::MAX, 100).await.unwrap();
+        longest = longest.max(begun.elapsed());
+    }
+    store.close().await;
+    longest
+}
+
 #[tokio::test]
 async fn case_088_ten_million_subjects_take_what_is_declared_and_no_bucket_of_anybody() {
     let folder = tempfile::tempdir().unwrap();
@@ -315,6 +350,10 @@ async fn case_088_ten_million_subjects_take_what_is_declared_and_no_bucket_of_an
         measured <= most,
         "{measured} bytes are resident, {most} are declared"
     );
+
+    let longest = longest_look(&folder.path().join("tollgate.db"), &engine, &clock).await;
+    println!("the longest of {LOOKED_AT} looks at one of {SUBJECTS} subjects: {longest:?}");
+    assert!(longest < LOOK_MAX, "{longest:?}");
 
     for subject in 0..KNOWN {
         assert_eq!(left(&ask(&engine, &clock, subject, QUOTA)), (false, 0));

@@ -213,7 +213,7 @@ fn a_policy_that_only_the_gateway_finds_wrong_changes_nothing_either() {
     let before = operated.get("/v1/policy");
     let text = before["text"].as_str().unwrap();
     let elsewhere = text
-        .replace(&running.origin.url(), "http://127.0.0.1:1")
+        .replace(running.origin.url(), "http://127.0.0.1:1")
         .replace("identity:\n", "identity:\n  bucket_keys: environment\n");
     assert_ne!(text, elsewhere);
     let put = |text: &str, tag: &str| {

@@ -2,10 +2,12 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_testkit::Receiver;
-use tollgate_testkit::peers::{MailMode, MailServer};
+use tollgate_testkit::peers::{MailMode, MailServer, browse};
 
 use crate::operated::{Operated, tollgate};
 
@@ -21,6 +23,8 @@ plans:
 default_plan: free
 ";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+const BROWSER_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// The story's stage: a gateway whose notices somebody receives.
 struct Stage {
@@ -84,6 +88,19 @@ impl Stage {
         (by_webhook, by_mail)
     }
 
+    /// What an operator sees in the console, in a real browser.
+    fn seen_by_an_operator(&self) -> Value {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/serve/operator.cjs");
+        let input = json!({
+            "origin": self.operated.url(""),
+            "key": self.operated.key("operate"),
+        });
+        let seen = browse(&script, &input, BROWSER_WAIT_MAX);
+        let seen = seen.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(seen["complaints"], json!([]));
+        seen
+    }
+
     /// What was admitted by the export.
     fn exported(&self) -> u64 {
         let store = format!(
@@ -122,6 +139,16 @@ fn a_customer_is_told_is_limited_pays_and_is_billed_for_what_the_origin_saw() {
     assert_eq!(stage.ask("GET", "/billing").0, 200);
     assert_eq!(stage.ask("POST", "/plan").0 / 100, 2);
 
+    let seen = stage.seen_by_an_operator();
+    let has = |page: &str, words: &[&str]| {
+        let text = seen[page].as_str().unwrap();
+        let missing = words.iter().find(|word| !text.contains(**word));
+        assert_eq!(missing, None, "{page}: {text}");
+    };
+    has("limited", &["alice", "GET /items", "monthly"]);
+    has("notices", &["alice", "75", "90", "delivered"]);
+    has("customer", &["alice", "free", "monthly"]);
+
     let edit = json!({ "edit": { "assign": { "plan": "pro" } }, "note": "paid" });
     let path = stage.operated.of_subject("alice", "/changes");
     assert_eq!(stage.operated.post(&path, &edit).status(), 200);
@@ -130,6 +157,11 @@ fn a_customer_is_told_is_limited_pays_and_is_billed_for_what_the_origin_saw() {
     });
 
     assert_eq!(stage.told(2).0, [75, 90], "each threshold is told once");
+    let customer = stage.seen_by_an_operator()["customer"].to_string();
+    assert!(
+        customer.contains("pro") && customer.contains("paid"),
+        "{customer}"
+    );
     let seen = running.origin.hits_total();
     running.eventually("the export has what the origin saw", || {
         stage.exported() == seen

@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests may panic"
+    clippy::print_stdout,
+    reason = "tests may panic, and say what they measured"
 )]
 
 mod export;

@@ -138,6 +138,10 @@ impl Log {
 
     /// The same, one after the other.
     #[cfg(feature = "e2e")]
+    #[allow(
+        dead_code,
+        reason = "a test of its own has a million lines in their order"
+    )]
     pub(crate) fn ordered(lines: u64, users: u64) -> Self {
         let mut log = Self::new(0..0, users);
         for number in 0..lines {

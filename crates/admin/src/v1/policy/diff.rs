@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use tollgate_engine::policy::{Across, Limit, OnExceed, Plan, PlanId, Policy, QuotaRules, RouteId};
+use tollgate_engine::policy::{
+    Across, EdgeConfig, IdentityConfig, Limit, OnExceed, Plan, PlanId, Policy, QuotaRules, RouteId,
+};
 use utoipa::ToSchema;
 
 /// The most differences of one answer.
@@ -204,10 +206,10 @@ impl Found {
             }
         };
         section("origin", before.origin() != after.origin());
-        section("identity", before.identity() != after.identity());
+        section("identity", identity(before) != identity(after));
         section("responses", before.responses() != after.responses());
         section("forward", before.forwarding() != after.forwarding());
-        section("edge", before.edge() != after.edge());
+        section("edge", edge(before) != edge(after));
         section("timeouts", before.timeouts() != after.timeouts());
         section("sizes", before.sizes() != after.sizes());
         section("on_failure", before.on_failure() != after.on_failure());
@@ -232,6 +234,32 @@ impl Found {
             }
         }
     }
+}
+
+/// With plans by their names: their numbers are their places in one policy.
+fn identity(policy: &Policy) -> (IdentityConfig, Vec<String>) {
+    let mut identity = policy.identity().clone();
+    let mut plans = Vec::new();
+    let anonymous = identity.anonymous.iter_mut().map(|of| &mut of.plan);
+    let certificates = identity.client_certificates.iter_mut();
+    let certificates = certificates.filter_map(|of| of.plan.as_mut());
+    for plan in anonymous.chain(certificates) {
+        plans.push(plan_name(policy, *plan));
+        *plan = PlanId(0);
+    }
+    (identity, plans)
+}
+
+/// Likewise.
+fn edge(policy: &Policy) -> (Option<EdgeConfig>, Vec<String>) {
+    let mut edge = policy.edge().cloned();
+    let before = edge.iter_mut().filter_map(|edge| edge.before.as_mut());
+    let mut plans = Vec::new();
+    for plan in before.filter_map(|before| before.without_id.as_mut()) {
+        plans.push(plan_name(policy, *plan));
+        *plan = PlanId(0);
+    }
+    (edge, plans)
 }
 
 /// A limit that is other than it was.
@@ -327,11 +355,15 @@ mod tests {
 
     use super::*;
 
+    const HEAD: &str =
+        "tollgate: 1\norigin: http://127.0.0.1:9000\nidentity: {anonymous: {plan: pro}}\n";
+
     fn policy(rest: &str) -> Policy {
-        let head =
-            "tollgate: 1\norigin: http://127.0.0.1:9000\nidentity: {anonymous: {plan: pro}}\n";
-        let text = format!("{head}{rest}");
-        Policy::parse("test", &text, Path::new("")).unwrap_or_else(|errors| panic!("{errors}"))
+        parse(&format!("{HEAD}{rest}"))
+    }
+
+    fn parse(text: &str) -> Policy {
+        Policy::parse("test", text, Path::new("")).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
     const BEFORE: &str = "
@@ -413,6 +445,34 @@ timeouts: {header: 5s}
                 "Route - GET /b -: there -> -",
                 "Route - GET /c -: - -> there",
                 "Section - - timeouts: other -> -",
+            ]
+        );
+    }
+
+    #[test]
+    fn who_may_come_in_and_what_callers_are_told_is_a_difference() {
+        let head = HEAD.replace("identity: {", "identity: {trusted_proxies: [10.0.0.0/8], ");
+        let proxies = between(&policy(BEFORE), &parse(&format!("{head}{BEFORE}")));
+        let names = proxies
+            .differences
+            .iter()
+            .map(|found| found.name.as_deref());
+        assert_eq!(names.collect::<Vec<_>>(), [Some("identity")]);
+        let message = BEFORE.replace("free: {", "free: {message: ask us, ");
+        assert_eq!(found(&message), ["Section free - answers: other -> -"]);
+    }
+
+    #[test]
+    fn a_limit_on_a_route_that_comes_is_told() {
+        let after = BEFORE.replace("GET /b]", "GET /b, GET /c]").replace(
+            "GET /a: [{name",
+            "GET /c: [{name: burst, rate: 7/s}], GET /a: [{name",
+        );
+        assert_eq!(
+            found(&after),
+            [
+                "Route - GET /c -: - -> there",
+                "Limit pro GET /c burst: 10/s burst 10 -> 7/s burst 7",
             ]
         );
     }

@@ -212,10 +212,9 @@ impl Writer {
         let (now, given_back) = (self.clock.now(), &self.state.given_back);
         for (user, quota) in rows.iter().flat_map(quotas) {
             let counter = counter(user, &quota).ok();
-            if let Some(count) = counter.and_then(|counter| sums.get(&counter)) {
-                if let Some(spent) = given_back.spent(count, quota.limit) {
-                    self.engine.recall_quota(&quota, spent, now);
-                }
+            let count = counter.and_then(|counter| sums.get(&counter));
+            if let Some(spent) = count.and_then(|count| given_back.spent(count, quota.limit)) {
+                self.engine.recall_quota(&quota, spent, now);
             }
         }
         // Only now: a counter has a row for each of its routes.
