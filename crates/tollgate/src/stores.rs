@@ -1,5 +1,6 @@
-//! The policy's store, for commands that look into it: where it is, and whom they mean.
+//! The policy's store, for whoever looks into it: where it is, whom is meant, and whose word counts.
 
+use tollgate_engine::Level;
 use tollgate_policy::{Policy, StorePlace};
 use tollgate_store::{Holder, Location};
 use zeroize::Zeroizing;
@@ -50,4 +51,12 @@ pub(crate) fn holder(
         Some(subject) => Holder::subject(issuer, subject)?,
         None => Holder::account(issuer, account.unwrap_or_default())?,
     })
+}
+
+/// Whose record it was, as the engine says it.
+pub(crate) fn level(whose: tollgate_store::Level) -> Level {
+    match whose {
+        tollgate_store::Level::Subject => Level::Subject,
+        tollgate_store::Level::Account => Level::Account,
+    }
 }

@@ -110,7 +110,7 @@ fn a_role_that_is_lowered_is_lower_at_once() {
 }
 
 #[test]
-fn a_form_of_another_site_is_refused() {
+fn case_120_a_form_of_another_site_is_refused() {
     run(async {
         let api = Api::start(On::Sqlite).await;
         let seat = Seat::take(&api, Role::Admin).await;

@@ -6,8 +6,7 @@ use http::Method;
 use tollgate_admin::Explanation;
 use tollgate_engine::limiter::TableSize;
 use tollgate_engine::{
-    Engine, EngineError, EngineOptions, Inquiry, Level, OwnLimit, PlanNumber, Standing, Standings,
-    User,
+    Engine, EngineError, EngineOptions, Inquiry, OwnLimit, PlanNumber, Standing, Standings, User,
 };
 use tollgate_identity::KeyRing;
 use tollgate_limiter::{Clock, SystemClock};
@@ -19,7 +18,7 @@ use crate::cli::ExplainArgs;
 use crate::failure::Failure;
 use crate::serve::explained;
 use crate::stored_quotas::{self, GivenBack};
-use crate::stores;
+use crate::stores::{self, level};
 
 /// One caller's buckets.
 const TABLE: TableSize = TableSize {
@@ -134,12 +133,5 @@ impl Standings for Known {
 
     fn plan_name(&self, plan: PlanNumber) -> Option<Arc<str>> {
         self.plans.get(usize::try_from(plan.0).ok()?).cloned()
-    }
-}
-
-fn level(whose: tollgate_store::Level) -> Level {
-    match whose {
-        tollgate_store::Level::Subject => Level::Subject,
-        tollgate_store::Level::Account => Level::Account,
     }
 }

@@ -1,11 +1,13 @@
 //! The admin API of a gateway: what an operator does with it takes effect on requests.
 
+use std::path::Path;
 use std::process::Output;
 
 use reqwest::blocking::Client;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tollgate_policy::Policy;
 use tollgate_testkit::peers::free_address;
 
 use crate::operated::{Operated, tollgate};
@@ -327,4 +329,29 @@ fn the_admin_api_speaks_tls() {
     let answer = operated.asks("read", client.get(&url));
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+}
+
+#[test]
+fn case_120_the_admin_api_is_on_loopback_unless_it_has_tls_and_nobody_gets_in_without_a_key() {
+    let operated = Operated::start(PLANS, "");
+    let client = &operated.running.client;
+    for path in ["/v1/plans", "/v1/policy", "/v1/openapi.json", "/v1/nothing"] {
+        for key in ["", "tga_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            let request = client.get(operated.url(path)).bearer_auth(key);
+            assert_eq!(request.send().unwrap().status().as_u16() / 100, 4, "{path}");
+        }
+    }
+    let wide = "admin_api: {keys: keys, listen: 0.0.0.0:9902}\n";
+    let refused = crate::support::refused(&format!("{PLANS}{wide}"));
+    assert!(
+        refused.contains("would cross a network in the clear"),
+        "{refused}"
+    );
+    let alone = format!(
+        "tollgate: 1\norigin: http://127.0.0.1:9000\nidentity: {{anonymous: {{plan: free}}}}\n\
+         {PLANS}admin_api: {{keys: keys}}\n"
+    );
+    let policy = Policy::parse("policy", &alone, Path::new("")).unwrap();
+    let address = policy.admin_api().unwrap().listener.address;
+    assert!(address.ip().is_loopback(), "{address}");
 }

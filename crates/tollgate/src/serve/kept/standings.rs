@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use tollgate_engine::{Level, OwnLimit, PlanNumber, Standing, Standings, User};
+use tollgate_engine::{OwnLimit, PlanNumber, Standing, Standings, User};
 use tollgate_store::{AssignedPlan, Directory};
+
+use crate::stores::level;
 
 /// Answers the engine from the directory.
 #[derive(Debug)]
@@ -33,12 +35,5 @@ impl Standings for DirectoryStandings {
 
     fn plan_name(&self, plan: PlanNumber) -> Option<Arc<str>> {
         self.0.plan_name(AssignedPlan(plan.0))
-    }
-}
-
-fn level(whose: tollgate_store::Level) -> Level {
-    match whose {
-        tollgate_store::Level::Subject => Level::Subject,
-        tollgate_store::Level::Account => Level::Account,
     }
 }
