@@ -150,6 +150,11 @@ fn invite(stage: &Stage) {
     anstream::println!("  tollgate explain --config {policy} {api} --sub you GET /orders");
     anstream::println!("  tollgate top {api}");
     anstream::println!(
+        "\nThe console: open {}/ and paste the key in {}",
+        stage.admin_api_url(),
+        stage.key_file().display()
+    );
+    anstream::println!(
         "\nEdit {} and watch it reload.",
         stage.policy_file.display()
     );

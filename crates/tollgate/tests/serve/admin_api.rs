@@ -75,6 +75,17 @@ fn a_customer_who_is_limited_is_found_explained_and_upgraded() {
     let top = of_gateway(&["top", "--once"]);
     assert!(said(&top).contains("alice"), "{top:?}");
     let config = config.to_str().unwrap();
+    let of_alice = ["--config", config, "--sub", "alice"];
+    let subject = |command: &[&str], more: &[&str]| {
+        let done = of_gateway(&[command, &of_alice, more].concat());
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+        said(&done)
+    };
+    let shown = subject(&["subject", "show"], &[]);
+    assert!(
+        shown.starts_with("plan pro\n") && shown.contains("1000000/s"),
+        "{shown}"
+    );
     let args = [
         "explain", "--config", config, "--token", &alice, "GET", "/orders",
     ];
@@ -127,11 +138,13 @@ fn what_is_given_back_of_a_quota_holds_in_every_instance() {
         counts["counts"][0]["units"] == 5 + there
     });
 
-    let reset = json!({ "act": { "reset": {} }, "limit": "daily" });
-    let path = operated.of_subject("alice", "/buckets/changes");
-    let given = operated.post(&path, &reset);
-    assert_eq!(given.status(), 200);
-    let given: Value = given.json().unwrap();
+    let given = tollgate(&["subject", "reset", "--sub", "alice", "--limit", "daily"])
+        .args(["--issuer", running.issuer.url(), "--api", &operated.url("")])
+        .env("TOLLGATE_ADMIN_KEY", operated.key("operate"))
+        .output()
+        .unwrap();
+    assert!(said(&given).contains("5/day"), "{given:?}");
+    let given = operated.get(&operated.of_subject("alice", "/buckets"));
     assert_eq!(
         (
             &given["buckets"][0]["left"],

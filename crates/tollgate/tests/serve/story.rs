@@ -101,6 +101,19 @@ impl Stage {
         seen
     }
 
+    /// The notices in the store, as the command line lists them.
+    fn listed(&self) -> Vec<Value> {
+        let config = self.operated.running.gateway.folder().join("tollgate.yaml");
+        let listed = tollgate(&["notice", "list", "--state", "delivered", "--config"])
+            .arg(config)
+            .output()
+            .unwrap();
+        assert!(listed.status.success(), "{listed:?}");
+        let text = String::from_utf8(listed.stdout).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect()
+    }
+
     /// What was admitted by the export.
     fn exported(&self) -> u64 {
         let store = format!(
@@ -157,6 +170,15 @@ fn a_customer_is_told_is_limited_pays_and_is_billed_for_what_the_origin_saw() {
     });
 
     assert_eq!(stage.told(2).0, [75, 90], "each threshold is told once");
+    running.eventually("both are settled on both channels", || {
+        let listed = stage.listed();
+        let is_delivered = |channel: &Value| channel["state"] == "delivered";
+        let both = |notice: &Value| {
+            let deliveries = notice["deliveries"].as_array().unwrap();
+            deliveries.len() == 2 && deliveries.iter().all(is_delivered)
+        };
+        listed.len() == 2 && listed.iter().all(both)
+    });
     let customer = stage.seen_by_an_operator()["customer"].to_string();
     assert!(
         customer.contains("pro") && customer.contains("paid"),
