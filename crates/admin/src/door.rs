@@ -8,6 +8,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use tokio::sync::Semaphore;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tollgate_identity::{Credential, FailureBudget, credential};
 
@@ -18,6 +20,9 @@ use crate::state::Admin;
 
 /// A request has this long, its body included.
 pub const REQUEST_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// A request of somebody who has not signed in has this long.
+const STRANGER_WAIT_MAX: Duration = Duration::from_secs(3);
 
 const CHALLENGE: &str = "Bearer realm=\"tollgate admin\"";
 const CHALLENGE_INVALID: &str = "Bearer realm=\"tollgate admin\", error=\"invalid_token\"";
@@ -100,12 +105,32 @@ pub(crate) fn known(admin: &Admin, key: Option<&str>, peer: Option<IpAddr>) -> A
 
 /// One request among those under way, for as long as it may take.
 pub(crate) async fn in_time(admin: &Admin, request: Request, next: Next) -> Response {
-    let Ok(_permit) = admin.inner().requests.try_acquire() else {
-        admin.inner().counters.overloaded.increment();
-        return Problem::busy().into_response();
-    };
-    let answer = timeout(REQUEST_WAIT_MAX, next.run(request)).await;
+    let within = (&admin.inner().requests, REQUEST_WAIT_MAX);
+    let answer = in_time_within(admin, within, request, next).await;
     answer.unwrap_or_else(|_| Problem::timed_out().into_response())
+}
+
+/// The same for somebody who has shown nothing yet: among few, and not for long. `Err` after that.
+pub(crate) async fn in_time_of_a_stranger(
+    admin: &Admin,
+    request: Request,
+    next: Next,
+) -> Result<Response, Elapsed> {
+    let within = (&admin.inner().strangers, STRANGER_WAIT_MAX);
+    in_time_within(admin, within, request, next).await
+}
+
+async fn in_time_within(
+    admin: &Admin,
+    (permits, wait): (&Semaphore, Duration),
+    request: Request,
+    next: Next,
+) -> Result<Response, Elapsed> {
+    let Ok(_permit) = permits.try_acquire() else {
+        admin.inner().counters.overloaded.increment();
+        return Ok(Problem::busy().into_response());
+    };
+    timeout(wait, next.run(request)).await
 }
 
 /// Around one endpoint: nobody of a lower role reaches it.

@@ -20,6 +20,8 @@ use crate::repeats::Repeats;
 
 /// Requests under way at once; more are refused.
 pub const REQUESTS_MAX: usize = 32;
+/// Of the console's visitors who have not signed in, besides.
+const STRANGERS_MAX: usize = 4;
 /// Of those, the ones that look through buckets: they take a processor each, as one does that reads policies.
 pub const WORK_MAX: usize = 2;
 
@@ -59,6 +61,8 @@ pub(crate) struct Inner {
     work: Arc<Semaphore>,
     /// What is done to the policy waits for no look at anything else.
     policy_work: Arc<Semaphore>,
+    /// Requests of whoever has not shown a key or a session yet.
+    pub(crate) strangers: Semaphore,
 }
 
 impl Admin {
@@ -81,6 +85,7 @@ impl Admin {
             writes: Arc::new(Semaphore::new(REQUESTS_MAX)),
             work: Arc::new(Semaphore::new(WORK_MAX)),
             policy_work: Arc::new(Semaphore::new(1)),
+            strangers: Semaphore::new(STRANGERS_MAX),
         })))
     }
 
@@ -170,6 +175,17 @@ impl Admin {
     /// What the process's memory is asked. It blocks: see [`Admin::work`].
     pub(crate) fn live_now(&self) -> &dyn Live {
         self.0.live.as_ref()
+    }
+
+    /// What is at hand in the process's memory: off the control plane's thread, and without a wait for a place.
+    pub(crate) async fn at_hand<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Live) -> Result<T, LiveError> + Send + 'static,
+    ) -> Answer<T> {
+        let admin = self.clone();
+        let done = tokio::task::spawn_blocking(move || Ok(ask(admin.live_now())?));
+        let broken = |_| Problem::new(Kind::Failed, "a defect: the gateway's log says where");
+        done.await.map_err(broken)?
     }
 
     /// The same, for what the process's memory is asked.

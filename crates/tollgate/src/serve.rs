@@ -317,6 +317,7 @@ impl ControlPlane {
             activity,
             policies: policies.clone(),
             store: store.clone(),
+            kept: self.sources.kept.clone(),
             given_back: match &self.sources.kept {
                 Some(kept) => kept.given_back.clone(),
                 None => Arc::default(),

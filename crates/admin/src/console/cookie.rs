@@ -47,7 +47,7 @@ impl Cookie {
     pub(super) fn set(self, value: &str, over_tls: bool) -> HeaderValue {
         let name = self.name(over_tls);
         let secure = if over_tls { "; Secure" } else { "" };
-        let field = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}");
+        let field = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}");
         // Values are base64url.
         HeaderValue::try_from(field).unwrap_or(HeaderValue::from_static(""))
     }
@@ -86,11 +86,11 @@ mod tests {
         let set = |over_tls| Cookie::Session.set("x", over_tls);
         assert_eq!(
             set(true),
-            "__Host-tollgate-session=x; Path=/; HttpOnly; SameSite=Strict; Secure"
+            "__Host-tollgate-session=x; Path=/; HttpOnly; SameSite=Lax; Secure"
         );
         assert_eq!(
             set(false),
-            "tollgate-session=x; Path=/; HttpOnly; SameSite=Strict"
+            "tollgate-session=x; Path=/; HttpOnly; SameSite=Lax"
         );
         assert!(
             Cookie::Visit

@@ -8,13 +8,14 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method};
+use tollgate_identity::FailureBudget;
 
 use super::cookie::Cookie;
 use super::form::{Fields, TOKEN};
 use super::session::is_same;
 use super::view::problem::problem_page;
 use super::{Page, links, origin};
-use crate::door::{OverTls, allowed, in_time};
+use crate::door::{OverTls, Peer, allowed, in_time, in_time_of_a_stranger};
 use crate::keys::Caller;
 use crate::problem::{Answer, Kind, Problem};
 use crate::state::Admin;
@@ -45,7 +46,21 @@ pub(super) async fn around(
         admin.inner().counters.requests.increment();
         request.extensions_mut().insert(visitor.clone());
     }
-    let mut response = in_time(&admin, request, next).await;
+    let mut response = match &visitor {
+        Some(_) => in_time(&admin, request, next).await,
+        None => {
+            let peer = request
+                .extensions()
+                .get::<Peer>()
+                .map(|Peer(peer)| peer.ip());
+            let answer = in_time_of_a_stranger(&admin, request, next).await;
+            answer.unwrap_or_else(|_| {
+                // A form that does not come is an attempt like any other.
+                admin.inner().failures.of(peer, admin.now()).charge();
+                Problem::timed_out().into_response()
+            })
+        }
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let mut fields = std::mem::take(response.headers_mut());
         fields.remove(CONTENT_TYPE);

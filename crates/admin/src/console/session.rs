@@ -11,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 use crate::keys::KeyDigest;
 use crate::problem::{Answer, Kind, Problem};
 
+/// Of those, of one key.
+const SESSIONS_OF_KEY_MAX: usize = 50;
 /// Sessions at once; the oldest gives way.
 pub const SESSIONS_MAX: usize = 1_000;
 /// How long one lasts, whatever is done in it.
@@ -49,6 +51,7 @@ impl Sessions {
     /// Opens one, and gives its cookie.
     pub(super) fn open(&self, key: KeyDigest, now_ms: u64) -> Answer<String> {
         let cookie = random()?;
+        let session_key = key.clone();
         let session = Session {
             key,
             token: random()?,
@@ -56,8 +59,15 @@ impl Sessions {
         };
         let mut open = self.open.lock();
         open.retain(|_, session| session.is_young(now_ms));
-        if open.len() >= SESSIONS_MAX {
-            let oldest = open.iter().min_by_key(|(_, session)| session.opened_ms);
+        // Whoever has too many gives way to nobody but itself.
+        let of_key = |session: &Session| session.key == session_key;
+        let is_many =
+            open.values().filter(|session| of_key(session)).count() >= SESSIONS_OF_KEY_MAX;
+        if is_many || open.len() >= SESSIONS_MAX {
+            let old = open
+                .iter()
+                .filter(|(_, session)| !is_many || of_key(session));
+            let oldest = old.min_by_key(|(_, session)| session.opened_ms);
             if let Some(oldest) = oldest.map(|(cookie, _)| *cookie) {
                 open.remove(&oldest);
             }
@@ -144,12 +154,23 @@ mod tests {
     #[test]
     fn the_oldest_session_gives_way() {
         let sessions = Sessions::new().unwrap();
+        let of = |key: &str, at_ms| sessions.open(KeyDigest::of(key), at_ms).unwrap();
         let all: Vec<String> = (0..=SESSIONS_MAX as u64)
-            .map(|at_ms| open(&sessions, at_ms))
+            .map(|at_ms| of(&format!("key {at_ms}"), at_ms))
             .collect();
         assert_eq!(sessions.open.lock().len(), SESSIONS_MAX);
         assert!(sessions.find(&all[0], 2_000).is_none());
         assert!(sessions.find(&all[1], 2_000).is_some());
+        // Of one key its own oldest, whoever else is there.
+        let own: Vec<String> = (0..=SESSIONS_OF_KEY_MAX as u64)
+            .map(|at_ms| of("one", 1_001 + at_ms))
+            .collect();
+        assert!(sessions.find(&own[0], 2_000).is_none());
+        assert!(
+            own[1..]
+                .iter()
+                .all(|own| sessions.find(own, 2_000).is_some())
+        );
     }
 
     #[test]

@@ -8,6 +8,10 @@ use utoipa::ToSchema;
 pub struct Traffic {
     /// Requests by time, the oldest first: each entry since the one before it.
     pub series: Vec<TrafficPoint>,
+    /// Until when `routes` and `callers` are known, in milliseconds since 1970: while a store is away they are not
+    /// those of now.
+    #[schema(example = 1_796_083_200_000_u64)]
+    pub as_of_ms: u64,
     /// Of how many seconds until now `routes` and `callers` are.
     #[schema(example = 60)]
     pub window_s: u64,
@@ -61,6 +65,10 @@ pub struct CallerTraffic {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "acme")]
     pub account: Option<String>,
+    /// The plan that its credential names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "pro")]
+    pub plan_claim: Option<String>,
     /// The plan that was in force.
     #[schema(example = "free")]
     pub plan: String,

@@ -90,7 +90,7 @@ const VERSION_BYTES_MAX: usize = 64;
     ),
 )]
 pub(crate) async fn read(State(admin): State<Admin>, headers: HeaderMap) -> Answer<Response> {
-    let policy = admin.live(|live| live.policy()).await?;
+    let policy = admin.at_hand(|live| live.policy()).await?;
     let tag = [(ETAG, etag::of(&policy.version))];
     if etag::is_known(&headers, &policy.version) {
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
@@ -106,7 +106,7 @@ pub(crate) async fn read(State(admin): State<Admin>, headers: HeaderMap) -> Answ
     responses((status = 200, description = "Versions, the newest first.", body = Versions)),
 )]
 pub(crate) async fn versions(State(admin): State<Admin>) -> Answer<Json<Versions>> {
-    let versions = admin.live(|live| live.policy_versions()).await?;
+    let versions = admin.at_hand(|live| live.policy_versions()).await?;
     Ok(Json(Versions { versions }))
 }
 
@@ -198,7 +198,7 @@ pub(crate) async fn put_in_force(
     asked: PolicyAsked,
 ) -> Answer<PolicyInForce> {
     let note = Note::parse(&asked.note).map_err(Problem::of_text("/note"))?;
-    let in_force = admin.live(|live| live.policy()).await?;
+    let in_force = admin.at_hand(|live| live.policy()).await?;
     if in_force.text == asked.text && !in_force.stale {
         return Ok(in_force);
     }
@@ -270,7 +270,7 @@ pub(crate) async fn put_back(
         let detail = format!("a version has 1 to {VERSION_BYTES_MAX} bytes");
         return Err(Problem::invalid("/version", detail));
     }
-    let in_force = admin.live(|live| live.policy()).await?;
+    let in_force = admin.at_hand(|live| live.policy()).await?;
     if in_force.version == to && !in_force.stale {
         return Ok(in_force);
     }

@@ -16,6 +16,6 @@ use crate::state::Admin;
     responses((status = 200, description = "Traffic.", body = Traffic)),
 )]
 pub(crate) async fn look(State(admin): State<Admin>) -> Answer<Json<Traffic>> {
-    let traffic = admin.live(|live| Ok(live.traffic())).await?;
+    let traffic = admin.at_hand(|live| Ok(live.traffic())).await?;
     Ok(Json(traffic))
 }

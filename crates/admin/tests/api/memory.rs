@@ -291,6 +291,7 @@ impl Live for Memory {
             issuer: Some("https://login.example".to_owned()),
             subject: Some("alice".to_owned()),
             account: None,
+            plan_claim: None,
             plan: "free".to_owned(),
             route: route.route.clone(),
             admitted: 3,
@@ -298,6 +299,7 @@ impl Live for Memory {
         };
         Traffic {
             series: vec![point],
+            as_of_ms: self.since_ms,
             window_s: 60,
             routes: vec![route],
             callers: vec![caller],

@@ -287,13 +287,9 @@ fn over_tls_the_cookie_is_for_tls_alone() {
             (
                 true,
                 "__Host-tollgate-visit=",
-                "; Path=/; HttpOnly; SameSite=Strict; Secure",
+                "; Path=/; HttpOnly; SameSite=Lax; Secure",
             ),
-            (
-                false,
-                "tollgate-visit=",
-                "; Path=/; HttpOnly; SameSite=Strict",
-            ),
+            (false, "tollgate-visit=", "; Path=/; HttpOnly; SameSite=Lax"),
         ] {
             let reply = ask(over_tls).await.unwrap();
             let cookie = reply.headers()["set-cookie"].to_str().unwrap();

@@ -34,6 +34,7 @@ fn markup_in_names_and_notes_is_text() {
             issuer: Some(HOSTILE.to_owned()),
             subject: Some(HOSTILE.to_owned()),
             account: Some(HOSTILE.to_owned()),
+            plan_claim: Some(HOSTILE.to_owned()),
             plan: HOSTILE.to_owned(),
             route: HOSTILE.to_owned(),
             admitted: 1,
@@ -46,6 +47,7 @@ fn markup_in_names_and_notes_is_text() {
         };
         api.memory.went_through(Traffic {
             series: Vec::new(),
+            as_of_ms: 0,
             window_s: 60,
             routes: vec![route],
             callers: vec![caller],

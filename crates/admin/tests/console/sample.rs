@@ -226,6 +226,8 @@ fn traffic() -> Traffic {
         issuer: subject.map(|_| "https://login.example".to_owned()),
         subject: subject.map(str::to_owned),
         account: account.map(str::to_owned),
+        // Of those with an account, their tokens say it.
+        plan_claim: account.map(|_| plan.to_owned()),
         plan: plan.to_owned(),
         route: route.to_owned(),
         admitted,
@@ -233,6 +235,7 @@ fn traffic() -> Traffic {
     };
     Traffic {
         series: series.collect(),
+        as_of_ms: NOW_MS,
         window_s: 60,
         routes: vec![
             route("GET /orders/{order_id}", 2_410, 188),

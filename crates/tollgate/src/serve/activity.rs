@@ -42,6 +42,8 @@ pub(super) struct Activity {
 struct Sums {
     slices: VecDeque<Slice>,
     series: VecDeque<TrafficPoint>,
+    /// When usage was last taken.
+    taken_ms: u64,
     /// Totals at the last point.
     before: Option<TrafficPoint>,
 }
@@ -70,10 +72,14 @@ struct Tally {
 
 impl Activity {
     pub(super) fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>) -> Self {
+        let sums = Sums {
+            taken_ms: clock.now().unix_ms,
+            ..Sums::default()
+        };
         Self {
             engine,
             clock,
-            sums: Mutex::default(),
+            sums: Mutex::new(sums),
         }
     }
 
@@ -81,6 +87,7 @@ impl Activity {
     pub(super) fn add(&self, rows: &[Used]) {
         let now_ms = self.clock.now().unix_ms;
         let mut sums = self.sums.lock();
+        sums.taken_ms = now_ms;
         let slice = sums.current(now_ms);
         // What waited for a store that was away is not of late.
         let since_min = now_ms.saturating_sub(WINDOW_MS) / 60_000;
@@ -115,9 +122,11 @@ impl Activity {
             merge(&mut routes, &slice.routes);
         }
         let series = sums.series.iter().copied().collect();
+        let as_of_ms = sums.taken_ms;
         drop(sums);
         Traffic {
             series,
+            as_of_ms,
             window_s: WINDOW_MS / 1_000,
             routes: shown(routes).iter().map(Tally::of_route).collect(),
             callers: shown(callers).iter().map(Tally::of_caller).collect(),
@@ -229,6 +238,7 @@ impl Tally {
             issuer: user.map(|user| user.issuer.to_string()),
             subject: user.map(|user| user.subject.to_string()),
             account: user.and_then(|user| user.account.as_deref().map(str::to_owned)),
+            plan_claim: user.and_then(|user| user.plan.as_deref().map(str::to_owned)),
             plan: plan.map(|plan| plan.name.to_string()).unwrap_or_default(),
             route: self.route_name(),
             admitted: self.admitted,

@@ -6,6 +6,8 @@ mod give_back;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -18,8 +20,12 @@ use tollgate_limiter::{Clock, Now};
 use tollgate_store::{Count, HolderKind, Store};
 
 use super::activity::Activity;
+use super::kept::State;
 use super::policies::Policies;
 use crate::stored_quotas::{self, GivenBack};
+
+/// For one look into the store.
+const COUNTS_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Answers for the gateway.
 pub(super) struct GatewayLive {
@@ -29,6 +35,8 @@ pub(super) struct GatewayLive {
     pub(super) policies: Arc<Policies>,
     pub(super) store: Option<watch::Receiver<Option<Store>>>,
     pub(super) given_back: Arc<GivenBack>,
+    /// Whether the store answers.
+    pub(super) kept: Option<Arc<State>>,
     /// Of the control plane, for the store: questions come from other threads.
     pub(super) runtime: Handle,
 }
@@ -78,16 +86,27 @@ impl GatewayLive {
         self.store.as_ref()?.borrow().clone()
     }
 
-    /// What the store has counted of a user. Without it there is what this process has counted.
+    /// What the store has counted of a user. Without it, and where it takes too long, there is what this
+    /// process has counted.
     fn counts(&self, user: &User, now: Now) -> Vec<Count> {
-        let Some(store) = self.store() else {
+        let Some(store) = self.store().filter(|_| self.store_answers()) else {
             return Vec::new();
         };
         let counts = stored_quotas::counts(&store, user, now);
-        self.runtime.block_on(counts).unwrap_or_else(|error| {
-            tracing::warn!(%error, "quotas are shown as this process has counted them");
-            Vec::new()
-        })
+        let counts = async { tokio::time::timeout(COUNTS_WAIT_MAX, counts).await };
+        match self.runtime.block_on(counts) {
+            Ok(Ok(counts)) => counts,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "quotas are shown as this process has counted them");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn store_answers(&self) -> bool {
+        let kept = self.kept.as_ref();
+        kept.is_some_and(|kept| kept.reachable.load(Ordering::Relaxed))
     }
 
     /// The caller as its credentials would name it. An account is a user of it without a name, which no

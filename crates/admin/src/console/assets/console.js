@@ -6,6 +6,18 @@
   if (!regions().length) return;
   const FOCUSABLE = "a[href],button,input,select,textarea,summary,[tabindex]";
   let busy = false;
+  let bar = null;
+
+  // Above everything, until there is nothing to say any more.
+  const say = (words) => {
+    if (words && !bar) {
+      bar = document.createElement("p");
+      bar.setAttribute("role", "status");
+      document.querySelector("main").prepend(bar);
+    }
+    if (bar && bar.textContent !== words) bar.textContent = words;
+    if (bar) bar.hidden = !words;
+  };
 
   // Somebody marks text in it, or writes in it: it is left alone until they are done.
   const isInUse = (region) => {
@@ -18,12 +30,14 @@
   const replace = (region, next) => {
     if (isInUse(region) || region.innerHTML === next.innerHTML) return;
     const open = [...region.querySelectorAll("details[open]")].map((one) => one.id);
-    const at = [...region.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+    const name = (one) => one.id || one.getAttribute("href") || one.textContent;
+    const was = region.contains(document.activeElement) && name(document.activeElement);
     const scrolled = [...region.querySelectorAll(".wide")].map((one) => one.scrollLeft);
     region.replaceChildren(...next.cloneNode(true).childNodes);
     for (const one of region.querySelectorAll("details")) one.open = open.includes(one.id);
     region.querySelectorAll(".wide").forEach((one, i) => { one.scrollLeft = scrolled[i] || 0; });
-    const focused = at >= 0 && region.querySelectorAll(FOCUSABLE)[at];
+    // Rows change places: the focus stays with what it was on.
+    const focused = was && [...region.querySelectorAll(FOCUSABLE)].find((one) => name(one) === was);
     if (focused) focused.focus({ preventScroll: true });
   };
 
@@ -32,17 +46,19 @@
     busy = true;
     try {
       const headers = { "tollgate-live": "1" };
-      const answer = await fetch(location.href, { headers, credentials: "same-origin", redirect: "manual" });
-      // The session is over: the page shows where to sign in.
-      if (answer.type === "opaqueredirect") return location.reload();
-      if (!answer.ok) return;
+      const signal = AbortSignal.timeout(10000);
+      const answer = await fetch(location.href, { headers, signal, credentials: "same-origin", redirect: "manual" });
+      // What is half written here is not to be lost.
+      if (answer.type === "opaqueredirect") return say("The session is over: sign in in another window, or reload.");
+      if (!answer.ok) return say("Not up to date: the gateway does not answer.");
+      say("");
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const region of regions()) {
         const found = next.getElementById(region.id);
         if (found) replace(region, found);
       }
     } catch {
-      // The gateway is away: what is shown is what was so when it was last there.
+      say("Not up to date: the gateway does not answer.");
     } finally {
       busy = false;
     }

@@ -8,6 +8,8 @@ mod standing;
 mod usage;
 pub(in super::super) mod writes;
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
@@ -100,6 +102,9 @@ pub(in super::super) async fn show(
     Ok(page(&visitor, Some(Section::Holders), title, &content))
 }
 
+/// For the usage of a month; the page goes without it then.
+const USAGE_WAIT_MAX: Duration = Duration::from_secs(3);
+
 async fn kept(
     admin: &Admin,
     holder: &Holder,
@@ -114,7 +119,12 @@ async fn kept(
         history: store.history_before(holder, before, CHANGES).await?,
         usage: match for_live {
             true => None,
-            false => Some(usage::of_a_month(admin, holder, now_ms).await),
+            false => {
+                // A chart is not worth the page.
+                let usage = usage::of_a_month(admin, holder, now_ms);
+                let usage = tokio::time::timeout(USAGE_WAIT_MAX, usage).await;
+                Some(usage.unwrap_or_else(|_| Err(Problem::timed_out())))
+            }
         },
     })
 }

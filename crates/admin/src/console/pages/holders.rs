@@ -35,7 +35,12 @@ pub(in super::super) async fn list(
     Params(asked): Params<Asked>,
 ) -> Answer<Response> {
     let list = match admin.store() {
-        Ok(_) => listed(&admin, &asked).await?,
+        Ok(_) => match listed(&admin, &asked).await {
+            Ok(list) => list,
+            // The form beside it is of use still.
+            Err(problem) if problem.status().is_server_error() => note(problem.words().1),
+            Err(problem) => return Err(problem),
+        },
         Err(problem) => note(problem.words().1),
     };
     let content = html! {

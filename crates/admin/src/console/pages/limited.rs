@@ -11,7 +11,8 @@ use super::super::links::{self, Beside};
 use super::super::view::layout::{Section, live, note, page, wide};
 use super::super::view::number::grouped;
 use super::super::view::time::length;
-use crate::live::{BucketsAsked, CallerTraffic, Live, Question, Traffic, Who};
+use super::overview::stale;
+use crate::live::{BucketsAsked, CallerTraffic, Live, Question, Traffic, WeighedLimit, Who};
 use crate::problem::Answer;
 use crate::state::Admin;
 
@@ -27,35 +28,56 @@ struct Refusing {
 struct Row {
     of: CallerTraffic,
     who: Option<Who>,
-    by: Vec<Refusing>,
+    /// `None` where nobody asked.
+    by: Option<Found>,
 }
+
+/// What refuses a caller's next request.
+#[derive(Default)]
+struct Found {
+    limits: Vec<Refusing>,
+    /// A limit of its network may, which is not known here.
+    of_network: bool,
+}
+
+/// The first of them, who are limited the most, are asked for; each takes a look into the store.
+const ASKED_MAX: usize = 20;
+/// Callers that the gateway tells at most.
+const SHOWN_MAX: usize = 100;
 
 pub(in super::super) async fn show(
     State(admin): State<Admin>,
     Extension(visitor): Extension<Visitor>,
 ) -> Answer<Response> {
-    let (window_s, rows) = admin
-        .live(|live| {
+    let now_ms = admin.now().unix_ms;
+    let (window_s, rows, stale) = admin
+        .live(move |live| {
+            let traffic = live.traffic();
+            let stale = stale(&traffic, now_ms);
             let Traffic {
                 window_s, callers, ..
-            } = live.traffic();
+            } = traffic;
             let limited = callers.into_iter().filter(|caller| caller.limited > 0);
-            Ok((
-                window_s,
-                limited.map(|of| row(live, of)).collect::<Vec<_>>(),
-            ))
+            let rows = limited.enumerate();
+            let rows = rows.map(|(place, of)| row(live, of, place < ASKED_MAX));
+            Ok((window_s, rows.collect::<Vec<_>>(), stale))
         })
         .await?;
     let content = html! {
         p id="live-count" data-live aria-live="polite" {
             @match rows.len() {
+                0 if stale.is_some() => "Nobody is known to have been limited",
                 0 => "Nobody was limited",
                 1 => "One caller was limited, on one route,",
+                SHOWN_MAX.. => "100 callers or more, each on one route, were limited",
                 count => { (count) " callers, each on one route, were limited" },
             }
             " in the last " (window_s) " s."
         }
-        (live("live-limited", &table(&rows)))
+        (live("live-limited", &html! {
+            @if let Some(words) = &stale { (note(words)) }
+            (table(&rows))
+        }))
     };
     Ok(page(
         &visitor,
@@ -66,9 +88,9 @@ pub(in super::super) async fn show(
 }
 
 /// Asks the buckets, which are what they are now: who was limited may be free again.
-fn row(live: &dyn Live, of: CallerTraffic) -> Row {
+fn row(live: &dyn Live, of: CallerTraffic, asks: bool) -> Row {
     let who = who(&of);
-    let by = who.as_ref().map_or_else(Vec::new, |who| {
+    let by = who.as_ref().filter(|_| asks).map(|who| {
         let explained = explained(live, &of.route, who);
         explained.unwrap_or_else(|| empty_buckets(live, &of.route, who))
     });
@@ -80,13 +102,12 @@ fn who(of: &CallerTraffic) -> Option<Who> {
     Some(Who {
         holder: holder.ok()?,
         account: of.account.clone(),
-        // Whatever named it: an assignment is stronger, and the default plan would be this one.
-        plan_claim: Some(of.plan.clone()),
+        plan_claim: of.plan_claim.clone(),
     })
 }
 
 /// What refuses a request on this very route, if a path can be made that is matched by it.
-fn explained(live: &dyn Live, route: &str, who: &Who) -> Option<Vec<Refusing>> {
+fn explained(live: &dyn Live, route: &str, who: &Who) -> Option<Found> {
     let (method, template) = route.split_once(' ')?;
     let question = Question {
         method: if method == "ANY" { "GET" } else { method }.to_owned(),
@@ -96,15 +117,20 @@ fn explained(live: &dyn Live, route: &str, who: &Who) -> Option<Vec<Refusing>> {
         at_ms: None,
     };
     let found = live.explain(&question).ok()?;
-    let refuses = found.limits.into_iter().filter(|limit| !limit.admits);
-    (found.route == route).then(|| {
-        let refusing = refuses.map(|limit| Refusing {
-            limit: limit.limit,
-            amount: limit.amount,
-            left: limit.left,
-            free_in_ms: limit.free_in_ms,
-        });
-        refusing.collect()
+    let of_network = found.limits.iter().any(|limit| limit.per == "network");
+    // One in shadow refuses nobody.
+    let refuses = |limit: &WeighedLimit| !limit.admits && limit.mode == "enforce";
+    let refusing = found.limits.into_iter().filter(refuses);
+    (found.route == route).then(|| Found {
+        limits: refusing
+            .map(|limit| Refusing {
+                limit: limit.limit,
+                amount: limit.amount,
+                left: limit.left,
+                free_in_ms: limit.free_in_ms,
+            })
+            .collect(),
+        of_network,
     })
 }
 
@@ -128,7 +154,7 @@ fn example(template: &str) -> String {
 }
 
 /// Where no request can be made up: what has nothing left.
-fn empty_buckets(live: &dyn Live, route: &str, who: &Who) -> Vec<Refusing> {
+fn empty_buckets(live: &dyn Live, route: &str, who: &Who) -> Found {
     let asked = BucketsAsked {
         who: who.clone(),
         route: Some(route.to_owned()),
@@ -144,7 +170,10 @@ fn empty_buckets(live: &dyn Live, route: &str, who: &Who) -> Vec<Refusing> {
         left: 0,
         free_in_ms: bucket.next_in_ms,
     });
-    refusing.collect()
+    Found {
+        limits: refusing.collect(),
+        of_network: false,
+    }
 }
 
 fn table(rows: &[Row]) -> Markup {
@@ -190,15 +219,21 @@ fn caller(row: &Row) -> Markup {
 }
 
 fn why(row: &Row) -> Markup {
-    let longest = row.by.iter().filter_map(|by| by.free_in_ms).max();
+    let nothing = Found::default();
+    let by = row.by.as_ref().unwrap_or(&nothing);
+    let longest = by.limits.iter().filter_map(|by| by.free_in_ms).max();
     html! {
         td {
             @if row.who.is_none() {
                 "a limit of each network by itself"
-            } @else if row.by.is_empty() {
+            } @else if row.by.is_none() {
+                "see its page"
+            } @else if by.limits.is_empty() && by.of_network {
+                "a limit of its network, or nothing any more"
+            } @else if by.limits.is_empty() {
                 "nothing any more"
             }
-            @for (number, by) in row.by.iter().enumerate() {
+            @for (number, by) in by.limits.iter().enumerate() {
                 @if number > 0 { ", " }
                 b { (by.limit) } " (" (by.amount) "), " (grouped(by.left)) " left"
             }

@@ -12,6 +12,7 @@ use super::super::door::Visitor;
 use super::super::view::chart::{Chart, Column};
 use super::super::view::layout::{Section, is_for_live, live, note, page, wide};
 use super::super::view::number::{grouped, short_version};
+use super::super::view::time::length;
 use super::super::view::time::moment;
 use crate::live::{PolicyInForce, RouteTraffic, Traffic};
 use crate::problem::Answer;
@@ -20,6 +21,10 @@ use crate::state::Admin;
 const MINUTE_MS: u64 = 60_000;
 /// Minutes of the chart.
 const MINUTES: u64 = 60;
+/// Routes that the gateway tells at most.
+const SHOWN_MAX: usize = 100;
+/// Older than this (usage is taken once a minute at least), what is told of routes and callers is not that of now.
+const STALE_MS: u64 = 75_000;
 /// Routes in the list of busy ones.
 const ROUTES_MAX: usize = 15;
 
@@ -29,9 +34,10 @@ pub(in super::super) async fn show(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let (traffic, policy) = admin
-        .live(|live| Ok((live.traffic(), live.policy()?)))
+        .at_hand(|live| Ok((live.traffic(), live.policy()?)))
         .await?;
-    let columns = by_minute(&traffic, admin.now().unix_ms);
+    let now_ms = admin.now().unix_ms;
+    let columns = by_minute(&traffic, now_ms);
     let chart = Chart {
         id: "traffic",
         title: "Requests of the last hour, by minute",
@@ -44,7 +50,7 @@ pub(in super::super) async fn show(
             h2 id="traffic-heading" { "Traffic" }
             (live("live-traffic", &html! {
                 (chart.show())
-                (busiest(&traffic))
+                (busiest(&traffic, now_ms))
             }))
         }
         section aria-labelledby="health-heading" {
@@ -83,11 +89,23 @@ fn by_minute(traffic: &Traffic, now_ms: u64) -> Vec<Column> {
     sums.into_iter().map(column).collect()
 }
 
-fn busiest(traffic: &Traffic) -> Markup {
+/// That routes and callers are not those of now, where they are not.
+pub(super) fn stale(traffic: &Traffic, now_ms: u64) -> Option<String> {
+    let age_ms = now_ms.saturating_sub(traffic.as_of_ms);
+    (age_ms > STALE_MS).then(|| {
+        format!(
+            "Not known for the last {}: usage waits for the store, which does not answer.",
+            length(age_ms)
+        )
+    })
+}
+
+fn busiest(traffic: &Traffic, now_ms: u64) -> Markup {
     let routes: &[RouteTraffic] = &traffic.routes;
     let title = format!("Routes of the last {} s", traffic.window_s);
     html! {
         h3 { (title) }
+        @if let Some(words) = stale(traffic, now_ms) { (note(&words)) }
         @if routes.is_empty() { (note("No requests.")) } @else {
             (wide(&title, &html! {
                 table {
@@ -104,7 +122,9 @@ fn busiest(traffic: &Traffic) -> Markup {
                 }
             }))
             @if routes.len() > ROUTES_MAX {
-                (note(&format!("and {} more routes", routes.len() - ROUTES_MAX)))
+                @let more = routes.len() - ROUTES_MAX;
+                @let or_more = if routes.len() >= SHOWN_MAX { " or more" } else { "" };
+                (note(&format!("and {more}{or_more} more routes")))
             }
         }
     }

@@ -129,8 +129,13 @@ pub(in super::super) async fn one(
 
 /// How many have it, as far as one page of the store goes.
 async fn count(admin: &Admin, plan: &str) -> Markup {
-    let (Ok(store), Ok(name)) = (admin.store(), PlanName::parse(plan)) else {
-        return html! { "nobody: there is no store" };
+    let store = match admin.store_if_any() {
+        Ok(Some(store)) => store,
+        Ok(None) => return html! { "nobody: there is no store" },
+        Err(_) => return html! { "not known: the store has not been reached yet" },
+    };
+    let Ok(name) = PlanName::parse(plan) else {
+        return html! { "nobody: the store takes no such name" };
     };
     match store
         .holders_after(None, Some(&name), PAGE_ENTRIES_MAX)

@@ -79,9 +79,9 @@ pub(super) fn undo(of: &Of, visitor: &Visitor, last: Option<&Change>) -> Markup 
     }
 }
 
-/// Units given, and buckets full again; in this process.
+/// Units given, and buckets full again.
 pub(super) fn of_buckets(of: &Of, visitor: &Visitor, standing: &Standing) -> Markup {
-    let (limits, routes) = standing.names();
+    let (limits, routes) = standing.names(of.who.holder.kind);
     let limits = offered("every limit", &limits);
     let routes = offered("every route", &routes);
     html! {
@@ -94,7 +94,7 @@ pub(super) fn of_buckets(of: &Of, visitor: &Visitor, standing: &Standing) -> Mar
                 div.field {
                     label for="grant-units" { "Units" }
                     input type="number" id="grant-units" name="units" min="1" max="4294967296" required aria-describedby="grant-hint";
-                    p.hint id="grant-hint" { "A bucket holds at most its capacity. In this process only." }
+                    p.hint id="grant-hint" { "A bucket holds at most its capacity. Quotas of an hour and longer: for all instances; all else: in this process." }
                 }
                 (why("grant-note"))
                 button type="submit" { "Give the units" }
@@ -104,6 +104,7 @@ pub(super) fn of_buckets(of: &Of, visitor: &Visitor, standing: &Standing) -> Mar
             fieldset {
                 legend { "Fill buckets up" }
                 (token(visitor)) (key())
+                p.hint { "Quotas of an hour and longer are filled up for all instances, all else in this process." }
                 (choice("reset-limit", "limit", "Limit", &limits, None))
                 (choice("reset-route", "route", "Route", &routes, None))
                 (why("reset-note"))

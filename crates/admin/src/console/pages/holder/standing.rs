@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use tollgate_store::{Count, RouteName};
+use tollgate_store::{Count, HolderKind, RouteName};
 
 use super::super::super::view::bar;
 use super::super::super::view::layout::{note, wide};
@@ -123,11 +123,16 @@ impl Standing {
             .map(|bucket| bucket.capacity)
     }
 
-    /// Names of limits, and of routes that have some of their own.
-    pub(super) fn names(&self) -> (BTreeSet<&str>, BTreeSet<&str>) {
-        let buckets = &self.page.buckets;
-        let limits = buckets.iter().map(|bucket| bucket.limit.as_str());
-        let routes = buckets.iter().filter_map(|bucket| bucket.route.as_deref());
+    /// Names of the holder's own limits, and of routes that have some of their own. What a subject shares with
+    /// others is its account's.
+    pub(super) fn names(&self, kind: HolderKind) -> (BTreeSet<&str>, BTreeSet<&str>) {
+        let per = match kind {
+            HolderKind::Subject => "user",
+            HolderKind::Account => "account",
+        };
+        let own = self.page.buckets.iter().filter(|bucket| bucket.per == per);
+        let limits = own.clone().map(|bucket| bucket.limit.as_str());
+        let routes = own.filter_map(|bucket| bucket.route.as_deref());
         (limits.collect(), routes.collect())
     }
 }

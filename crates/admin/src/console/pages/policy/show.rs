@@ -29,7 +29,7 @@ pub(in super::super::super) async fn show(
     Extension(visitor): Extension<Visitor>,
     Params(asked): Params<Asked>,
 ) -> Answer<Response> {
-    let look = admin.live(|live| Ok((live.policy()?, live.policy_versions()?)));
+    let look = admin.at_hand(|live| Ok((live.policy()?, live.policy_versions()?)));
     let (policy, versions) = look.await?;
     let done = match asked.done.as_deref() {
         Some("applied") => Some("The policy is in force."),
@@ -42,6 +42,12 @@ pub(in super::super::super) async fn show(
         p {
             "Version " code { (short_version(&policy.version)) } " is in force since " (moment(policy.since_ms))
             @if let Some(by) = &policy.by { ", put there by " (by) } "."
+        }
+        @if policy.stale {
+            p role="alert" {
+                "Its file has another text: somebody has changed it by hand, and the gateway's log says why it is \
+                 not in force. Nothing can be applied here until the file is good, or as it was."
+            }
         }
         @if is_admin { (editor(&visitor, &policy)) } @else {
             (note("Its text is for the role admin: it may have a password of a store in it."))
