@@ -51,7 +51,7 @@ fn each_page_is_without_barriers_and_keeps_to_its_security_policy() {
         std::fs::create_dir_all(&folder).unwrap();
         let walked = walk(&api, "look.cjs", json!({ "folder": folder })).await;
         let pages = walked["pages"].as_array().unwrap();
-        assert_eq!(pages.len(), 24, "twelve pages in light and in dark");
+        assert_eq!(pages.len(), 26, "thirteen pages in light and in dark");
         for page in pages {
             let at = &page["at"];
             assert_eq!(page["violations"], json!([]), "{at}");

@@ -14,6 +14,7 @@ const PAGES = [
   ["notices", "/notices"],
   ["policy", "/policy"],
   ["audit", "/audit"],
+  ["keys", "/keys"],
 ];
 
 module.exports = async ({ newPage, look, picture }, { origin, key, folder }) => {
@@ -39,7 +40,12 @@ module.exports = async ({ newPage, look, picture }, { origin, key, folder }) => 
     }
     // A policy that is looked at.
     await page.goto(`${origin}/policy`);
-    await page.$eval("#text", (text) => { text.value = text.value.replace("rate: 20/s, burst: 40", "rate: 30/s, burst: 60"); });
+    const changed = await page.$eval("#text", (text) => {
+      const before = text.value;
+      text.value = before.replace("rate: 20/s, burst: 40", "rate: 30/s, burst: 60");
+      return text.value !== before;
+    });
+    if (!changed) throw new Error("the policy to be looked at is the one in force");
     await Promise.all([page.waitForNavigation(), page.click("form[action='/policy/check'] button")]);
     await seen("policy-check");
   }
