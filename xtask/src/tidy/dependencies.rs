@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -64,11 +64,20 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ),
     ("tollgate-testkit", &[]),
     ("tollgate-bench", &["tollgate-testkit"]),
+    (
+        "tollgate-conformance",
+        &[
+            "tollgate-policy",
+            "tollgate-identity",
+            "tollgate-engine",
+            "tollgate-testkit",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
 /// What any package's tests may use besides.
-const TESTS_MAY_USE: &[&str] = &["tollgate-testkit"];
+const TESTS_MAY_USE: &[&str] = &["tollgate-testkit", "tollgate-conformance"];
 
 /// What the tests of one package may use besides: the emitted function, which `tollgate-edge` runs,
 /// is held against the engine.
