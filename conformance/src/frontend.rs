@@ -13,6 +13,11 @@ pub trait Frontend {
     /// What it can do and show.
     fn abilities(&self) -> Abilities;
 
+    /// Why it cannot have a policy at all.
+    fn refuses(&self, _: &Stage) -> Option<&'static str> {
+        None
+    }
+
     /// Starts it on a stage.
     fn open(&self, stage: &Stage) -> Box<dyn Session>;
 }

@@ -23,6 +23,10 @@ pub fn run(frontend: &dyn Frontend) {
             continue;
         }
         let stage = Stage::new(&case);
+        if let Some(reason) = frontend.refuses(&stage) {
+            row.not_expressed(reason);
+            continue;
+        }
         let mut session = frontend.open(&stage);
         let before = wrong.len();
         for (number, step) in case.steps.iter().enumerate() {

@@ -1,9 +1,9 @@
 //! What every frontend is given: a policy with its files, tokens, and a clock that stands still.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use tollgate_testkit::sign_hs256;
 
 use crate::case::{Bucket, Case, Step};
 
+/// Nobody is there: most frontends forward nothing themselves.
+const ORIGIN: &str = "http://127.0.0.1:9";
 const ISSUER: &str = "https://login.example.com";
 const AUDIENCE: &str = "https://api.example.com";
 const SECRET: &[u8; 43] = b"c2VjcmV0cy1hcmUta2VwdC1ieS10aG9zZS13aG8ta24";
@@ -66,7 +68,7 @@ impl Stage {
         }
         let text = format!(
             "tollgate: 1
-origin: http://127.0.0.1:9
+origin: {ORIGIN}
 identity:
   bucket_keys: buckets.keys
   trusted_proxies: [127.0.0.0/8]
@@ -100,11 +102,28 @@ identity:
         self.folder.path()
     }
 
+    /// The policy as a file beside its own files, with these sections besides.
+    #[must_use]
+    pub fn policy_file(&self, sections: &str) -> PathBuf {
+        let path = self.folder.path().join("tollgate.yaml");
+        std::fs::write(&path, format!("{}\n{sections}", self.text)).unwrap();
+        path
+    }
+
     /// The policy, with these sections besides.
     #[must_use]
     pub fn policy(&self, sections: &str) -> Policy {
-        let text = format!("{}\n{sections}", self.text);
-        Policy::parse("case.yaml", &text, self.folder.path())
+        self.parse(&format!("{}\n{sections}", self.text))
+    }
+
+    /// The policy of a gateway before an origin.
+    #[must_use]
+    pub fn policy_before(&self, origin: SocketAddr) -> Policy {
+        self.parse(&self.text.replacen(ORIGIN, &format!("http://{origin}"), 1))
+    }
+
+    fn parse(&self, text: &str) -> Policy {
+        Policy::parse("case.yaml", text, self.folder.path())
             .unwrap_or_else(|found| panic!("{found}\n{text}"))
     }
 
