@@ -33,6 +33,8 @@ pub struct Decision {
     pub path: PathRewrite,
     /// The plan for whose class the caller is to be given a new edge pass with the answer.
     pub(crate) pass_due: Option<PlanId>,
+    /// Units that the request was asked to take of each limit, where that is not what the limit says.
+    pub(crate) cost: Option<u64>,
     /// A CORS preflight: free, and without identity.
     pub preflight: bool,
     /// When it was decided.
@@ -99,6 +101,10 @@ pub enum Rejection {
     Path(PathError),
     /// There is not exactly one credential.
     Credential(CredentialError),
+    /// The path would have to be rewritten, and whoever forwards the request does not.
+    Rewritten,
+    /// A field that only the gateway may set is there in a spelling that nobody puts another over.
+    Claim,
 }
 
 /// Answers that do not come from the origin.

@@ -36,6 +36,7 @@ mod own;
 mod policy_tests;
 mod refusals;
 mod saved;
+mod settle;
 mod snapshot;
 mod standing;
 mod usage;
@@ -53,8 +54,8 @@ pub use tollgate_identity::User;
 /// Which names of fields an origin may take for one.
 pub use tollgate_identity::is_spelling_of;
 
-pub use answer::AnswerContext;
-pub use asked::{Asked, Counting};
+pub use answer::{AnswerContext, problem};
+pub use asked::{Asked, Counting, Forwarding};
 pub use consulted::{Consulted, LimitState};
 pub use decision::{
     Decision, Forbidden, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
@@ -68,6 +69,7 @@ pub use meters::{DURATION_BOUNDS_NS, MeterRow, MeterTotals, VerdictLabel};
 pub use policy_tests::{TestFailure, TestReport, run_policy_tests};
 pub use refusals::Refusals;
 pub use saved::SavedCounts;
+pub use settle::Charge;
 pub use snapshot::{KeySourceSlot, Snapshot};
 pub use standing::{Level, OwnLimit, PlanNumber, PlanSource, Standing, Standings};
 pub use usage::{QuotaUsed, Used};
