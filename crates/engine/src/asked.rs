@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 use tollgate_policy::{RouteId, RouteMethod, Template};
 
-use crate::decision::{PathRewrite, Rejection};
+use crate::decision::Rejection;
+use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
 
 /// What the frontend knows beside the request, and what it is to cost.

@@ -8,6 +8,7 @@ use tollgate_policy::{PathError, PlanId, RouteId};
 
 use crate::consulted::{Consulted, LimitState};
 use crate::meters::VerdictLabel;
+use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
 use crate::standing::PlanSource;
 
@@ -127,15 +128,6 @@ pub enum Principal {
     Anonymous(ClientNetwork),
     /// The request was refused, or was free, before anybody asked.
     Unknown,
-}
-
-/// What path goes to the origin: always the one that was classified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathRewrite {
-    /// The path as it was sent.
-    AsSent,
-    /// This canonical path instead.
-    Canonical(Box<str>),
 }
 
 // === impl Decision ===

@@ -18,15 +18,14 @@ use tollgate_policy::{PathError, Per, PlanId, Policy, RouteId, normalize};
 use crate::asked::{Asked, Counting};
 use crate::budget::{Budget, NetworkBudget};
 use crate::consulted::{Consulted, InForce, LimitState};
-use crate::decision::{
-    Decision, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
-};
+use crate::decision::{Decision, OwnAnswer, Principal, Rejection, Unauthenticated, Verdict};
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
 use crate::keys::HashKey;
 use crate::limits::{PrincipalKeys, RouteLimits};
 use crate::meters::{MeterTotals, Meters};
+use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource, Standing, Standings, Written};
 use crate::usage::Usage;

@@ -13,10 +13,11 @@ use tollgate_policy::{
 };
 
 use crate::consulted::{Consulted, LimitState};
-use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticated, Verdict};
+use crate::decision::{Decision, Principal, Rejection, Unauthenticated, Verdict};
 use crate::engine::{Consult, Engine, EngineOptions};
 use crate::error::EngineError;
 use crate::limits::PrincipalKeys;
+use crate::path_rewrite::PathRewrite;
 use crate::standing::PlanSource;
 
 /// What running a policy's tests gave.
