@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tollgate_limiter::{Denial, Enforcement, Nanos};
 
 use self::problem::Problem;
+pub use self::problem::problem;
 use crate::decision::{Decision, Forbidden, Rejection, Unauthenticated, Verdict};
 
 mod grpc;
@@ -127,6 +128,12 @@ impl Decision {
                 let detail = match rejection {
                     Rejection::Path(error) => format!("the request path is refused: {error}"),
                     Rejection::Credential(error) => error.to_string(),
+                    Rejection::Rewritten => {
+                        "the request path is refused: it is not in its canonical form".to_owned()
+                    }
+                    Rejection::Claim => {
+                        "the request has a header field that only the gateway may set".to_owned()
+                    }
                 };
                 Problem::plain(StatusCode::BAD_REQUEST, "Bad Request", detail)
             }

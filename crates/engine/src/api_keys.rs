@@ -44,6 +44,11 @@ impl ApiKeyDoor {
         is_spelling_of(self.field.as_str(), name.as_str())
     }
 
+    /// Whether a field is the one that is read.
+    pub(crate) fn is_the_field(&self, name: &HeaderName) -> bool {
+        *name == self.field
+    }
+
     /// Whether a request carries a key, good or bad.
     pub(crate) fn is_presented(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(&self.field)

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderMap, Method};
 use tollgate_policy::{RouteId, RouteMethod, Template};
 
+use crate::decision::Rejection;
+use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
 
 /// What the frontend knows beside the request, and what it is to cost.
@@ -15,6 +17,10 @@ pub struct Asked<'a> {
     pub template: Option<&'a Template>,
     /// Whether the request is counted.
     pub counting: Counting,
+    /// Units that it takes of each limit, where that is not what the limit says.
+    pub cost: Option<u64>,
+    /// How the request goes on to the origin.
+    pub forwarding: Forwarding,
 }
 
 /// Whether a decision takes anything from anybody.
@@ -23,8 +29,24 @@ pub enum Counting {
     /// The limits of the caller and the budgets of its network are consulted and charged.
     #[default]
     Charge,
+    /// The limits of the caller are consulted and nothing is taken of them; of budgets of its network
+    /// nothing is said.
+    Look,
     /// No limit is looked at: who calls, and whether its bucket id holds, is all that is decided.
     Nothing,
+}
+
+/// What whoever forwards the request can still do to it. What cannot be put right is refused with 400
+/// before anything is counted: what was decided is what is forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forwarding {
+    /// The path and the header fields as the decision says.
+    #[default]
+    AsDecided,
+    /// The path as it was sent, the header fields as the decision says.
+    PathAsSent,
+    /// All as it was sent, but that [`crate::Decision::identity_fields`] are put over it.
+    AsSent,
 }
 
 // === impl Asked ===
@@ -33,6 +55,24 @@ impl Asked<'_> {
     /// A budget, where it is charged at all.
     pub(crate) fn counted<T>(self, budget: Option<T>) -> Option<T> {
         budget.filter(|_| self.counting == Counting::Charge)
+    }
+}
+
+// === impl Forwarding ===
+
+impl Forwarding {
+    /// Why a request cannot be forwarded so, if it cannot.
+    pub(crate) fn refuses(
+        self,
+        path: &PathRewrite,
+        headers: &HeaderMap,
+        snapshot: &Snapshot,
+    ) -> Option<Rejection> {
+        if self != Self::AsDecided && *path != PathRewrite::AsSent {
+            return Some(Rejection::Rewritten);
+        }
+        let claims = self == Self::AsSent && snapshot.has_foreign_claim(headers);
+        claims.then_some(Rejection::Claim)
     }
 }
 

@@ -85,6 +85,17 @@ impl Consulted {
             })
     }
 
+    /// Each limit that took something of its bucket, and what that held then: where all was admitted, those
+    /// that admitted.
+    pub(crate) fn charged(&self) -> impl Iterator<Item = (&CountedLimit, &Reading)> {
+        let limits = self.list.iter().flat_map(|list| list.limits.iter());
+        let read = limits.zip(&self.readings).enumerate();
+        read.filter(|(place, (limit, reading))| {
+            reading.admitted() && (!limit.is_throttle() || self.throttles.has(*place))
+        })
+        .map(|(_, charged)| charged)
+    }
+
     /// The limits that could refuse.
     pub fn binding(&self) -> impl Iterator<Item = LimitState<'_>> {
         self.iter()

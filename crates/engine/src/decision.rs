@@ -8,6 +8,7 @@ use tollgate_policy::{PathError, PlanId, RouteId};
 
 use crate::consulted::{Consulted, LimitState};
 use crate::meters::VerdictLabel;
+use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
 use crate::standing::PlanSource;
 
@@ -33,6 +34,8 @@ pub struct Decision {
     pub path: PathRewrite,
     /// The plan for whose class the caller is to be given a new edge pass with the answer.
     pub(crate) pass_due: Option<PlanId>,
+    /// Units that the request was asked to take of each limit, where that is not what the limit says.
+    pub(crate) cost: Option<u64>,
     /// A CORS preflight: free, and without identity.
     pub preflight: bool,
     /// When it was decided.
@@ -99,6 +102,10 @@ pub enum Rejection {
     Path(PathError),
     /// There is not exactly one credential.
     Credential(CredentialError),
+    /// The path would have to be rewritten, and whoever forwards the request does not.
+    Rewritten,
+    /// A field that only the gateway may set is there in a spelling that nobody puts another over.
+    Claim,
 }
 
 /// Answers that do not come from the origin.
@@ -121,15 +128,6 @@ pub enum Principal {
     Anonymous(ClientNetwork),
     /// The request was refused, or was free, before anybody asked.
     Unknown,
-}
-
-/// What path goes to the origin: always the one that was classified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathRewrite {
-    /// The path as it was sent.
-    AsSent,
-    /// This canonical path instead.
-    Canonical(Box<str>),
 }
 
 // === impl Decision ===

@@ -18,15 +18,14 @@ use tollgate_policy::{PathError, Per, PlanId, Policy, RouteId, normalize};
 use crate::asked::{Asked, Counting};
 use crate::budget::{Budget, NetworkBudget};
 use crate::consulted::{Consulted, InForce, LimitState};
-use crate::decision::{
-    Decision, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
-};
+use crate::decision::{Decision, OwnAnswer, Principal, Rejection, Unauthenticated, Verdict};
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
 use crate::keys::HashKey;
 use crate::limits::{PrincipalKeys, RouteLimits};
 use crate::meters::{MeterTotals, Meters};
+use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource, Standing, Standings, Written};
 use crate::usage::Usage;
@@ -272,10 +271,19 @@ impl Engine {
             lease: Lease::default(),
             path: rewrite,
             pass_due: None,
+            cost: None,
             preflight: head.is_preflight(),
             now,
             snapshot,
         };
+        let (path_sent, fields) = (&decision.path, head.headers);
+        let unfit = asked
+            .forwarding
+            .refuses(path_sent, fields, &decision.snapshot);
+        if let Some(rejection) = unfit {
+            decision.verdict = Verdict::BadRequest(rejection);
+            return Outcome::Decided(decision);
+        }
         if decision.preflight {
             // No browser shows an id on one: whoever does would have a limiter in front count it.
             if let Err(reason) = decision.snapshot.check_id(&decision, head) {
@@ -319,9 +327,12 @@ impl Engine {
                 return Outcome::Decided(decision);
             }
         }
-        if asked.counting == Counting::Charge {
-            self.count(&mut decision, head, &standing.limits);
-        }
+        let consult = match asked.counting {
+            Counting::Charge => Consult::Charge(asked.cost),
+            Counting::Look => Consult::Look(asked.cost),
+            Counting::Nothing => return Outcome::Decided(decision),
+        };
+        self.count(&mut decision, head, &standing.limits, consult);
         Outcome::Decided(decision)
     }
 
@@ -377,12 +388,18 @@ impl Engine {
         self.standings.as_deref()
     }
 
-    /// Consults and charges the limits of a decision whose caller, plan and route stand.
-    fn count(&self, decision: &mut Decision, head: &RequestHead<'_>, own: &[OwnLimit]) {
+    /// Consults the limits of a decision whose caller, plan and route stand.
+    fn count(
+        &self,
+        decision: &mut Decision,
+        head: &RequestHead<'_>,
+        own: &[OwnLimit],
+        asked: Consult,
+    ) {
         let per_network = |own: &OwnLimit| own.limit.per == Per::Network;
         let wanted = decision.snapshot.limits.any_per_network() || own.iter().any(per_network);
         let keys = self.network_keys(decision, head, wanted);
-        self.charge(decision, &keys, own, None);
+        self.charge(decision, &keys, own, asked);
     }
 
     pub(crate) fn hash_key(&self) -> &HashKey {
@@ -395,19 +412,20 @@ impl Engine {
         decision: &mut Decision,
         keys: &PrincipalKeys,
         own: &[OwnLimit],
-        cost: Option<u64>,
+        asked: Consult,
     ) {
         let Some(plan) = decision.plan else { return };
         let (snapshot, route) = (&decision.snapshot, decision.route);
         let list = self.limits_of(snapshot, plan, route, own);
-        let asked = Consult::Charge(cost);
+        let (Consult::Charge(cost) | Consult::Look(cost)) = asked;
+        decision.cost = cost;
         let (limits, verdict) = self.consult(snapshot, list, route, keys, asked, decision.now);
         decision.limits = limits;
         match verdict {
             Count::Admitted(lease) => decision.lease = lease,
             Count::Refused => decision.verdict = refused(&decision.limits),
         }
-        if let Some(usage) = self.usage() {
+        if let (Consult::Charge(_), Some(usage)) = (asked, self.usage()) {
             usage.count(decision);
         }
     }
@@ -517,6 +535,7 @@ impl Engine {
             lease: Lease::default(),
             path,
             pass_due: None,
+            cost: None,
             preflight: false,
             now,
             snapshot: self.snapshot(),

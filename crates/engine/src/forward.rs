@@ -107,6 +107,18 @@ impl Snapshot {
         let door = self.api_keys.as_ref();
         self.forward.is_claim(name) || door.is_some_and(|door| door.is_field(name))
     }
+
+    /// Whether a request has a field of ours that [`Decision::identity_fields`] is not put over: an
+    /// origin that folds spellings would take it for the verified one.
+    pub(crate) fn has_foreign_claim(&self, headers: &HeaderMap) -> bool {
+        let door = self.api_keys.as_ref();
+        let is_foreign = |name: &HeaderName| {
+            let is_credential = door.is_some_and(|door| door.is_the_field(name));
+            let is_covered = || self.forward.own().any(|own| own == name);
+            !is_credential && self.is_ours(name) && !is_covered()
+        };
+        headers.keys().any(is_foreign)
+    }
 }
 
 impl Decision {
@@ -135,6 +147,15 @@ impl Decision {
         }
         if let Some(door) = &self.snapshot.api_keys {
             door.strip(headers, forward);
+        }
+        self.add_identity(headers);
+    }
+
+    /// The verified identity as fields to put over a client's request; those that do not apply come
+    /// empty, so that what a client wrote into them goes.
+    pub fn identity_fields(&self, headers: &mut HeaderMap) {
+        for name in self.snapshot.forward.own() {
+            headers.insert(name.clone(), HeaderValue::from_static(""));
         }
         self.add_identity(headers);
     }

@@ -12,9 +12,10 @@ use tollgate_limiter::{Now, Reading, Verdict as Count};
 use tollgate_policy::RouteId;
 
 use crate::consulted::Consulted;
-use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticated, Verdict};
+use crate::decision::{Decision, Principal, Rejection, Unauthenticated, Verdict};
 use crate::engine::{Consult, Engine, path_of, refused};
 use crate::limits::{CountedLimit, PrincipalKeys};
+use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource};
 use crate::usage::Used;

@@ -33,9 +33,11 @@ mod limits;
 mod meters;
 mod outside;
 mod own;
+mod path_rewrite;
 mod policy_tests;
 mod refusals;
 mod saved;
+mod settle;
 mod snapshot;
 mod standing;
 mod usage;
@@ -50,14 +52,16 @@ pub use tollgate_identity::ClientCertificate;
 /// A verified caller, as a [`Decision`] and a [`Standings`] name it.
 pub use tollgate_identity::User;
 
+/// An address in a field that proxies write.
+pub use tollgate_identity::hop_address;
 /// Which names of fields an origin may take for one.
 pub use tollgate_identity::is_spelling_of;
 
-pub use answer::AnswerContext;
-pub use asked::{Asked, Counting};
+pub use answer::{AnswerContext, problem};
+pub use asked::{Asked, Counting, Forwarding};
 pub use consulted::{Consulted, LimitState};
 pub use decision::{
-    Decision, Forbidden, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
+    Decision, Forbidden, OwnAnswer, Principal, Rejection, Unauthenticated, Verdict,
 };
 pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
 pub use error::EngineError;
@@ -65,9 +69,11 @@ pub use head::RequestHead;
 pub use inspect::{GiveBack, Inquiry, Inspected};
 pub use limits::CountedLimit;
 pub use meters::{DURATION_BOUNDS_NS, MeterRow, MeterTotals, VerdictLabel};
+pub use path_rewrite::PathRewrite;
 pub use policy_tests::{TestFailure, TestReport, run_policy_tests};
 pub use refusals::Refusals;
 pub use saved::SavedCounts;
+pub use settle::Charge;
 pub use snapshot::{KeySourceSlot, Snapshot};
 pub use standing::{Level, OwnLimit, PlanNumber, PlanSource, Standing, Standings};
 pub use usage::{QuotaUsed, Used};

@@ -90,7 +90,8 @@ pub struct MeterTotals {
 // === impl VerdictLabel ===
 
 impl VerdictLabel {
-    const ALL: [Self; VERDICTS] = [
+    /// Every verdict, in the order of their numbers.
+    pub const ALL: [Self; VERDICTS] = [
         Self::Allow,
         Self::Limit,
         Self::LimitShadow,

@@ -1,11 +1,20 @@
 //! What a decision says to systems outside that keep its answer: how long it holds, and names.
 
 use tollgate_identity::{Alias, AliasOf, KeyId, Pass};
+use tollgate_policy::RouteId;
 
 use crate::decision::{Decision, Principal};
 use crate::snapshot::Snapshot;
 
 impl Snapshot {
+    /// A route's name, as in the policy: `GET /orders/{order_id}`.
+    #[must_use]
+    pub fn route_name(&self, route: RouteId) -> &str {
+        self.route_names
+            .get(route.0 as usize)
+            .map_or("*", |name| name)
+    }
+
     /// Whether the ring has a key of this name.
     #[must_use]
     pub fn knows_bucket_key(&self, kid: KeyId) -> bool {

@@ -13,10 +13,11 @@ use tollgate_policy::{
 };
 
 use crate::consulted::{Consulted, LimitState};
-use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::{Engine, EngineOptions};
+use crate::decision::{Decision, Principal, Rejection, Unauthenticated, Verdict};
+use crate::engine::{Consult, Engine, EngineOptions};
 use crate::error::EngineError;
 use crate::limits::PrincipalKeys;
+use crate::path_rewrite::PathRewrite;
 use crate::standing::PlanSource;
 
 /// What running a policy's tests gave.
@@ -149,6 +150,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
         lease: Lease::default(),
         path: PathRewrite::AsSent,
         pass_due: None,
+        cost: None,
         preflight: false,
         now: Now {
             mono: Nanos::from(at),
@@ -202,7 +204,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
             PrincipalKeys::of(&decision.principal, key)
         }
     };
-    engine.charge(&mut decision, &keys, &[], step.cost);
+    engine.charge(&mut decision, &keys, &[], Consult::Charge(step.cost));
     decision
 }
 

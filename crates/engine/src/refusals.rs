@@ -69,7 +69,7 @@ impl Decision {
             Verdict::Limit { .. } => matches!(self.principal, Principal::Unknown),
             Verdict::Allow
             | Verdict::Forbidden(Forbidden::BucketIdMissing)
-            | Verdict::BadRequest(Rejection::Path(_))
+            | Verdict::BadRequest(Rejection::Path(_) | Rejection::Rewritten | Rejection::Claim)
             | Verdict::Unavailable
             | Verdict::Own(_) => false,
         }

@@ -232,7 +232,18 @@ impl Snapshot {
     /// `None` where nobody is known. Costs two HMACs; not for the hot path.
     #[must_use]
     pub fn bucket_id(&self, decision: &Decision) -> Option<BucketId> {
-        let root = match &decision.principal {
+        self.bucket_id_of(&decision.principal, decision.plan?, decision.route)
+    }
+
+    /// As [`Snapshot::bucket_id`], of the parts of a decision that it is made of.
+    #[must_use]
+    pub fn bucket_id_of(
+        &self,
+        principal: &Principal,
+        plan: PlanId,
+        route: RouteId,
+    ) -> Option<BucketId> {
+        let root = match principal {
             Principal::User(user) => {
                 let account = user.account.as_deref();
                 self.ring.root(&user.issuer, &user.subject, account)
@@ -240,8 +251,8 @@ impl Snapshot {
             Principal::Anonymous(network) => self.ring.network_root(network),
             Principal::Unknown => return None,
         };
-        let class = self.class_on(decision.plan?, decision.route);
-        let route = self.policy.routes().get(decision.route);
+        let class = self.class_on(plan, route);
+        let route = self.policy.routes().get(route);
         let (method, template) = (route.method.as_str(), &route.template);
         Some(bucket_id(&root, &class, method, template))
     }

@@ -44,6 +44,8 @@ struct Key {
     policy: usize,
     /// The limits that were consulted, by their place in memory: an override makes another row.
     list: usize,
+    /// As the request was asked to cost.
+    cost: Option<u64>,
     minute: u64,
 }
 
@@ -70,6 +72,7 @@ pub struct Used {
     pub units: u64,
     /// Bytes of bodies that were sent back.
     pub response_bytes: u64,
+    cost: Option<u64>,
     list: Option<Arc<RouteLimits>>,
 }
 
@@ -117,6 +120,7 @@ impl Usage {
             plan,
             policy: Arc::as_ptr(&decision.snapshot).addr(),
             list: list.map_or(0, |list| Arc::as_ptr(list).addr()),
+            cost: decision.cost,
             minute: decision.now.unix_ms / 60_000,
         };
         let shard = (caller.0 % SHARDS as u128) as usize ^ (key.route.0 as usize % SHARDS);
@@ -138,6 +142,7 @@ impl Usage {
                 limited: 0,
                 units: 0,
                 response_bytes: 0,
+                cost: key.cost,
                 list: list.cloned(),
             })),
         }
@@ -170,6 +175,7 @@ impl Used {
             limited: 0,
             units: 0,
             response_bytes: 0,
+            cost: None,
             list: list.cloned(),
         })
     }
@@ -178,7 +184,8 @@ impl Used {
         self.admitted += 1;
         let limits = self.list.iter().flat_map(|list| list.limits.iter());
         let costs = limits.filter(|limit| !limit.is_throttle());
-        self.units += costs.map(|limit| limit.cost).max().unwrap_or(1);
+        let most = costs.map(|limit| self.cost.unwrap_or(limit.cost)).max();
+        self.units += most.unwrap_or(1);
     }
 
     /// What counts against quotas of an hour and longer, of this user or its account. Nothing of what was
@@ -189,7 +196,10 @@ impl Used {
         quotas.map(|limit| QuotaUsed {
             used: self,
             limit,
-            units: limit.cost.saturating_mul(self.admitted),
+            units: self
+                .cost
+                .unwrap_or(limit.cost)
+                .saturating_mul(self.admitted),
         })
     }
 }

@@ -76,7 +76,7 @@ pub use jwks::{
     RefreshPace, keep_keys,
 };
 pub use key_ring::{KeyId, KeyNote, KeyRing, KeyRingText, Rotated};
-pub use network::{ClientNetwork, NetworkRules, client_network};
+pub use network::{ClientNetwork, NetworkRules, client_network, hop_address};
 pub use pass::{HeldPass, PASS_TYPE, Pass};
 pub use principal::{PrincipalKey, User};
 pub use redacted::{Redacted, Secret};

@@ -68,6 +68,13 @@ pub fn client_network(peer: IpAddr, headers: &HeaderMap, rules: &NetworkRules) -
     ClientNetwork::new(embedded_ipv4(client), rules)
 }
 
+/// An address as proxies write it: perhaps with a port, an IPv6 one perhaps in brackets. IPv4 where it is
+/// one in an IPv6 coat.
+#[must_use]
+pub fn hop_address(text: &[u8]) -> Option<IpAddr> {
+    hops::address(text).map(|address| address.to_canonical())
+}
+
 impl NetworkRules {
     /// Trust looks at the address as it is: an IPv4 address in a 6to4 coat is not a proxy.
     pub fn is_trusted(&self, address: IpAddr) -> bool {

@@ -6,6 +6,7 @@
 mod amount;
 mod api_keys;
 mod certificates;
+mod check_endpoint;
 mod edge;
 mod header_names;
 mod identity;
@@ -26,6 +27,7 @@ use crate::codes;
 use crate::diagnostics::{Diagnostic, Diagnostics, Span};
 use crate::findings::{Finding, Findings};
 use crate::limit::Mode;
+use crate::network::Listener;
 use crate::node::At;
 use crate::plan::PlanId;
 use crate::policy::Policy;
@@ -92,6 +94,10 @@ pub(crate) fn check(
     check.certificates_are_asked_for(certificates_span, &listeners);
     let admin = check.admin(raw.admin, &listeners);
     let admin_api = check.admin_api(raw.admin_api, &listeners, admin);
+    let mut taken = listeners.clone();
+    taken.extend(admin.map(|address| Listener { address, tls: None }));
+    taken.extend(admin_api.as_ref().map(|admin| admin.listener.clone()));
+    let check_endpoint = check.check_endpoint(raw.check, &taken);
     let origin = raw
         .origin
         .0
@@ -123,6 +129,7 @@ pub(crate) fn check(
         listeners,
         admin,
         admin_api,
+        check_endpoint,
         origin,
         identity,
         routes: routes.table,

@@ -68,8 +68,8 @@ pub use limit::{
     percent_of,
 };
 pub use network::{
-    AdminApi, ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener, OriginConfig,
-    OriginProtocol, Scheme, Tls,
+    AdminApi, CheckEndpoint, ClientAuth, ClientAuthority, Endpoint, HealthCheck, Listener,
+    OriginConfig, OriginProtocol, Scheme, Tls,
 };
 pub use notices::{EmailConfig, MailLogin, MailServer, MailTls, NoticesConfig, WebhookConfig};
 pub use openapi::{OPENAPI_BYTES_MAX, import_openapi};

@@ -1,8 +1,10 @@
 //! Where Tollgate listens, and the origin that it stands in front of.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 /// One address that takes requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,26 @@ pub struct AdminApi {
     pub listener: Listener,
     /// The file of keys.
     pub keys: PathBuf,
+}
+
+/// Where other proxies ask about requests that they forward themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckEndpoint {
+    /// Address, and TLS if any.
+    pub listener: Listener,
+    /// Who may say what the original request was; this machine unless configured.
+    pub trusted_peers: Vec<IpNet>,
+}
+
+impl CheckEndpoint {
+    /// True for a peer that may ask. An IPv4 address in an IPv6 coat is one.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted_peers
+            .iter()
+            .any(|network| network.contains(&peer))
+    }
 }
 
 /// Files of a server certificate.

@@ -14,7 +14,7 @@ use crate::edge::EdgeConfig;
 use crate::expectation::PolicyTest;
 use crate::identity::IdentityConfig;
 use crate::limit::Limit;
-use crate::network::{AdminApi, Listener, OriginConfig};
+use crate::network::{AdminApi, CheckEndpoint, Listener, OriginConfig};
 use crate::notices::NoticesConfig;
 use crate::operation::{
     CountingConfig, ObservabilityConfig, OnFailure, SizeLimits, StoreConfig, Timeouts,
@@ -38,6 +38,7 @@ pub struct Policy {
     pub(crate) text: Arc<str>,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) admin_api: Option<AdminApi>,
+    pub(crate) check_endpoint: Option<CheckEndpoint>,
     pub(crate) origin: OriginConfig,
     pub(crate) identity: IdentityConfig,
     pub(crate) routes: RouteTable,
@@ -105,6 +106,7 @@ impl Policy {
             ("listen", self.listeners() != after.listeners()),
             ("admin", self.admin() != after.admin()),
             ("admin_api", self.admin_api() != after.admin_api()),
+            ("check", self.check_endpoint() != after.check_endpoint()),
             ("counting", self.counting() != after.counting()),
             ("store", self.store() != after.store()),
             ("notices", self.notices() != after.notices()),
@@ -203,6 +205,12 @@ impl Policy {
     #[must_use]
     pub fn admin_api(&self) -> Option<&AdminApi> {
         self.admin_api.as_ref()
+    }
+
+    /// Where other proxies ask; `None`: nowhere.
+    #[must_use]
+    pub fn check_endpoint(&self) -> Option<&CheckEndpoint> {
+        self.check_endpoint.as_ref()
     }
 
     /// What stands behind the gateway.

@@ -5,6 +5,7 @@
 
 mod admin_api;
 mod api_keys;
+mod check_endpoint;
 mod edge;
 mod identity;
 mod notices;
@@ -23,6 +24,7 @@ use crate::limit::Mode;
 use crate::node::{At, Named, OneOrMany, Required};
 pub(crate) use admin_api::RawAdminApi;
 pub(crate) use api_keys::RawApiKeys;
+pub(crate) use check_endpoint::RawCheckEndpoint;
 pub(crate) use edge::{RawBefore, RawEdge, RawPass};
 pub(crate) use identity::{
     AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawClientCertificates, RawIdentity,
@@ -54,6 +56,9 @@ section! {
         admin: Option<At<OffOr<Address>>>,
         /// Where the admin API and the console are served. Default: nowhere.
         admin_api: Option<RawAdminApi>,
+        /// Where other proxies ask about requests that they forward themselves: nginx, Traefik, Caddy, HAProxy, Envoy.
+        /// Default: nowhere.
+        check: Option<RawCheckEndpoint>,
         /// The service behind the gateway: a URL, a list of URLs, or a section.
         origin: Required<RawOrigin>,
         /// Who may call.

@@ -200,6 +200,17 @@ fn the_rest_is_as_written() {
     assert_eq!(admin_api.listener.address.port(), 9902);
     assert!(admin_api.listener.tls.is_some());
     assert!(admin_api.keys.ends_with("admin-keys"));
+    let check = policy.check_endpoint().unwrap();
+    assert_eq!(check.listener.address.port(), 8082);
+    assert!(check.listener.tls.as_ref().unwrap().clients.is_some());
+    for (peer, trusted) in [
+        ("127.0.0.1", true),
+        ("::ffff:10.1.2.3", true),
+        ("10.2.0.1", false),
+        ("::2", false),
+    ] {
+        assert_eq!(check.trusts(peer.parse().unwrap()), trusted, "{peer}");
+    }
     assert_eq!(policy.origin().endpoints[1].host, "::1");
     assert_eq!(policy.responses().style, HeaderStyle::Draft10);
     assert_eq!(policy.forwarding().subject.as_deref(), Some("x-user"));

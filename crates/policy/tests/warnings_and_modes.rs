@@ -78,6 +78,28 @@ plans: {free: {}}
 }
 
 #[test]
+fn a_check_endpoint_that_is_too_open_or_closed_to_proxies_is_told() {
+    let found = |check: &str| {
+        let policy = parse(&format!(
+            "check: {check}\nidentity: {{anonymous: {{plan: free}}}}\nplans: {{free: {{}}}}\n"
+        ));
+        let codes = warnings(&policy).into_iter().map(|found| found.0);
+        codes.collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(found("{}"), none);
+    assert_eq!(found("{listen: 10.0.0.4:8082}"), ["TG0042", "TG0026"]);
+    assert_eq!(
+        found("{listen: 10.0.0.4:8082, trusted_peers: [0.0.0.0/0], tls: {cert: a, key: b}}"),
+        ["TG0026"]
+    );
+    assert_eq!(
+        found("{listen: 10.0.0.4:8082, trusted_peers: [10.0.0.5], tls: {cert: a, key: b}}"),
+        none
+    );
+}
+
+#[test]
 fn an_import_tells_of_its_base_path_and_of_what_is_listed_twice() {
     let policy = parse(
         "identity: {anonymous: {plan: free}}

@@ -7,10 +7,9 @@ use http::header::{
     CONNECTION, COOKIE, EXPECT, Entry, FORWARDED, HOST, HeaderName, HeaderValue, TE, VIA,
 };
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri, Version};
+use http::{HeaderMap, Version};
+use tollgate_engine::Decision;
 use tollgate_engine::policy::{ForwardedStyle, ForwardingConfig};
-use tollgate_engine::{Decision, PathRewrite};
 
 use crate::context::ConnContext;
 use crate::hop;
@@ -66,9 +65,7 @@ pub(crate) fn prepare(
         add_via(headers, parts.version);
     }
     let request_id = config.request_id.then(|| set_request_id(headers, conn));
-    if let PathRewrite::Canonical(path) = &decision.path {
-        rewrite(&mut parts.uri, path);
-    }
+    decision.path.apply(&mut parts.uri);
     request_id
 }
 
@@ -186,37 +183,9 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Puts the canonical path in place of the one sent; the query stays as it is.
-fn rewrite(uri: &mut Uri, path: &str) {
-    let text = match uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    if let Ok(path) = PathAndQuery::try_from(text) {
-        let mut parts = std::mem::take(uri).into_parts();
-        parts.path_and_query = Some(path);
-        if let Ok(rewritten) = Uri::from_parts(parts) {
-            *uri = rewritten;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rewritten_path_keeps_its_query() {
-        for (sent, expected) in [
-            ("/a//b?x=1&y=%2F", "/a/b?x=1&y=%2F"),
-            ("/a//b", "/a/b"),
-            ("http://h/a//b?q", "http://h/a/b?q"),
-        ] {
-            let mut uri: Uri = sent.parse().unwrap();
-            rewrite(&mut uri, "/a/b");
-            assert_eq!(uri.to_string(), expected);
-        }
-    }
 
     #[test]
     fn lists_grow_at_the_end_and_only_if_believed() {

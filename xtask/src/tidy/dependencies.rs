@@ -26,6 +26,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         &["tollgate-policy", "tollgate-identity", "tollgate-engine"],
     ),
     ("tollgate-proxy", &["tollgate-engine"]),
+    ("tollgate-tower", &["tollgate-engine"]),
     (
         "tollgate-lambda",
         &[
@@ -52,6 +53,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "tollgate-engine",
             "tollgate-fetch",
             "tollgate-proxy",
+            "tollgate-tower",
             "tollgate-aws",
             "tollgate-admin",
             "tollgate-edge",

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use smallvec::SmallVec;
 
@@ -91,6 +92,23 @@ impl<'a> Problem<'a> {
         let _ = serde_json::to_writer(&mut body, self);
         body.into()
     }
+}
+
+/// A refusal that is a frontend's own and not a decision's, as a document that says no more than its
+/// status and `detail`.
+#[must_use]
+pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let body = Problem::plain(status, title, detail).body();
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("application/problem+json");
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CONTENT_LENGTH, length);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {

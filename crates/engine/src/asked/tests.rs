@@ -62,6 +62,7 @@ fn a_template_names_the_route_whatever_its_parameters_are_called() {
         let asked = Asked {
             template: Some(&template),
             counting: Counting::Nothing,
+            ..Asked::default()
         };
         let decision = decide(&engine, method, path, asked);
         let routes = decision.snapshot.policy().routes();
@@ -121,8 +122,8 @@ fn bad_tokens_are_refused_without_end_where_nothing_is_counted() {
             let token = format!("Bearer e30.e30.{serial}");
             headers.insert("authorization", HeaderValue::try_from(token).unwrap());
             let asked = Asked {
-                template: None,
                 counting,
+                ..Asked::default()
             };
             let decision = decide_with(&engine, &Method::GET, "/orders/1", asked, &headers);
             labels.insert((
@@ -142,4 +143,86 @@ fn bad_tokens_are_refused_without_end_where_nothing_is_counted() {
             .map(|(counted, label)| (counted, label.to_owned()))
             .into()
     );
+}
+
+#[test]
+fn a_look_says_what_would_become_of_a_request_and_takes_nothing() {
+    let engine = engine();
+    let look = Asked {
+        counting: Counting::Look,
+        ..Asked::default()
+    };
+    let verdict = |asked| decide(&engine, &Method::GET, "/orders/1", asked).verdict;
+    for _ in 0..3 {
+        assert!(matches!(verdict(look), Verdict::Allow));
+    }
+    assert!(matches!(verdict(Asked::default()), Verdict::Allow));
+    assert!(matches!(verdict(look), Verdict::Limit { .. }));
+}
+
+#[test]
+fn what_a_request_is_asked_to_cost_is_taken_instead_of_the_limits_own() {
+    let engine = engine();
+    let costing = |cost| Asked {
+        cost,
+        ..Asked::default()
+    };
+    let decided = |cost| decide(&engine, &Method::GET, "/orders/1", costing(cost));
+    let never = decided(Some(2)).verdict;
+    assert!(matches!(never, Verdict::Limit { retry_after: None }));
+    let free = decided(Some(0));
+    assert_eq!(free.limits.iter().next().unwrap().reading.remaining, 1);
+    let one = decided(None);
+    assert_eq!(one.limits.iter().next().unwrap().reading.remaining, 0);
+}
+
+#[test]
+fn what_cannot_be_put_right_by_whoever_forwards_is_refused_before_it_is_counted() {
+    let engine = engine();
+    let forged = |name: &'static str| {
+        let field = (
+            http::HeaderName::from_static(name),
+            HeaderValue::from_static("x"),
+        );
+        HeaderMap::from_iter([field])
+    };
+    let none = HeaderMap::new();
+    let own = forged("x-tollgate-subject");
+    let folded = forged("x_tollgate_subject");
+    let limit = forged("ratelimit-remaining");
+    for (path, headers, forwarding, expected) in [
+        ("/orders//1", &none, Forwarding::AsDecided, None),
+        ("/orders//1", &none, Forwarding::PathAsSent, Some("path")),
+        ("/orders//1", &none, Forwarding::AsSent, Some("path")),
+        ("/orders/1", &none, Forwarding::AsSent, None),
+        ("/orders/1", &own, Forwarding::AsSent, None),
+        ("/orders/1", &folded, Forwarding::PathAsSent, None),
+        ("/orders/1", &folded, Forwarding::AsSent, Some("claim")),
+        ("/orders/1", &limit, Forwarding::AsSent, Some("claim")),
+    ] {
+        let asked = Asked {
+            forwarding,
+            cost: Some(0),
+            ..Asked::default()
+        };
+        let decision = decide_with(&engine, &Method::GET, path, asked, headers);
+        let refused = match decision.verdict {
+            Verdict::BadRequest(Rejection::Rewritten) => Some("path"),
+            Verdict::BadRequest(Rejection::Claim) => Some("claim"),
+            _ => None,
+        };
+        assert_eq!(refused, expected, "{path} {headers:?} {forwarding:?}");
+        assert_eq!(decision.limits.iter().next().is_none(), refused.is_some());
+    }
+}
+
+#[test]
+fn identity_fields_that_do_not_apply_are_there_and_empty() {
+    let engine = engine();
+    let decision = decide(&engine, &Method::GET, "/orders/1", Asked::default());
+    let mut fields = HeaderMap::new();
+    decision.identity_fields(&mut fields);
+    assert_eq!(fields["x-tollgate-subject"], "");
+    assert_eq!(fields["x-tollgate-account"], "");
+    assert_eq!(fields["x-tollgate-plan"], "free");
 }

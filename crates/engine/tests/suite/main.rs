@@ -21,5 +21,6 @@ mod policy_tests;
 mod quotas;
 mod refusals;
 mod reload;
+mod settle;
 mod standings;
 mod support;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tollgate_engine::{
     ClientCertificate, Decision, Engine, EngineOptions, Outcome, RequestHead, Standings, Verdict,
 };
-use tollgate_limiter::{Clock, FakeClock, TableSize};
+use tollgate_limiter::{Clock, FakeClock, Now, TableSize};
 use tollgate_policy::Policy;
 use tollgate_testkit::{Algorithm, SigningKey};
 
@@ -145,6 +145,10 @@ impl Bench {
     pub(crate) fn allowed(&self, ask: &Ask, count: usize) -> usize {
         let allowed = |_: &usize| matches!(self.decide(ask).verdict, Verdict::Allow);
         (0..count).filter(allowed).count()
+    }
+
+    pub(crate) fn clock_now(&self) -> Now {
+        self.clock.now()
     }
 
     pub(crate) fn advance(&self, millis: u64) {

@@ -54,6 +54,15 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0004", 4, 13, "add `file: …`"),
         ("TG0029", 4, 22, "choose another name, for example `x-plan`"),
     ]),
+    ("check_endpoint", &[
+        ("TG0025", 4, 17, "give `check` a port of its own: `listen: 127.0.0.1:8083`"),
+        ("TG0016", 4, 48, "name the proxies that ask: `[127.0.0.1]`, or remove `check`"),
+    ]),
+    ("check_endpoint_values", &[
+        ("TG0025", 2, 17, "write the address too: `0.0.0.0:8082` for all, `127.0.0.1:8082` for this machine only"),
+        ("TG0026", 2, 52, "write `<address>/<bits>`, for example `10.0.0.0/8`"),
+        ("TG0003", 2, 60, "did you mean `trusted_peers`?"),
+    ]),
     ("claims", &[
         ("TG0028", 7, 25, "write the claim that names the caller, for example `sub`"),
         ("TG0028", 7, 39, "write the name of a claim of the verified token: what a caller writes himself proves nothing"),

@@ -1,0 +1,51 @@
+//! What path goes to the origin: always the one that was classified.
+
+use http::Uri;
+use http::uri::PathAndQuery;
+
+/// What path to forward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathRewrite {
+    /// The path as it was sent.
+    AsSent,
+    /// This canonical path instead.
+    Canonical(Box<str>),
+}
+
+// === impl PathRewrite ===
+
+impl PathRewrite {
+    /// Puts the canonical path in place of the one sent; the query stays as it is.
+    pub fn apply(&self, uri: &mut Uri) {
+        let Self::Canonical(path) = self else { return };
+        let text = match uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_string(),
+        };
+        if let Ok(path) = PathAndQuery::try_from(text) {
+            let mut parts = std::mem::take(uri).into_parts();
+            parts.path_and_query = Some(path);
+            if let Ok(rewritten) = Uri::from_parts(parts) {
+                *uri = rewritten;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rewritten_path_keeps_its_query() {
+        for (sent, expected) in [
+            ("/a//b?x=1&y=%2F", "/a/b?x=1&y=%2F"),
+            ("/a//b", "/a/b"),
+            ("http://h/a//b?q", "http://h/a/b?q"),
+        ] {
+            let mut uri: Uri = sent.parse().unwrap();
+            PathRewrite::Canonical("/a/b".into()).apply(&mut uri);
+            assert_eq!(uri.to_string(), expected);
+        }
+    }
+}
