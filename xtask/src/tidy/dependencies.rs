@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -26,6 +26,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
         &["tollgate-policy", "tollgate-identity", "tollgate-engine"],
     ),
     ("tollgate-proxy", &["tollgate-engine"]),
+    ("tollgate-envoy", &["tollgate-engine"]),
     (
         "tollgate-lambda",
         &[
@@ -52,6 +53,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "tollgate-engine",
             "tollgate-fetch",
             "tollgate-proxy",
+            "tollgate-envoy",
             "tollgate-aws",
             "tollgate-admin",
             "tollgate-edge",
