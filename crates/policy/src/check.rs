@@ -6,7 +6,9 @@
 mod amount;
 mod api_keys;
 mod certificates;
+mod descriptors;
 mod edge;
+mod grpc;
 mod header_names;
 mod identity;
 mod keys;
@@ -92,6 +94,12 @@ pub(crate) fn check(
     check.certificates_are_asked_for(certificates_span, &listeners);
     let admin = check.admin(raw.admin, &listeners);
     let admin_api = check.admin_api(raw.admin_api, &listeners, admin);
+    let beside = grpc::Beside {
+        listeners: &listeners,
+        admin,
+        admin_api: admin_api.as_ref(),
+    };
+    let grpc = check.grpc(raw.grpc, &beside, &plans);
     let origin = raw
         .origin
         .0
@@ -123,6 +131,7 @@ pub(crate) fn check(
         listeners,
         admin,
         admin_api,
+        grpc,
         origin,
         identity,
         routes: routes.table,
@@ -152,12 +161,12 @@ pub(crate) fn check(
 }
 
 impl<'a, 'f> Check<'a, 'f> {
-    /// Nothing known yet, and every part read.
+    /// Nothing known yet; every part read where nothing was found.
     pub(crate) fn new(base: &'a Path, findings: &'a mut Findings<'f>) -> Self {
         Check {
+            whole: !findings.has_errors(),
             findings,
             base,
-            whole: true,
             plan_names: Vec::new(),
             elsewhere: Vec::new(),
             inputs: Vec::new(),

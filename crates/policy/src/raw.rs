@@ -6,10 +6,12 @@
 mod admin_api;
 mod api_keys;
 mod edge;
+mod grpc;
 mod identity;
 mod notices;
 mod operation;
 mod plans;
+mod ratelimit_file;
 mod routes;
 pub(crate) mod section;
 mod serving;
@@ -24,6 +26,7 @@ use crate::node::{At, Named, OneOrMany, Required};
 pub(crate) use admin_api::RawAdminApi;
 pub(crate) use api_keys::RawApiKeys;
 pub(crate) use edge::{RawBefore, RawEdge, RawPass};
+pub(crate) use grpc::{RawDescriptor, RawDomain, RawGrpc, RawRateLimit};
 pub(crate) use identity::{
     AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawClientCertificates, RawIdentity,
     RawIssuer, RawKeys, WebUrlOrText,
@@ -31,6 +34,7 @@ pub(crate) use identity::{
 pub(crate) use notices::{RawEmail, RawNotices, RawWebhook};
 pub(crate) use operation::{RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts};
 pub(crate) use plans::{RawLimit, RawPlan, RouteLimits};
+pub(crate) use ratelimit_file::RawRateLimitFile;
 pub(crate) use routes::{RawBasePath, RawOpenApi, RawRoutes};
 pub(crate) use serving::{
     RawForward, RawHealth, RawListen, RawOrigin, RawOriginSection, RawResponses, RawTls,
@@ -54,6 +58,8 @@ section! {
         admin: Option<At<OffOr<Address>>>,
         /// Where the admin API and the console are served. Default: nowhere.
         admin_api: Option<RawAdminApi>,
+        /// Where Envoy asks, over gRPC: rate limits and quotas. Default: nowhere.
+        grpc: Option<RawGrpc>,
         /// The service behind the gateway: a URL, a list of URLs, or a section.
         origin: Required<RawOrigin>,
         /// Who may call.

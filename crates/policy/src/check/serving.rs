@@ -255,7 +255,7 @@ impl Check<'_, '_> {
 }
 
 /// Port 0 stands for any free one, and is never taken.
-fn is_taken(address: SocketAddr, listeners: &[Listener]) -> bool {
+pub(super) fn is_taken(address: SocketAddr, listeners: &[Listener]) -> bool {
     address.port() != 0 && listeners.iter().any(|listener| listener.address == address)
 }
 
