@@ -276,7 +276,9 @@ impl CountedLimit {
     /// A quota of users or accounts whose periods are of an hour and longer.
     pub(crate) fn is_long_quota(&self) -> bool {
         let is_long = match self.counted.limit() {
-            tollgate_limiter::Limit::Quota(quota) => crate::usage::is_long(quota.calendar()),
+            tollgate_limiter::Limit::Quota(quota) => {
+                quota.calendar().is_some_and(crate::usage::is_long)
+            }
             _ => false,
         };
         is_long && matches!(self.per, Per::User | Per::Account)

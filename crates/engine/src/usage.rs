@@ -211,7 +211,9 @@ impl<'a> QuotaUsed<'a> {
     #[must_use]
     pub fn period(&self) -> (u64, u64) {
         match self.limit.counted.limit() {
-            Limit::Quota(quota) => quota.calendar().period_at(self.used.minute * 60),
+            Limit::Quota(quota) => quota
+                .calendar()
+                .map_or((0, 0), |calendar| calendar.period_at(self.used.minute * 60)),
             _ => (0, 0),
         }
     }
@@ -269,7 +271,7 @@ impl Engine {
         let Limit::Quota(quota) = used.limit.counted.limit() else {
             return None;
         };
-        if quota.calendar().period_at(now.unix_s()) != used.period() {
+        if quota.calendar()?.period_at(now.unix_s()) != used.period() {
             return None;
         }
         let user = used.used.user.as_ref()?;
