@@ -57,7 +57,7 @@ mod worker;
 pub use context::{Shared, SharedOptions};
 pub use error::{ProxyError, ReloadError};
 pub use handshake::shake_hands;
-pub use listener::bind_reuseport;
+pub use listener::{accept, bind_reuseport};
 pub use observe::{CLIENT_CLOSED_REQUEST, Ending, Exchange, Observer, Unobserved};
 pub use request_id::RequestId;
 pub use tls::ServerTls;

@@ -52,7 +52,7 @@ fn bind(address: SocketAddr) -> io::Result<StdListener> {
 }
 
 /// Where connections come from.
-pub(crate) trait Accept {
+pub trait Accept {
     /// The next connection.
     fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send;
 }
@@ -69,7 +69,7 @@ impl Accept for TcpListener {
 /// descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM) passes when connections end, so the
 /// loop pauses and goes on; spinning would burn the very core that has to close them
 /// (RUSTSEC-2024-0376).
-pub(crate) async fn accept(listener: &impl Accept) -> (TcpStream, SocketAddr) {
+pub async fn accept(listener: &impl Accept) -> (TcpStream, SocketAddr) {
     let mut pause = PAUSE_FIRST;
     loop {
         match listener.accept().await {

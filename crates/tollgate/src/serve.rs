@@ -11,6 +11,7 @@ mod admin;
 mod admin_api;
 mod counts;
 mod exchange;
+mod fronts;
 mod kept;
 mod live;
 mod metrics;
@@ -41,6 +42,7 @@ use tollgate_store::Store;
 use self::access_log::{AccessLog, Writer};
 use self::activity::Activity;
 use self::exchange::{ExchangeCounts, Recorder};
+use self::fronts::Services;
 use self::kept::{Keeping, Kept, Opened, USAGE_ROWS_MAX};
 use self::live::GatewayLive;
 pub(crate) use self::live::explain::explained;
@@ -96,6 +98,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let gateway = Gateway::start(&args.policy.config, policy, args.workers.map(usize::from))?;
     for address in gateway.addresses() {
         tracing::info!(%address, "listening");
+    }
+    for (name, address) in gateway.plane.workers.asked_at() {
+        tracing::info!(%address, "{name}: for other proxies");
     }
     if let Some(address) = gateway.admin_address() {
         tracing::info!(%address, "admin: /metrics, /healthz, /readyz");
@@ -163,7 +168,8 @@ impl Gateway {
         let bind = |config| admin_api::Bound::new(config, &runtime);
         let admin_api = admin_api.as_ref().map(bind).transpose()?;
         let drain = CancellationToken::new();
-        let workers = Workers::start(&shared, workers, &drain)?;
+        let services = Services::new(shared.engine(), &clock);
+        let workers = Workers::start(&shared, &services, workers, &drain)?;
         // Only now: who could not bind has not touched the counts of who did.
         if let Some(keeper) = &keeper {
             keeper.try_out()?;
@@ -179,6 +185,7 @@ impl Gateway {
                 counts: keeper.clone(),
                 kept: kept.as_ref().map(|kept| kept.state.clone()),
                 admin_api: Arc::default(),
+                services,
             },
             kept: kept.map(|kept| (kept, store)),
             shared,
@@ -232,6 +239,7 @@ impl ControlPlane {
             tokio::spawn(admin::serve(admin, sources, draining));
         }
         let health = tokio::spawn(check_health(self.shared.clone()));
+        tokio::spawn(self.sources.services.clone().tick());
         let saving = self.counts.clone().map(|keeper| tokio::spawn(keeper.run()));
         let clock = self.sources.clock.clone();
         let activity = Activity::new(engine.clone(), clock.clone());

@@ -15,33 +15,145 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tollgate_policy::Timeouts;
+use tollgate_engine::Engine;
+use tollgate_limiter::SystemClock;
+use tollgate_policy::{Listener, Policy, Timeouts};
 use tollgate_proxy::{ServerTls, accept, shake_hands};
+use tollgate_tower::{CheckService, Peer};
 
+use super::workers::bind;
+use crate::failure::Failure;
+
+/// Between two looks at what is due by the clock.
+const TICK: Duration = Duration::from_secs(1);
 /// Streams of one HTTP/2 connection: a proxy asks for all of its clients on a few connections.
 const STREAMS_MAX: u32 = 1_024;
 /// A connection is asked so often whether its other end is still there, and has so long to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One worker's share of a listener.
-pub(super) struct Front<S> {
-    /// From [`tollgate_proxy::bind_reuseport`].
-    pub(super) socket: StdListener,
-    /// With it the listener speaks TLS.
-    pub(super) tls: Option<Arc<ServerTls>>,
-    /// What answers.
-    pub(super) service: S,
-    /// Connections at once, of all workers.
-    pub(super) room: Arc<Semaphore>,
-    /// The policy's, as it was at the start.
-    pub(super) timeouts: Timeouts,
+/// What answers other proxies, one of each for all workers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Services {
+    pub(super) check: Option<CheckService>,
 }
 
-/// What a service is told of the connection, in the way of its own.
-pub(super) trait Introduce {
+/// What is bound for all workers.
+pub(super) struct Bound {
+    /// One for each worker.
+    pub(super) shares: Vec<Share>,
+    /// Where, and what for.
+    pub(super) addresses: Vec<(&'static str, SocketAddr)>,
+    pub(super) certificates: Vec<Arc<ServerTls>>,
+}
+
+/// One worker's listeners.
+#[derive(Default)]
+pub(super) struct Share {
+    check: Option<Front<CheckService>>,
+}
+
+/// One worker's share of a listener.
+struct Front<S> {
+    /// From [`tollgate_proxy::bind_reuseport`].
+    socket: StdListener,
+    /// With it the listener speaks TLS.
+    tls: Option<Arc<ServerTls>>,
+    /// What answers.
+    service: S,
+    /// Connections at once, of all workers.
+    room: Arc<Semaphore>,
+    /// The policy's, as it was at the start.
+    timeouts: Timeouts,
+}
+
+/// How a service is told of the connection.
+trait Introduce {
     /// Puts the peer's address into the request's extensions.
     fn introduce<B>(request: &mut Request<B>, peer: SocketAddr);
+}
+
+impl Introduce for CheckService {
+    fn introduce<B>(request: &mut Request<B>, peer: SocketAddr) {
+        request.extensions_mut().insert(Peer(peer));
+    }
+}
+
+// === impl Services ===
+
+impl Services {
+    /// The services that the policy has.
+    pub(super) fn new(engine: &Arc<Engine>, clock: &SystemClock) -> Self {
+        let snapshot = engine.snapshot();
+        let check = snapshot.policy().check_endpoint();
+        let check = check
+            .map(|config| CheckService::new(Arc::clone(engine), clock.clone(), config.clone()));
+        Self { check }
+    }
+
+    /// Binds their listeners for each of `count` workers.
+    pub(super) fn bind(&self, policy: &Policy, count: usize) -> Result<Bound, Failure> {
+        let mut bound = Bound {
+            shares: (0..count).map(|_| Share::default()).collect(),
+            addresses: Vec::new(),
+            certificates: Vec::new(),
+        };
+        if let (Some(service), Some(config)) = (&self.check, policy.check_endpoint()) {
+            let fronts = bound.fronts("check", service, &config.listener, policy)?;
+            for (share, front) in bound.shares.iter_mut().zip(fronts) {
+                share.check = Some(front);
+            }
+        }
+        Ok(bound)
+    }
+
+    /// Does what is due by the clock, each second until dropped.
+    pub(super) async fn tick(self) {
+        let Some(check) = self.check else { return };
+        let mut seconds = tokio::time::interval(TICK);
+        loop {
+            seconds.tick().await;
+            check.expire();
+        }
+    }
+}
+
+// === impl Bound ===
+
+impl Bound {
+    fn fronts<S: Clone>(
+        &mut self,
+        name: &'static str,
+        service: &S,
+        listener: &Listener,
+        policy: &Policy,
+    ) -> Result<Vec<Front<S>>, Failure> {
+        let (sockets, tls) = bind(listener, self.shares.len())?;
+        let address = sockets.first().and_then(|socket| socket.local_addr().ok());
+        self.addresses
+            .extend(address.map(|address| (name, address)));
+        self.certificates.extend(tls.clone());
+        let room = Arc::new(Semaphore::new(policy.sizes().connections));
+        let fronts = sockets.into_iter().map(|socket| Front {
+            socket,
+            tls: tls.clone(),
+            service: service.clone(),
+            room: Arc::clone(&room),
+            timeouts: policy.timeouts().clone(),
+        });
+        Ok(fronts.collect())
+    }
+}
+
+// === impl Share ===
+
+impl Share {
+    /// Serves until `drain` is cancelled and what was asked is answered.
+    pub(super) async fn run(self, drain: CancellationToken) {
+        if let Some(check) = self.check {
+            check.run(drain).await;
+        }
+    }
 }
 
 // === impl Front ===
@@ -62,7 +174,7 @@ where
 {
     /// Serves until `drain` is cancelled, then lets what was asked be answered, and cuts what is left when the
     /// policy's drain time is up.
-    pub(super) async fn run(self, drain: CancellationToken) {
+    async fn run(self, drain: CancellationToken) {
         let socket = match TcpListener::from_std(self.socket) {
             Ok(socket) => socket,
             Err(error) => {

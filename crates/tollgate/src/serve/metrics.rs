@@ -20,6 +20,7 @@ use tollgate_notices::NoticeCounts;
 use tollgate_proxy::Shared;
 use tollgate_store::Channel;
 
+use super::fronts::Services;
 use super::reload::ReloadCounts;
 
 /// What a scrape reads.
@@ -33,6 +34,7 @@ pub(super) struct Sources {
     pub(super) kept: Option<Arc<super::kept::State>>,
     /// Once it is served.
     pub(super) admin_api: Arc<OnceLock<Admin>>,
+    pub(super) services: Services,
 }
 
 /// Renders all metrics in the Prometheus text format.
@@ -66,6 +68,7 @@ impl Collector for Sources {
         self.origin(&mut encoder)?;
         self.store(&mut encoder)?;
         self.admin_api(&mut encoder)?;
+        self.check(&mut encoder)?;
         self.gateway.encode(&mut encoder)
     }
 }
@@ -325,6 +328,49 @@ impl Sources {
                 row("success", stats.writes),
                 row("failure", stats.failed_writes),
             ],
+        )
+    }
+
+    fn check(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(check) = &self.services.check else {
+            return Ok(());
+        };
+        let stats = check.stats();
+        let rows = stats.verdicts().map(|(dialect, verdict, count)| {
+            let labels = vec![
+                ("dialect", dialect.as_str().to_owned()),
+                ("verdict", verdict.verdict().to_owned()),
+                ("mode", verdict.mode().to_owned()),
+            ];
+            (labels, count)
+        });
+        family(
+            encoder,
+            "tollgate_check_verdicts",
+            "Questions of other proxies and programs, by dialect and verdict",
+            rows,
+        )?;
+        let row = |reason: &str, count| (vec![("reason", reason.to_owned())], count);
+        family(
+            encoder,
+            "tollgate_check_refused",
+            "Questions that were not decided: of peers that are not trusted, or about no clear request",
+            [
+                row("untrusted", stats.untrusted()),
+                row("unclear", stats.unclear()),
+            ],
+        )?;
+        counter(
+            encoder,
+            "tollgate_decide_expired",
+            "Requests of the decision API whose end nobody told in time",
+            stats.expired(),
+        )?;
+        gauge(
+            encoder,
+            "tollgate_decide_held",
+            "Requests of the decision API whose end nobody has told yet",
+            u64::try_from(check.held()).unwrap_or(u64::MAX),
         )
     }
 

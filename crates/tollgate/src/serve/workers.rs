@@ -1,6 +1,6 @@
 //! The data plane's threads: one a core, each with its own runtime, listeners and upstream pool.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 use tollgate_policy::Listener;
 use tollgate_proxy::{ServerTls, Shared, Worker, WorkerListener, bind_reuseport};
 
+use super::fronts::{Services, Share};
 use crate::failure::Failure;
 
 /// The running workers.
 pub(super) struct Workers {
     addresses: Vec<SocketAddr>,
+    asked_at: Vec<(&'static str, SocketAddr)>,
     certificates: Vec<Arc<ServerTls>>,
     count: usize,
     /// Every worker holds a sender: none left means that all have ended.
@@ -26,6 +28,7 @@ impl Workers {
     /// addresses are there or nothing runs.
     pub(super) fn start(
         shared: &Arc<Shared>,
+        services: &Services,
         count: usize,
         drain: &CancellationToken,
     ) -> Result<Self, Failure> {
@@ -34,8 +37,7 @@ impl Workers {
         let mut listeners: Vec<Vec<WorkerListener>> = (0..count).map(|_| Vec::new()).collect();
         let snapshot = shared.engine().snapshot();
         for listener in snapshot.policy().listeners() {
-            let tls = certificate(listener)?;
-            let sockets = bind_reuseport(listener.address, count)?;
+            let (sockets, tls) = bind(listener, count)?;
             addresses.extend(sockets.first().and_then(|socket| socket.local_addr().ok()));
             for (own, socket) in listeners.iter_mut().zip(sockets) {
                 own.push(WorkerListener {
@@ -45,13 +47,16 @@ impl Workers {
             }
             certificates.extend(tls);
         }
+        let fronts = services.bind(snapshot.policy(), count)?;
+        certificates.extend(fronts.certificates);
         let (alive, ended) = mpsc::channel(1);
-        for (number, listeners) in listeners.into_iter().enumerate() {
+        for (number, (listeners, share)) in listeners.into_iter().zip(fronts.shares).enumerate() {
             let worker = Worker::new(shared.clone(), listeners);
-            spawn(number, worker, drain.clone(), alive.clone())?;
+            spawn(number, worker, share, drain.clone(), alive.clone())?;
         }
         Ok(Self {
             addresses,
+            asked_at: fronts.addresses,
             certificates,
             count,
             ended,
@@ -60,6 +65,11 @@ impl Workers {
 
     pub(super) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where other proxies ask, and what for.
+    pub(super) fn asked_at(&self) -> &[(&'static str, SocketAddr)] {
+        &self.asked_at
     }
 
     pub(super) fn count(&self) -> usize {
@@ -85,14 +95,19 @@ pub(super) fn reload_certificate(certificate: &ServerTls) {
     }
 }
 
-fn certificate(listener: &Listener) -> Result<Option<Arc<ServerTls>>, Failure> {
-    let load = |tls| ServerTls::load(tls);
-    Ok(listener.tls.as_ref().map(load).transpose()?)
+/// A socket for each worker, and the certificate of all.
+pub(super) fn bind(
+    listener: &Listener,
+    count: usize,
+) -> Result<(Vec<StdListener>, Option<Arc<ServerTls>>), Failure> {
+    let tls = listener.tls.as_ref().map(ServerTls::load).transpose()?;
+    Ok((bind_reuseport(listener.address, count)?, tls))
 }
 
 fn spawn(
     number: usize,
     worker: Worker,
+    share: Share,
     drain: CancellationToken,
     alive: mpsc::Sender<()>,
 ) -> Result<(), Failure> {
@@ -103,7 +118,9 @@ fn spawn(
     std::thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {
-            if let Err(error) = runtime.block_on(worker.run(drain)) {
+            let fronts = share.run(drain.clone());
+            let (ended, ()) = runtime.block_on(async { tokio::join!(worker.run(drain), fronts) });
+            if let Err(error) = ended {
                 tracing::error!(%error, "a worker ended");
             }
             drop(alive);
