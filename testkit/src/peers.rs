@@ -4,6 +4,7 @@
 //! has work. The issuer and the origin of this crate have threads of their own and go on answering.
 
 mod browser;
+mod caddy;
 mod envoy;
 mod gateway;
 mod haproxy;
@@ -17,11 +18,12 @@ mod watch;
 mod wrk;
 
 pub use self::browser::browse;
+pub use self::caddy::caddy;
 pub use self::envoy::envoy;
 pub use self::gateway::{Gateway, gateway_binary};
 pub use self::haproxy::haproxy;
 pub use self::mail::{MailMode, MailServer};
-pub use self::nginx::{nginx, nginx_json_origin};
+pub use self::nginx::{nginx, nginx_file, nginx_json_origin};
 pub use self::port::{free_address, wait_accepting};
 pub use self::postgres::Postgres;
 pub use self::process::{Launch, Peer, START_WAIT};

@@ -11,8 +11,9 @@ use crate::shell::{self, cargo, command};
 /// A Debian package, and how to see that it is not needed any more.
 ///
 /// By what it brings and not by its name: machines have node, for one, from other packages too.
-const PACKAGES: [(&str, Sign); 13] = [
+const PACKAGES: [(&str, Sign); 14] = [
     ("build-essential", Sign::Program("cc")),
+    ("caddy", Sign::Program("caddy")),
     ("chromium", Sign::Program("chromium")),
     ("curl", Sign::Program("curl")),
     ("haproxy", Sign::Program("haproxy")),

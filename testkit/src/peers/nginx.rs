@@ -12,14 +12,26 @@ use crate::error::TestkitError;
 /// # Errors
 /// When nginx is missing or does not start.
 pub fn nginx(http: &str, address: SocketAddr) -> Result<Peer, TestkitError> {
+    let config = format!(
+        "events {{ worker_connections 4096; }}\n\
+         http {{\nkeepalive_requests 1000000000;\nkeepalive_timeout 3600s;\n{http}\n}}\n"
+    );
+    nginx_file(&config, address)
+}
+
+/// As [`nginx`], with a whole file as users have it.
+///
+/// # Errors
+/// When nginx is missing or does not start.
+pub fn nginx_file(config: &str, address: SocketAddr) -> Result<Peer, TestkitError> {
     let tool = Tool::find("nginx")?;
     // Its temporary files go into its own folder: Debian's are root's.
-    let config = format!(
-        "worker_processes 1;\ndaemon off;\npid nginx.pid;\nerror_log stderr warn;\n\
-         events {{ worker_connections 4096; }}\n\
-         http {{\naccess_log off;\nkeepalive_requests 1000000000;\nkeepalive_timeout 3600s;\n\
+    let own = "http {\naccess_log off;\n\
          client_body_temp_path body;\nproxy_temp_path proxy;\nfastcgi_temp_path fastcgi;\n\
-         uwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n{http}\n}}\n"
+         uwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n";
+    let config = format!(
+        "worker_processes 1;\ndaemon off;\npid nginx.pid;\nerror_log stderr warn;\n{}",
+        config.replacen("http {", own, 1)
     );
     Peer::launch(&Launch {
         name: "nginx",

@@ -1,0 +1,163 @@
+//! An issuer, an origin and a gateway that is asked, and where a proxy listens before them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use tollgate_testkit::peers::{Gateway, Peer, Signal, free_address, workspace_root};
+use tollgate_testkit::{Algorithm, Issuer, Origin};
+
+const AUDIENCE: &str = "https://api.example.com";
+/// A proxy may take so long to say that it was not told in time.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+const PLANS: &str = "
+routes: [GET /orders, 'GET /orders/{order_id}', POST /orders, GET /billing]
+plans:
+  standard:
+    upgrade_url: https://example.com/upgrade
+    limits: [{name: burst, rate: 1/1h, burst: 3}]
+    routes:
+      GET /billing: [{name: burst, rate: 1000/s}]
+default_plan: standard
+";
+
+/// Everything but the proxy.
+pub(crate) struct Stage {
+    pub(crate) issuer: Issuer,
+    pub(crate) origin: Origin,
+    /// Where the proxy under test listens.
+    pub(crate) front: SocketAddr,
+    pub(crate) client: Client,
+    gateway: Option<Peer>,
+    listen: SocketAddr,
+    admin: SocketAddr,
+    check: SocketAddr,
+    grpc: SocketAddr,
+}
+
+impl Stage {
+    pub(crate) fn start() -> Self {
+        let address = || free_address().unwrap();
+        let mut stage = Self {
+            issuer: Issuer::with_keys(&[Algorithm::Es256]).unwrap(),
+            origin: Origin::start().unwrap(),
+            front: address(),
+            client: Client::builder()
+                .no_proxy()
+                .timeout(PATIENCE)
+                .build()
+                .unwrap(),
+            gateway: None,
+            listen: address(),
+            admin: address(),
+            check: address(),
+            grpc: address(),
+        };
+        stage.come_up();
+        stage
+    }
+
+    fn policy(&self) -> String {
+        format!(
+            "tollgate: 1
+listen: {}
+admin: {}
+check: {{listen: {}}}
+origin: {}
+identity:
+  issuers:
+    - {{issuer: '{}', audience: '{AUDIENCE}', jwks: '{}', algorithms: [ES256]}}
+counting: {{snapshot: counts.bin}}
+{PLANS}",
+            self.listen,
+            self.admin,
+            self.check,
+            self.origin.url(),
+            self.issuer.url(),
+            self.issuer.jwks_url(),
+        )
+    }
+
+    /// Starts the gateway and waits until it serves.
+    pub(crate) fn come_up(&mut self) {
+        let policy = self.policy();
+        let gateway = Gateway {
+            binary: Path::new(env!("CARGO_BIN_EXE_tollgate")),
+            policy: &policy,
+            files: &[],
+            address: self.check,
+            workers: 2,
+        };
+        self.gateway = Some(gateway.launch().unwrap());
+        let ready = format!("http://{}/readyz", self.admin);
+        eventually("ready", || {
+            let answer = self.client.get(&ready).send();
+            answer.is_ok_and(|answer| answer.status() == 200)
+        });
+    }
+
+    /// The gateway is gone at once.
+    pub(crate) fn go_down(&mut self) {
+        self.gateway = None;
+    }
+
+    /// The gateway stands still, or goes on.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        self.gateway.as_mut().unwrap().signal(signal);
+    }
+
+    /// A file of `docs/integrations` with the addresses of this stage in the place of its own.
+    pub(crate) fn config(&self, file: &str) -> String {
+        let path = workspace_root().join("docs/integrations").join(file);
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let port = self.front.port();
+        let replaced = [
+            ("127.0.0.1:8082", self.check.to_string()),
+            ("127.0.0.1:8081", self.grpc.to_string()),
+            ("127.0.0.1:9000", self.origin.address().to_string()),
+            ("listen 8000", format!("listen {}", self.front)),
+            (":8000", format!(":{port}")),
+        ];
+        replaced
+            .into_iter()
+            .fold(text, |text, (from, to)| text.replace(from, &to))
+    }
+
+    pub(crate) fn token(&self, subject: &str) -> String {
+        self.issuer.token(subject).audience(AUDIENCE).mint()
+    }
+
+    /// A request through the proxy.
+    pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.front);
+        self.client.request(method.parse().unwrap(), url)
+    }
+
+    pub(crate) fn get(&self, path: &str, subject: &str) -> Response {
+        let request = self.request("GET", path).bearer_auth(self.token(subject));
+        request.send().unwrap()
+    }
+
+    /// What became of several requests of one user, one after the other.
+    pub(crate) fn statuses(&self, times: usize, path: &str, subject: &str) -> Vec<u16> {
+        let status = |_| self.get(path, subject).status().as_u16();
+        (0..times).map(status).collect()
+    }
+}
+
+pub(crate) fn field<'a>(answer: &'a Response, name: &str) -> &'a str {
+    let value = answer.headers().get(name);
+    value.map_or("", |value| value.to_str().unwrap())
+}
+
+/// Waits for what another process does in its own time; bounded.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never came to pass: {what}");
+        std::thread::yield_now();
+    }
+}
