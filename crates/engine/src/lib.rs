@@ -20,6 +20,7 @@ mod asked;
 mod budget;
 mod consulted;
 mod decision;
+mod descriptors;
 mod edge;
 mod engine;
 mod error;
@@ -54,10 +55,14 @@ pub use tollgate_identity::User;
 pub use tollgate_identity::is_spelling_of;
 
 pub use answer::AnswerContext;
-pub use asked::{Asked, Counting};
+pub use asked::{Asked, Counting, NamedCaller};
 pub use consulted::{Consulted, LimitState};
 pub use decision::{
     Decision, Forbidden, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
+};
+pub use descriptors::{
+    DESCRIPTORS_MAX, Descriptor, DescriptorError, DomainMeaning, Hits, Override, Ruled, RuledLimit,
+    Ruling,
 };
 pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
 pub use error::EngineError;

@@ -14,7 +14,7 @@ use tollgate_policy::{
 
 use crate::consulted::{Consulted, LimitState};
 use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{Consult, Engine, EngineOptions};
 use crate::error::EngineError;
 use crate::limits::PrincipalKeys;
 use crate::standing::PlanSource;
@@ -202,7 +202,7 @@ fn decide(engine: &Engine, test: &PolicyTest, step: &TestStep, at: Duration) -> 
             PrincipalKeys::of(&decision.principal, key)
         }
     };
-    engine.charge(&mut decision, &keys, &[], step.cost);
+    engine.charge(&mut decision, &keys, &[], Consult::Charge(step.cost));
     decision
 }
 

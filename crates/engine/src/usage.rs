@@ -96,9 +96,9 @@ impl Usage {
     }
 
     /// Counts a decision by its limits: what it admitted, or that it refused.
-    pub(crate) fn count(&self, decision: &Decision) {
+    pub(crate) fn count(&self, decision: &Decision, hits: u64) {
         self.with_row(decision, |row| match decision.verdict {
-            Verdict::Allow => row.admit(),
+            Verdict::Allow => row.admit(hits),
             Verdict::Limit { .. } => row.limited += 1,
             _ => {}
         });
@@ -174,11 +174,12 @@ impl Used {
         })
     }
 
-    fn admit(&mut self) {
-        self.admitted += 1;
+    fn admit(&mut self, hits: u64) {
+        self.admitted = self.admitted.saturating_add(hits);
         let limits = self.list.iter().flat_map(|list| list.limits.iter());
         let costs = limits.filter(|limit| !limit.is_throttle());
-        self.units += costs.map(|limit| limit.cost).max().unwrap_or(1);
+        let units = costs.map(|limit| limit.cost).max().unwrap_or(1);
+        self.units = self.units.saturating_add(units.saturating_mul(hits));
     }
 
     /// What counts against quotas of an hour and longer, of this user or its account. Nothing of what was

@@ -94,6 +94,7 @@ impl Authorizer {
                 AuthorizerApi::RestToken => Counting::Nothing,
                 _ => self.settings.counting,
             },
+            ..Asked::default()
         };
         match self.engine.decide_as(&head, asked, self.clock.now()) {
             Outcome::Decided(decision) => decision,

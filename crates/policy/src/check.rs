@@ -99,7 +99,7 @@ pub(crate) fn check(
         admin,
         admin_api: admin_api.as_ref(),
     };
-    let grpc = check.grpc(raw.grpc, &beside, &plans);
+    let grpc = check.grpc(raw.grpc, &beside, &plans, mode);
     let origin = raw
         .origin
         .0

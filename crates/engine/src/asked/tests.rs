@@ -62,6 +62,7 @@ fn a_template_names_the_route_whatever_its_parameters_are_called() {
         let asked = Asked {
             template: Some(&template),
             counting: Counting::Nothing,
+            ..Asked::default()
         };
         let decision = decide(&engine, method, path, asked);
         let routes = decision.snapshot.policy().routes();
@@ -123,6 +124,7 @@ fn bad_tokens_are_refused_without_end_where_nothing_is_counted() {
             let asked = Asked {
                 template: None,
                 counting,
+                ..Asked::default()
             };
             let decision = decide_with(&engine, &Method::GET, "/orders/1", asked, &headers);
             labels.insert((

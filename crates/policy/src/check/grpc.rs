@@ -8,8 +8,10 @@ use super::serving::is_taken;
 use crate::codes;
 use crate::diagnostics::Span;
 use crate::findings::Finding;
-use crate::grpc::{AskedIdentity, DescriptorDomain, DomainKind, GrpcConfig};
-use crate::limit::Amount;
+use crate::grpc::{
+    AskedIdentity, DescriptorDomain, DescriptorMode, DescriptorRule, DomainKind, GrpcConfig,
+};
+use crate::limit::{Amount, Mode};
 use crate::network::{AdminApi, Listener};
 use crate::node::{At, Named};
 use crate::raw::{RawDomain, RawGrpc};
@@ -34,6 +36,7 @@ impl Check<'_, '_> {
         raw: Option<RawGrpc>,
         beside: &Beside<'_>,
         plans: &Plans,
+        mode: Mode,
     ) -> Option<GrpcConfig> {
         let raw = raw?;
         let (span, address) = match raw.listen {
@@ -54,9 +57,14 @@ impl Check<'_, '_> {
                 .help("add `client_ca: envoys.pem` to `tls`, or listen on `127.0.0.1:8081`"),
             );
         }
-        let domains = raw
+        let mut domains = raw
             .domains
             .map_or_else(Vec::new, |domains| self.domains(domains, plans));
+        for domain in &mut domains {
+            if let DomainKind::Rules(rules) = &mut domain.kind {
+                soften(rules, mode);
+            }
+        }
         Some(GrpcConfig {
             listener: Listener { address, tls },
             domains,
@@ -156,5 +164,19 @@ impl Check<'_, '_> {
                 .help("write a `rate` for what comes through Envoy, or let Tollgate forward it"),
             );
         }
+    }
+}
+
+/// The policy's own mode holds for rules too.
+fn soften(rules: &mut [DescriptorRule], mode: Mode) {
+    for rule in rules {
+        match (mode, &mut rule.limit) {
+            (Mode::Off, limit) => *limit = None,
+            (Mode::Shadow, Some(limit)) if limit.mode == DescriptorMode::Enforce => {
+                limit.mode = DescriptorMode::Shadow;
+            }
+            _ => {}
+        }
+        soften(&mut rule.nested, mode);
     }
 }
