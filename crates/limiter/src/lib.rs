@@ -42,6 +42,7 @@
 //! | [`Limit::rate`] ([`Gcra`]) | `burst` at once, then a steady rate; exact to the nanosecond | nearly everything |
 //! | [`Limit::window`] ([`Window`]) | about `max` in any span of a length | "100 in 10 seconds", where a burst at any time is meant |
 //! | [`Limit::quota`] ([`Quota`]) | `max` per minute, hour, day, week or month of a time zone | what people pay for |
+//! | [`Limit::fixed_window`] ([`Quota::every`]) | `max` in each second, or period of another length, since 1970 | what was counted so elsewhere |
 //! | [`Limit::concurrency`] ([`Concurrency`]) | `max` under way at once | slow or costly requests |
 //!
 //! Each is a pure function from a 64-bit state to a [`Reading`] and a state, and can be used without

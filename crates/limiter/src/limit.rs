@@ -22,7 +22,7 @@ pub enum Limit {
     Rate(Gcra),
     /// A sliding window, estimated from two counters.
     Window(Window),
-    /// Units per calendar period.
+    /// Units per period, of a calendar or of one length.
     Quota(Quota),
     /// Requests under way at once.
     Concurrency(Concurrency),
@@ -89,6 +89,14 @@ impl Limit {
     /// As [`Quota::new`].
     pub fn quota(max: u64, calendar: Calendar) -> Result<Self, LimitError> {
         Quota::new(max, calendar).map(Self::Quota)
+    }
+
+    /// At most `max` units in each period of `length_s` seconds since 1970.
+    ///
+    /// # Errors
+    /// As [`Quota::every`].
+    pub fn fixed_window(max: u64, length_s: u32) -> Result<Self, LimitError> {
+        Quota::every(max, length_s).map(Self::Quota)
     }
 
     /// At most `max` units under way at once.

@@ -1,10 +1,10 @@
-//! Calendar quota: a number of units per minute, hour, day, week or month of a time zone.
+//! Quota: a number of units in each period, of a calendar (minute, hour, day, week or month of a time
+//! zone) or of one length, one after the other since 1970.
 //!
-//! The state holds the minute in which the period ends and what was spent in it. The end is what
-//! makes a cell speak for itself: whoever holds one knows, without its limit, whether it still
-//! says anything.
+//! The state holds when the period ends and what was spent in it. The end is what makes a cell
+//! speak for itself: whoever holds one knows, without its limit, whether it still says anything.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use crate::calendar::Calendar;
 use crate::carry::Scale;
@@ -12,7 +12,7 @@ use crate::clock::{Nanos, Now};
 use crate::limit::LimitError;
 use crate::reading::{Denial, Reading};
 
-/// At most `max` units in each period of a calendar, reset exactly at its boundary.
+/// At most `max` units in each period, reset exactly at its boundary.
 ///
 /// Counts by the wall clock, and is the only algorithm that does. A fixed period admits up to
 /// twice `max` in a span of its length that lies across a boundary: the price of a reset that
@@ -34,16 +34,31 @@ use crate::reading::{Denial, Reading};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Quota {
     max: u64,
-    calendar: Calendar,
+    periods: Periods,
     /// A unit is 2^shift steps.
     shift: u32,
+}
+
+/// When periods begin and end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Periods {
+    Calendar(Calendar),
+    /// So many seconds each, the first of them at the beginning of 1970 in UTC.
+    Every(NonZeroU32),
+}
+
+/// When a period ends, since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Minute(u64),
+    Second(u64),
 }
 
 /// A state taken apart, as seen at one moment.
 #[derive(Clone, Copy, Debug)]
 struct View {
-    /// Minutes since 1970 at which the period ends.
-    end_min: u64,
+    /// When the period ends.
+    end: End,
     /// Steps spent in it.
     used: u64,
 }
@@ -56,13 +71,40 @@ impl Quota {
     /// # Errors
     /// Zero, or more than 2^33 (8.6 thousand million).
     pub fn new(max: u64, calendar: Calendar) -> Result<Self, LimitError> {
+        Self::of(max, Periods::Calendar(calendar))
+    }
+
+    /// At most `max` units in each of the periods of `length_s` seconds that follow each other since the
+    /// beginning of 1970 in UTC: what other limiters call a fixed window.
+    ///
+    /// ```
+    /// use tollgate_limiter::{Now, Quota};
+    ///
+    /// let quota = Quota::every(10, 2).unwrap();
+    /// let now = Now { unix_ms: 1_001_500, ..Now::default() };
+    /// let (_, spent) = quota.decide(0, now, 10);
+    /// let (refused, _) = quota.decide(spent, now, 1);
+    /// assert_eq!(refused.retry_after().unwrap().0, 500_000_000);
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Quota::new`], and for a length of zero or above 366 days.
+    pub fn every(max: u64, length_s: u32) -> Result<Self, LimitError> {
+        let length_s = NonZeroU32::new(length_s).ok_or(LimitError::PeriodZero)?;
+        if length_s.get() > LENGTH_S_MAX {
+            return Err(LimitError::TooSlow);
+        }
+        Self::of(max, Periods::Every(length_s))
+    }
+
+    fn of(max: u64, periods: Periods) -> Result<Self, LimitError> {
         let max = NonZeroU64::new(max).ok_or(LimitError::CountZero)?.get();
         if max > MAX {
             return Err(LimitError::TooMany { max: MAX });
         }
         Ok(Self {
             max,
-            calendar,
+            periods,
             shift: (MAX / max).ilog2(),
         })
     }
@@ -73,10 +115,22 @@ impl Quota {
         self.max
     }
 
-    /// When periods begin and end.
+    /// When periods begin and end; `None` where all are of one length.
     #[must_use]
-    pub const fn calendar(&self) -> &Calendar {
-        &self.calendar
+    pub const fn calendar(&self) -> Option<&Calendar> {
+        match &self.periods {
+            Periods::Calendar(calendar) => Some(calendar),
+            Periods::Every(_) => None,
+        }
+    }
+
+    /// Seconds of every period; `None` for a calendar's.
+    #[must_use]
+    pub const fn length_s(&self) -> Option<u32> {
+        match &self.periods {
+            Periods::Calendar(_) => None,
+            Periods::Every(length_s) => Some(length_s.get()),
+        }
     }
 
     /// Decides a request of `cost`: the reading, and the state to keep.
@@ -98,7 +152,7 @@ impl Quota {
         if after.used <= self.full() {
             (self.reading(after, now, None), after.state())
         } else {
-            let wait = Denial::Wait(until(view.end_min, now));
+            let wait = Denial::Wait(view.end.wait(now));
             (self.reading(view, now, Some(wait)), state)
         }
     }
@@ -107,14 +161,18 @@ impl Quota {
     /// for every quota.
     #[must_use]
     pub const fn is_vacant(state: u64, now: Now) -> bool {
-        state & USED_MAX == 0 || state >> USED_BITS <= now.unix_min()
+        if state & IN_SECONDS == 0 {
+            return state & USED_MAX == 0 || state >> USED_BITS <= now.unix_min();
+        }
+        let ahead_s = seconds_ahead(state, now);
+        state & USED_MAX == 0 || ahead_s == 0 || ahead_s > AHEAD_S_MAX
     }
 
     /// Gives back `units` that were charged at `charged_at`; nothing when that period is over.
     #[must_use]
     pub fn refund(&self, state: u64, now: Now, charged_at: Now, units: u64) -> u64 {
         let view = self.view(state, now);
-        if self.calendar.end_min(charged_at.unix_s()) != view.end_min {
+        if self.end_at(charged_at.unix_s()) != view.end {
             return view.state();
         }
         let steps = units.saturating_mul(1 << self.shift);
@@ -163,7 +221,7 @@ impl Quota {
     /// A state in which `steps` were spent in the current period.
     pub(crate) fn having_spent(&self, steps: u64, now: Now) -> u64 {
         View {
-            end_min: self.calendar.end_min(now.unix_s()),
+            end: self.end_at(now.unix_s()),
             used: steps,
         }
         .state()
@@ -186,17 +244,31 @@ impl Quota {
     /// yields nothing. What lies further ahead than the next period was counted by a clock that
     /// was wrong, and would lock its user out until then: it does not count.
     fn view(&self, state: u64, now: Now) -> View {
-        let (end_min, used) = (state >> USED_BITS, state & USED_MAX);
-        let current_min = self.calendar.end_min(now.unix_s());
+        let current = self.end_at(now.unix_s());
+        let end = match current {
+            End::Minute(_) => End::Minute(state >> USED_BITS),
+            End::Second(_) => End::Second(now.unix_s() + seconds_ahead(state, now)),
+        };
         let counts = !Self::is_vacant(state, now)
-            && (end_min <= current_min
-                || end_min <= self.calendar.end_min(current_min.saturating_mul(60)));
+            && (end <= current || end <= self.end_at(current.unix_s()));
         if counts {
-            View { end_min, used }
+            let used = state & USED_MAX;
+            View { end, used }
         } else {
             View {
-                end_min: current_min,
+                end: current,
                 used: 0,
+            }
+        }
+    }
+
+    /// When the period ends that a second since 1970 lies in.
+    fn end_at(&self, unix_s: u64) -> End {
+        match &self.periods {
+            Periods::Calendar(calendar) => End::Minute(calendar.end_min(unix_s)),
+            Periods::Every(length_s) => {
+                let length_s = u64::from(length_s.get());
+                End::Second((unix_s / length_s + 1).saturating_mul(length_s))
             }
         }
     }
@@ -204,7 +276,7 @@ impl Quota {
     fn reading(&self, view: View, now: Now, denial: Option<Denial>) -> Reading {
         let reset = match view.used {
             0 => Nanos(0),
-            _ => until(view.end_min, now),
+            _ => view.end.wait(now),
         };
         let remaining = self.full().saturating_sub(view.used) >> self.shift;
         Reading {
@@ -225,17 +297,48 @@ impl Quota {
 
 impl View {
     fn state(self) -> u64 {
-        self.end_min.min(END_MAX) << USED_BITS | self.used.min(USED_MAX)
+        let end = match self.end {
+            End::Minute(end) => end.min(END_MAX) << USED_BITS,
+            End::Second(end) => IN_SECONDS | (end & END_MAX) << USED_BITS,
+        };
+        end | self.used.min(USED_MAX)
     }
 }
 
-fn until(end_min: u64, now: Now) -> Nanos {
-    Nanos::from_millis(end_min.saturating_mul(60_000).saturating_sub(now.unix_ms))
+// === impl End ===
+
+impl End {
+    fn unix_s(self) -> u64 {
+        match self {
+            Self::Minute(end) => end.saturating_mul(60),
+            Self::Second(end) => end,
+        }
+    }
+
+    fn wait(self, now: Now) -> Nanos {
+        Nanos::from_millis(
+            self.unix_s()
+                .saturating_mul(1_000)
+                .saturating_sub(now.unix_ms),
+        )
+    }
+}
+
+/// Seconds from now to the end of a state's period. An end is kept without its highest bits, so that
+/// one that is behind looks as if it were far ahead: beyond [`AHEAD_S_MAX`], or at zero.
+const fn seconds_ahead(state: u64, now: Now) -> u64 {
+    (state >> USED_BITS).wrapping_sub(now.unix_s()) & END_MAX
 }
 
 const USED_BITS: u32 = 34;
-/// The end takes the other 30 bits: minutes until the year 4011, after which nothing is counted.
-const END_MAX: u64 = u64::MAX >> USED_BITS;
+/// The highest bit says that the end is in seconds, of which the 29 bits that are left tell 17 years
+/// apart. Of minutes they hold all until the year 2990, after which nothing is counted.
+const IN_SECONDS: u64 = 1 << 63;
+const END_MAX: u64 = (1 << 29) - 1;
+/// Half of what seconds can tell apart: ends lie less than two periods ahead, or are over.
+const AHEAD_S_MAX: u64 = END_MAX / 2;
+/// A length of which two fit there: 366 days.
+const LENGTH_S_MAX: u32 = 366 * 86_400;
 const USED_MAX: u64 = (1 << USED_BITS) - 1;
 /// Half of what a cell can hold: a surcharge is remembered up to twice the limit.
 const MAX: u64 = 1 << (USED_BITS - 1);

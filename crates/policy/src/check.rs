@@ -7,7 +7,9 @@ mod amount;
 mod api_keys;
 mod certificates;
 mod check_endpoint;
+mod descriptors;
 mod edge;
+mod grpc;
 mod header_names;
 mod identity;
 mod keys;
@@ -94,10 +96,17 @@ pub(crate) fn check(
     check.certificates_are_asked_for(certificates_span, &listeners);
     let admin = check.admin(raw.admin, &listeners);
     let admin_api = check.admin_api(raw.admin_api, &listeners, admin);
+    let beside = grpc::Beside {
+        listeners: &listeners,
+        admin,
+        admin_api: admin_api.as_ref(),
+    };
+    let grpc = check.grpc(raw.grpc, &beside, &plans, mode);
     let mut taken = listeners.clone();
     taken.extend(admin.map(|address| Listener { address, tls: None }));
     taken.extend(admin_api.as_ref().map(|admin| admin.listener.clone()));
-    let check_endpoint = check.check_endpoint(raw.check, &taken);
+    taken.extend(grpc.as_ref().map(|grpc| grpc.listener.clone()));
+    let check_endpoint = check.check_endpoint(raw.check, &taken, &plans);
     let origin = raw
         .origin
         .0
@@ -130,6 +139,7 @@ pub(crate) fn check(
         admin,
         admin_api,
         check_endpoint,
+        grpc,
         origin,
         identity,
         routes: routes.table,
@@ -159,12 +169,12 @@ pub(crate) fn check(
 }
 
 impl<'a, 'f> Check<'a, 'f> {
-    /// Nothing known yet, and every part read.
+    /// Nothing known yet; every part read where nothing was found.
     pub(crate) fn new(base: &'a Path, findings: &'a mut Findings<'f>) -> Self {
         Check {
+            whole: !findings.has_errors(),
             findings,
             base,
-            whole: true,
             plan_names: Vec::new(),
             elsewhere: Vec::new(),
             inputs: Vec::new(),

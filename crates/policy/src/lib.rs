@@ -29,6 +29,7 @@ mod duration;
 mod edge;
 mod expectation;
 mod findings;
+mod grpc;
 mod identity;
 mod limit;
 mod network;
@@ -39,6 +40,7 @@ mod operation;
 mod paths;
 mod plan;
 mod policy;
+mod ratelimit_file;
 mod raw;
 mod route;
 mod routes;
@@ -56,6 +58,10 @@ pub use duration::{
 pub use edge::{EdgeBefore, EdgeConfig, EdgePass};
 pub use expectation::{
     ExpectedVerdict, PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals,
+};
+pub use grpc::{
+    AskedIdentity, DESCRIPTOR_RULES_MAX, DescriptorAmount, DescriptorDomain, DescriptorLimit,
+    DescriptorMode, DescriptorRule, DomainKind, GrpcConfig, RuleValue, WindowUnit,
 };
 pub use identity::{
     API_KEY_ISSUER, Algorithm, Anonymous, ApiKeysConfig, BucketKeys, CERTIFICATE_ISSUER,
@@ -82,6 +88,7 @@ pub use paths::{
 };
 pub use plan::{Plan, PlanId};
 pub use policy::{LIMITS_PER_ROUTE_MAX, PLANS_MAX, POLICY_BYTES_MAX, Policy};
+pub use ratelimit_file::import_ratelimit_file;
 pub use route::{Route, RouteId, RouteMethod};
 pub use routes::{ROUTES_MAX, RouteNode, RouteTable};
 pub use schema::json_schema;

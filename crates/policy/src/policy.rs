@@ -12,6 +12,7 @@ use crate::classes::PlanClasses;
 use crate::diagnostics::Diagnostics;
 use crate::edge::EdgeConfig;
 use crate::expectation::PolicyTest;
+use crate::grpc::GrpcConfig;
 use crate::identity::IdentityConfig;
 use crate::limit::Limit;
 use crate::network::{AdminApi, CheckEndpoint, Listener, OriginConfig};
@@ -39,6 +40,7 @@ pub struct Policy {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) admin_api: Option<AdminApi>,
     pub(crate) check_endpoint: Option<CheckEndpoint>,
+    pub(crate) grpc: Option<GrpcConfig>,
     pub(crate) origin: OriginConfig,
     pub(crate) identity: IdentityConfig,
     pub(crate) routes: RouteTable,
@@ -102,11 +104,13 @@ impl Policy {
     #[must_use]
     pub fn needs_restart(&self, after: &Policy) -> Vec<&'static str> {
         let (old, new) = (self.observability(), after.observability());
+        let grpc = |policy: &Policy| policy.grpc().map(|grpc| grpc.listener.clone());
         let parts = [
             ("listen", self.listeners() != after.listeners()),
             ("admin", self.admin() != after.admin()),
             ("admin_api", self.admin_api() != after.admin_api()),
             ("check", self.check_endpoint() != after.check_endpoint()),
+            ("grpc", grpc(self) != grpc(after)),
             ("counting", self.counting() != after.counting()),
             ("store", self.store() != after.store()),
             ("notices", self.notices() != after.notices()),
@@ -235,6 +239,12 @@ impl Policy {
     #[must_use]
     pub fn edge(&self) -> Option<&EdgeConfig> {
         self.edge.as_ref()
+    }
+
+    /// Where Envoy asks, and what its domains mean; `None`: nowhere.
+    #[must_use]
+    pub fn grpc(&self) -> Option<&GrpcConfig> {
+        self.grpc.as_ref()
     }
 
     /// Where notices go; `None`: nowhere.

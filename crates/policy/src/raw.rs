@@ -7,10 +7,12 @@ mod admin_api;
 mod api_keys;
 mod check_endpoint;
 mod edge;
+mod grpc;
 mod identity;
 mod notices;
 mod operation;
 mod plans;
+mod ratelimit_file;
 mod routes;
 pub(crate) mod section;
 mod serving;
@@ -26,6 +28,7 @@ pub(crate) use admin_api::RawAdminApi;
 pub(crate) use api_keys::RawApiKeys;
 pub(crate) use check_endpoint::RawCheckEndpoint;
 pub(crate) use edge::{RawBefore, RawEdge, RawPass};
+pub(crate) use grpc::{RawDescriptor, RawDomain, RawGrpc, RawRateLimit};
 pub(crate) use identity::{
     AlgorithmName, RawAnonymous, RawBudget, RawClaims, RawClientCertificates, RawIdentity,
     RawIssuer, RawKeys, WebUrlOrText,
@@ -33,6 +36,7 @@ pub(crate) use identity::{
 pub(crate) use notices::{RawEmail, RawNotices, RawWebhook};
 pub(crate) use operation::{RawCounting, RawOnFailure, RawSizes, RawTelemetry, RawTimeouts};
 pub(crate) use plans::{RawLimit, RawPlan, RouteLimits};
+pub(crate) use ratelimit_file::RawRateLimitFile;
 pub(crate) use routes::{RawBasePath, RawOpenApi, RawRoutes};
 pub(crate) use serving::{
     RawForward, RawHealth, RawListen, RawOrigin, RawOriginSection, RawResponses, RawTls,
@@ -59,6 +63,8 @@ section! {
         /// Where other proxies ask about requests that they forward themselves: nginx, Traefik, Caddy, HAProxy, Envoy.
         /// Default: nowhere.
         check: Option<RawCheckEndpoint>,
+        /// Where Envoy asks, over gRPC: rate limits and quotas. Default: nowhere.
+        grpc: Option<RawGrpc>,
         /// The service behind the gateway: a URL, a list of URLs, or a section.
         origin: Required<RawOrigin>,
         /// Who may call.

@@ -13,8 +13,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use tollgate_policy::{
-    AccessLog, Across, Algorithm, CertificateSubject, ClientAuth, ExpectedVerdict, ForwardedStyle,
-    HeaderStyle, KeySource, MailTls, Mode, Per, Policy, RouteId, TestCaller, json_schema,
+    AccessLog, Across, Algorithm, AskedIdentity, CertificateSubject, ClientAuth, DescriptorAmount,
+    DescriptorMode, DomainKind, ExpectedVerdict, ForwardedStyle, HeaderStyle, KeySource, MailTls,
+    Mode, Per, Policy, RouteId, RuleValue, TestCaller, WindowUnit, json_schema,
 };
 
 fn full() -> Policy {
@@ -23,9 +24,15 @@ fn full() -> Policy {
 }
 
 #[test]
-fn the_full_policy_has_no_warnings_and_names_its_inputs() {
+fn the_full_policy_has_no_warnings_but_of_its_one_conflict_and_names_its_inputs() {
     let policy = full();
-    assert!(policy.warnings().is_empty(), "{}", policy.warnings());
+    // A limit of requests under way stands beside domains that nobody tells the end of requests for.
+    let mut warnings = policy.warnings().iter();
+    assert!(
+        warnings.all(|found| found.message.starts_with("limit `at-once` counts requests")),
+        "{}",
+        policy.warnings()
+    );
     let names: Vec<_> = policy
         .inputs()
         .iter()
@@ -184,6 +191,41 @@ fn routes_are_listed_imported_and_marked() {
         .map(|(_, route)| route.to_string())
         .collect();
     assert_eq!(free, ["GET /billing", "POST /plan"]);
+}
+
+#[test]
+fn what_envoy_asks_is_as_written() {
+    let policy = full();
+    let grpc = policy.grpc().unwrap();
+    assert_eq!(grpc.listener.address.port(), 8091);
+    assert!(grpc.listener.tls.as_ref().unwrap().clients.is_some());
+    let names: Vec<&str> = grpc.domains.iter().map(|domain| &*domain.name).collect();
+    assert_eq!(names, ["edge", "apis", "messages"]);
+    let kinds = [AskedIdentity::Token, AskedIdentity::Verified];
+    for (domain, kind) in grpc.domains.iter().zip(kinds) {
+        assert_eq!(domain.kind, DomainKind::Policy(kind));
+    }
+    let DomainKind::Rules(rules) = &grpc.domains[2].kind else {
+        panic!("{:?}", grpc.domains[2]);
+    };
+    assert_eq!(rules[0].value, RuleValue::Exact("marketing".into()));
+    assert_eq!(rules[0].limit, None);
+    let daily = rules[0].nested[0].limit.as_ref().unwrap();
+    let five = DescriptorAmount::PerUnit(5, WindowUnit::Day);
+    assert_eq!(
+        (daily.amount, daily.name.as_deref()),
+        (five, Some("marketing"))
+    );
+    assert_eq!(rules[1].value, RuleValue::Prefix("+1".into()));
+    assert!(rules[1].share_threshold);
+    let shared = rules[1].limit.as_ref().unwrap();
+    assert_eq!(shared.mode, DescriptorMode::Shadow);
+    assert_eq!(shared.replaces, ["marketing".into()]);
+    let free = rules[2].limit.as_ref().unwrap();
+    assert_eq!(
+        (free.amount, free.mode),
+        (DescriptorAmount::Unlimited, DescriptorMode::Quota)
+    );
 }
 
 #[test]

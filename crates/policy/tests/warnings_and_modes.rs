@@ -61,6 +61,35 @@ routes:
 }
 
 #[test]
+fn what_envoy_s_questions_cannot_be_held_to_is_told() {
+    let policy = parse(
+        "identity: {anonymous: {plan: free}}
+plans: {free: {limits: [{name: slow, concurrency: 5}]}}
+grpc:
+  listen: 0.0.0.0:8081
+  domains:
+    edge: {identity: token}
+    other: {descriptors: [{key: a}]}
+",
+    );
+    assert_eq!(
+        warnings(&policy),
+        [
+            (
+                "TG0042",
+                6,
+                "add `client_ca: envoys.pem` to `tls`, or listen on `127.0.0.1:8081`"
+            ),
+            (
+                "TG0042",
+                8,
+                "write a `rate` for what comes through Envoy, or let Tollgate forward it"
+            ),
+        ]
+    );
+}
+
+#[test]
 fn trusting_everybody_s_word_is_told() {
     let policy = parse(
         "identity:
@@ -88,6 +117,13 @@ fn a_check_endpoint_that_is_too_open_or_closed_to_proxies_is_told() {
     };
     let none: [&str; 0] = [];
     assert_eq!(found("{}"), none);
+    let under_way = parse(
+        "check: {}
+identity: {anonymous: {plan: free}}
+plans: {free: {limits: [{name: at_once, concurrency: 2}]}}
+",
+    );
+    assert_eq!(warnings(&under_way)[0].0, "TG0042");
     assert_eq!(found("{listen: 10.0.0.4:8082}"), ["TG0042", "TG0026"]);
     assert_eq!(
         found("{listen: 10.0.0.4:8082, trusted_peers: [0.0.0.0/0], tls: {cert: a, key: b}}"),

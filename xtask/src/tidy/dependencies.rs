@@ -7,7 +7,7 @@ use super::Breach;
 /// Package, and what of ours it may depend on. A package that is not listed may not exist.
 ///
 /// `docs/architecture.md` draws this table; a new arrow is a decision, not a convenience.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("tollgate-limiter", &[]),
     ("tollgate-policy", &[]),
     ("tollgate-identity", &[]),
@@ -27,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ),
     ("tollgate-proxy", &["tollgate-engine"]),
     ("tollgate-tower", &["tollgate-engine"]),
+    ("tollgate-envoy", &["tollgate-engine"]),
     (
         "tollgate-lambda",
         &[
@@ -54,6 +55,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "tollgate-fetch",
             "tollgate-proxy",
             "tollgate-tower",
+            "tollgate-envoy",
             "tollgate-aws",
             "tollgate-admin",
             "tollgate-edge",

@@ -129,20 +129,87 @@ fn the_greatest_quota_is_counted_and_more_is_refused() {
 
 #[test]
 fn times_beyond_every_calendar_do_not_panic() {
-    let quota = daily(1);
-    for unix_ms in [0, u64::MAX / 2, u64::MAX] {
-        let now = Now {
-            mono: Nanos(0),
-            unix_ms,
-        };
-        assert!(quota.decide(0, now, 1).0.admitted());
+    for quota in [daily(1), Quota::every(1, 7).unwrap()] {
+        for unix_ms in [0, u64::MAX / 2, u64::MAX] {
+            let now = Now {
+                mono: Nanos(0),
+                unix_ms,
+            };
+            assert!(quota.decide(0, now, 1).0.admitted());
+        }
     }
 }
 
 #[test]
-fn the_last_period_that_a_state_can_name_ends_in_the_year_4011() {
+fn the_last_period_that_a_state_can_name_ends_in_the_year_2990() {
     let quota = daily(2);
-    let (_, state) = quota.decide(0, utc("4500-01-01T12:00:00Z"), 1);
+    let (_, state) = quota.decide(0, utc("3500-01-01T12:00:00Z"), 1);
     assert_eq!(state >> USED_BITS, END_MAX);
-    assert_eq!(END_MAX * 60, 64_424_509_380, "14 July 4011, in seconds");
+    assert_eq!(END_MAX * 60, 32_212_254_660, "5 October 2990, in seconds");
+}
+
+#[test]
+fn periods_of_one_length_follow_each_other_since_1970() {
+    // A month of 30 days as envoyproxy/ratelimit counts it: (now / length) * length.
+    let (second, month) = (
+        Quota::every(2, 1).unwrap(),
+        Quota::every(2, 2_592_000).unwrap(),
+    );
+    let now = utc("2026-11-24T12:00:00.250Z");
+    let (_, state) = second.decide(0, now, 2);
+    let (denied, state) = second.decide(state, now, 1);
+    assert_eq!(denied.retry_after(), Some(Nanos::from_millis(750)));
+    assert!(!Quota::is_vacant(state, utc("2026-11-24T12:00:00.999Z")));
+    assert!(Quota::is_vacant(state, utc("2026-11-24T12:00:01Z")));
+    let (_, state) = month.decide(0, now, 2);
+    let (denied, _) = month.decide(state, now, 1);
+    let end_s = (now.unix_s() / 2_592_000 + 1) * 2_592_000;
+    let wait = Nanos::from_millis(end_s * 1_000 - now.unix_ms);
+    assert_eq!(denied.retry_after(), Some(wait));
+}
+
+#[test]
+fn a_period_of_one_length_stays_over_for_eight_years_and_comes_not_back_as_a_wall() {
+    let quota = Quota::every(3, 60).unwrap();
+    let now = utc("2026-11-24T12:00:00Z");
+    let (_, state) = quota.decide(0, now, 3);
+    for days in [1, 400, 3_000] {
+        let later = Now {
+            unix_ms: now.unix_ms + days * 86_400_000,
+            ..now
+        };
+        assert!(Quota::is_vacant(state, later), "{days} days on");
+    }
+    // As seen after 17 years less a day the old end lies a day ahead, which no period's does.
+    let strange = Now {
+        unix_ms: now.unix_ms + ((1 << 29) - 86_400) * 1_000,
+        ..now
+    };
+    assert!(quota.decide(state, strange, 3).0.admitted());
+}
+
+#[test]
+fn a_wall_clock_put_back_yields_nothing_in_periods_of_one_length_either() {
+    let quota = Quota::every(5, 10).unwrap();
+    let (_, state) = quota.decide(0, utc("2026-11-24T12:00:10Z"), 5);
+    let back = utc("2026-11-24T12:00:09Z");
+    let (denied, after) = quota.decide(state, back, 1);
+    assert_eq!(
+        (denied.retry_after(), after),
+        (Some(Nanos::from_secs(11)), state)
+    );
+    // A minute ahead is a clock that was wrong: it locks nobody out.
+    assert!(
+        quota
+            .decide(state, utc("2026-11-24T11:59:00Z"), 5)
+            .0
+            .admitted()
+    );
+}
+
+#[test]
+fn lengths_of_nothing_and_above_a_year_are_refused() {
+    assert_eq!(Quota::every(1, 0), Err(LimitError::PeriodZero));
+    assert_eq!(Quota::every(1, 366 * 86_400 + 1), Err(LimitError::TooSlow));
+    assert!(Quota::every(u64::from(u32::MAX), 366 * 86_400).is_ok());
 }

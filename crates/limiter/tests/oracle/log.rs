@@ -16,6 +16,8 @@ pub(crate) enum Rule {
         period: Period,
         zone: &'static str,
     },
+    /// `max` in each span of a length since 1970.
+    FixedWindow { max: u64, length_s: u32 },
     /// `max` at once.
     Concurrency { max: u64 },
 }
@@ -50,6 +52,7 @@ impl Rule {
                 let zone = jiff::tz::TimeZone::get(zone).unwrap();
                 Limit::quota(max, Calendar::new(period, zone))
             }
+            Rule::FixedWindow { max, length_s } => Limit::fixed_window(max, length_s),
             Rule::Concurrency { max } => Limit::concurrency(max),
         }
         .unwrap()
@@ -58,7 +61,10 @@ impl Rule {
     pub(crate) fn capacity(&self) -> u64 {
         match *self {
             Rule::Rate { burst, .. } => burst,
-            Rule::Window { max, .. } | Rule::Quota { max, .. } | Rule::Concurrency { max } => max,
+            Rule::Window { max, .. }
+            | Rule::Quota { max, .. }
+            | Rule::FixedWindow { max, .. }
+            | Rule::Concurrency { max } => max,
         }
     }
 }
@@ -99,6 +105,7 @@ impl Log {
                 spent <= u128::from(max) * length
             }
             Rule::Quota { max, period, zone } => self.shown(now, period, zone) + cost <= max,
+            Rule::FixedWindow { max, length_s } => self.in_window(now, length_s) + cost <= max,
             Rule::Concurrency { max } => self.under_way + cost <= max,
         }
     }
@@ -117,6 +124,7 @@ impl Log {
             Rule::Rate { .. } => !self.admits(now, self.rule.capacity()),
             Rule::Window { length_ns, .. } => self.window(now, length_ns) > 0,
             Rule::Quota { period, zone, .. } => self.shown(now, period, zone) > 0,
+            Rule::FixedWindow { length_s, .. } => self.in_window(now, length_s) > 0,
             Rule::Concurrency { .. } => self.under_way > 0,
         }
     }
@@ -154,6 +162,14 @@ impl Log {
         };
         let left = length_ns - now.mono.0 % length_ns;
         sum(window.checked_sub(1)) * u128::from(left) + sum(Some(window)) * u128::from(length_ns)
+    }
+
+    /// What was admitted in the span of a length that `now` lies in.
+    fn in_window(&self, now: Now, length_s: u32) -> u64 {
+        let number = |at: Now| at.unix_ms / (u64::from(length_s) * 1_000);
+        let in_it = |entry: &&Entry| number(entry.at) == number(now);
+        let costs = self.admitted.iter().rev().take_while(in_it);
+        costs.map(|entry| entry.cost).sum()
     }
 
     /// What was admitted while clock and calendar showed what they show now.

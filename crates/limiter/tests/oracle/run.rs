@@ -36,6 +36,11 @@ fn rules() -> impl Strategy<Value = Rule> {
             prop::sample::select(&ZONES[..]),
         )
             .prop_map(|(max, period, zone)| Rule::Quota { max, period, zone }),
+        (
+            1_u64..40,
+            prop_oneof![Just(1_u32), 1_u32..5_000, Just(2_592_000)]
+        )
+            .prop_map(|(max, length_s)| Rule::FixedWindow { max, length_s }),
         (1_u64..6).prop_map(|max| Rule::Concurrency { max }),
     ]
 }
@@ -125,7 +130,7 @@ fn waits_are_exact(log: &Log, now: Now, cost: u64, reading: Reading) -> Result<(
         unix_ms: START_UNIX_MS + (now.mono.0 + wait) / 1_000_000,
     };
     // A quota tells its wait in whole milliseconds, as the wall clock does.
-    let quota = matches!(log.rule(), Rule::Quota { .. });
+    let quota = matches!(log.rule(), Rule::Quota { .. } | Rule::FixedWindow { .. });
     let moment = if quota { 1_000_000 } else { 1 };
     match reading.denial {
         Some(Denial::Wait(wait)) => {

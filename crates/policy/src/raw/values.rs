@@ -2,6 +2,7 @@
 
 mod address;
 mod calendar;
+mod descriptors;
 mod mail;
 mod names;
 mod numbers;
@@ -13,6 +14,7 @@ mod words;
 
 pub(crate) use address::{Address, ClientAddress, Network};
 pub(crate) use calendar::{QuotaText, ZoneName};
+pub(crate) use descriptors::{DescriptorText, UnitName};
 pub(crate) use mail::{MailAddress, SmtpUrl};
 pub(crate) use names::{
     ClaimName, ClassName, CookieName, FilePath, HeaderName, HeaderValue, LimitName, PathText,

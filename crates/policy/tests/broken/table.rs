@@ -134,6 +134,23 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
     ("empty", &[
         ("TG0001", 1, 1, "a policy begins with `tollgate: 1`"),
     ]),
+    ("grpc", &[
+        ("TG0025", 5, 11, "give `grpc` a port of its own: `listen: 127.0.0.1:8082`"),
+        ("TG0042", 7, 22, "remove one of the two, or make two domains"),
+        ("TG0006", 8, 26, "did you mean `verified`?"),
+        ("TG0019", 11, 16, "write the key of the entry that it is for"),
+        ("TG0017", 13, 17, "put the two into one, with the `descriptors` of both"),
+        ("TG0042", 14, 56, "remove `unit`, or `unlimited`"),
+        ("TG0006", 15, 39, "did you mean `minute`?"),
+        ("TG0016", 15, 66, "write a whole number from 0 to 4294967295"),
+        ("TG0042", 16, 47, "remove `share_threshold`, or write a `value` that ends in `*`"),
+        ("TG0042", 17, 51, "keep `quota_mode`: it never refuses either"),
+        ("TG0042", 18, 98, "write the `name` of another rule's limit, or remove the entry"),
+    ]),
+    ("grpc_amounts", &[
+        ("TG0004", 8, 32, "add `unit: second`, or `unlimited: true`"),
+        ("TG0004", 9, 32, "add `requests_per_unit: 0` to refuse all, or how many to let through"),
+    ]),
     ("headers", &[
         ("TG0029", 6, 15, "write 1 to 64 letters, digits or `-`, for example `x-plan`"),
         ("TG0029", 6, 31, "choose another name, for example `x-plan`"),

@@ -18,6 +18,7 @@ const RATE: u8 = 0;
 const WINDOW: u8 = 1;
 const QUOTA: u8 = 2;
 const CONCURRENCY: u8 = 3;
+const FIXED_WINDOW: u8 = 4;
 
 /// Writes `limit`.
 pub(super) fn write<W: Write>(out: &mut Writer<W>, limit: &Limit) -> io::Result<()> {
@@ -32,15 +33,21 @@ pub(super) fn write<W: Write>(out: &mut Writer<W>, limit: &Limit) -> io::Result<
             out.u64(limit.max())?;
             out.u64(limit.length().0)
         }
-        Limit::Quota(limit) => {
-            let calendar = limit.calendar();
-            out.u8(QUOTA)?;
-            out.u64(limit.max())?;
-            out.u8(period_number(calendar))?;
-            let zone = zone_name(calendar.zone());
-            out.u64(zone.len() as u64)?;
-            out.bytes(zone.as_bytes())
-        }
+        Limit::Quota(limit) => match limit.calendar() {
+            Some(calendar) => {
+                out.u8(QUOTA)?;
+                out.u64(limit.max())?;
+                out.u8(period_number(calendar))?;
+                let zone = zone_name(calendar.zone());
+                out.u64(zone.len() as u64)?;
+                out.bytes(zone.as_bytes())
+            }
+            None => {
+                out.u8(FIXED_WINDOW)?;
+                out.u64(limit.max())?;
+                out.u64(limit.length_s().map_or(0, u64::from))
+            }
+        },
         Limit::Concurrency(limit) => {
             out.u8(CONCURRENCY)?;
             out.u64(limit.max())
@@ -67,6 +74,12 @@ pub(super) fn read(input: &mut Reader<'_>) -> Result<Option<Limit>, SnapshotErro
             zone.and_then(|zone| calendar_numbered(period, zone))
                 .and_then(|calendar| Quota::new(max, calendar).ok())
                 .map(Limit::Quota)
+        }
+        FIXED_WINDOW => {
+            let (max, length_s) = (input.u64()?, u32::try_from(input.u64()?));
+            length_s
+                .ok()
+                .and_then(|length_s| Limit::fixed_window(max, length_s).ok())
         }
         CONCURRENCY => Concurrency::new(input.u64()?).ok().map(Limit::Concurrency),
         _ => return Err(SnapshotError::Damaged),

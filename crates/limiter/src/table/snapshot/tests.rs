@@ -207,3 +207,26 @@ fn zones_without_a_name_are_kept_by_their_distance() {
     );
     assert_eq!(reading[0].remaining, 4);
 }
+
+#[test]
+fn fixed_windows_come_back_with_their_length() {
+    let window = Limit::fixed_window(5, 3_600).unwrap();
+    let table = Table::new(SIZE).unwrap();
+    let limit = table.register(&window).unwrap();
+    let mut readings = [Reading::default()];
+    let spend = Check {
+        cost: 4,
+        ..Check::new(key(1), &limit)
+    };
+    assert!(table.decide(at(100), &[spend], &mut readings).admitted());
+    let bytes = saved(&table, at(130));
+    let other = Table::new(SIZE).unwrap();
+    assert_eq!(other.restore(at(190), &bytes).unwrap().buckets, 1);
+    let limit = other.register(&window).unwrap();
+    let spend = Check {
+        cost: 2,
+        ..Check::new(key(1), &limit)
+    };
+    assert!(!other.decide(at(200), &[spend], &mut readings).admitted());
+    assert_eq!(readings[0].retry_after(), Some(Nanos::from_secs(3_400)));
+}

@@ -6,6 +6,7 @@ use crate::answers::{ForwardedStyle, HeaderStyle, ResetStyle};
 use crate::codes;
 use crate::expectation::ExpectedVerdict;
 use crate::findings::{Finding, Findings};
+use crate::grpc::AskedIdentity;
 use crate::identity::{CertificateSubject, InvalidToken};
 use crate::limit::{Across, Mode, OnChange, Per};
 use crate::network::{ClientAuth, OriginProtocol};
@@ -147,6 +148,8 @@ words! {
         "block" => OnExceedWord::Block;
     InvalidToken, "an answer to invalid tokens":
         "reject" => InvalidToken::Reject, "anonymous" => InvalidToken::Anonymous;
+    AskedIdentity, "a way to say who calls":
+        "token" => AskedIdentity::Token, "verified" => AskedIdentity::Verified;
     CertificateSubject, "a place of the subject":
         "san_uri" => CertificateSubject::SanUri,
         "san_dns" => CertificateSubject::SanDns,
