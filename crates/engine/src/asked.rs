@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
+use tollgate_identity::User;
 use tollgate_policy::{RouteId, RouteMethod, Template};
 
-use crate::decision::Rejection;
+use crate::decision::{Principal, Rejection, Unauthenticated};
+use crate::engine::{Consult, Engine};
+use crate::head::RequestHead;
+use crate::identify::Identified;
 use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
 
@@ -17,10 +21,32 @@ pub struct Asked<'a> {
     pub template: Option<&'a Template>,
     /// Whether the request is counted.
     pub counting: Counting,
-    /// Units that it takes of each limit, where that is not what the limit says.
+    /// Units that it takes of each limit, where that is not what the limit says; not for
+    /// [`Counting::Hits`], which says how often the limits' own are taken.
     pub cost: Option<u64>,
     /// How the request goes on to the origin.
     pub forwarding: Forwarding,
+    /// Who calls, where whoever asks has verified it: no credential is looked at then. Only by the
+    /// operator's word, never by that of whoever calls.
+    pub caller: Option<NamedCaller<'a>>,
+}
+
+/// A caller by the word of whoever asks.
+#[derive(Clone, Copy, Debug)]
+pub enum NamedCaller<'a> {
+    /// A user.
+    User {
+        /// Its issuer, as credentials name it.
+        issuer: &'a str,
+        /// Its subject, 1 to 255 bytes.
+        subject: &'a str,
+        /// Its account, if it has one.
+        account: Option<&'a str>,
+        /// What its credential says of its plan.
+        plan: Option<&'a str>,
+    },
+    /// Nobody known: the network of the request's peer.
+    Nobody,
 }
 
 /// Whether a decision takes anything from anybody.
@@ -32,6 +58,10 @@ pub enum Counting {
     /// The limits of the caller are consulted and nothing is taken of them; of budgets of its network
     /// nothing is said.
     Look,
+    /// As [`Counting::Charge`], so many times over; nothing is charged for none, and what one request
+    /// more would meet is looked at. Limits on requests under way count nothing: of a request that is
+    /// asked about nobody says when it ends.
+    Hits(u64),
     /// No limit is looked at: who calls, and whether its bucket id holds, is all that is decided.
     Nothing,
 }
@@ -54,7 +84,43 @@ pub enum Forwarding {
 impl Asked<'_> {
     /// A budget, where it is charged at all.
     pub(crate) fn counted<T>(self, budget: Option<T>) -> Option<T> {
-        budget.filter(|_| self.counting == Counting::Charge)
+        let is_looking = matches!(self.counting, Counting::Look | Counting::Nothing);
+        budget.filter(|_| !is_looking)
+    }
+}
+
+impl Counting {
+    /// How limits are consulted, if they are.
+    pub(crate) fn consult(self, cost: Option<u64>) -> Option<Consult> {
+        match self {
+            Self::Charge => Some(Consult::Charge(cost)),
+            Self::Hits(hits) => Some(Consult::Hits(hits)),
+            Self::Look => Some(Consult::Look(cost)),
+            Self::Nothing => None,
+        }
+    }
+}
+
+impl Engine {
+    /// A caller by its names, with the plan that they give it.
+    pub(crate) fn identify_named(
+        &self,
+        snapshot: &Snapshot,
+        head: &RequestHead<'_>,
+        caller: NamedCaller<'_>,
+    ) -> Identified {
+        let NamedCaller::User {
+            issuer,
+            subject,
+            account,
+            plan,
+        } = caller
+        else {
+            return snapshot.anonymous(head, Unauthenticated::MissingToken);
+        };
+        let user = User::named(&self.hash_key().0, issuer, subject, account, plan);
+        let (plan, source) = snapshot.plan_of_named(&user);
+        Identified::Caller(Principal::User(Arc::new(user)), plan, source)
     }
 }
 

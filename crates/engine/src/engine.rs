@@ -15,7 +15,7 @@ use tollgate_limiter::{
 };
 use tollgate_policy::{PathError, Per, PlanId, Policy, RouteId, normalize};
 
-use crate::asked::{Asked, Counting};
+use crate::asked::Asked;
 use crate::budget::{Budget, NetworkBudget};
 use crate::consulted::{Consulted, InForce, LimitState};
 use crate::decision::{Decision, OwnAnswer, Principal, Rejection, Unauthenticated, Verdict};
@@ -23,7 +23,7 @@ use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
 use crate::keys::HashKey;
-use crate::limits::{PrincipalKeys, RouteLimits};
+use crate::limits::{CountedLimit, PrincipalKeys, RouteLimits};
 use crate::meters::{MeterTotals, Meters};
 use crate::path_rewrite::PathRewrite;
 use crate::snapshot::Snapshot;
@@ -68,6 +68,8 @@ pub struct Engine {
 pub(crate) enum Consult {
     /// What they admit is counted.
     Charge(Option<u64>),
+    /// What they admit is counted so many times; nothing for none.
+    Hits(u64),
     /// Nothing is.
     Look(Option<u64>),
 }
@@ -91,6 +93,27 @@ pub enum Outcome {
 pub struct KeyWait {
     holder: Arc<KeyHolder>,
     generation: u64,
+}
+
+// === impl Consult ===
+
+impl Consult {
+    /// How many requests it stands for.
+    fn hits(self) -> u64 {
+        match self {
+            Self::Charge(_) => 1,
+            Self::Hits(hits) => hits,
+            Self::Look(_) => 0,
+        }
+    }
+
+    fn cost_of(self, limit: &CountedLimit) -> u64 {
+        match self {
+            Self::Charge(cost) | Self::Look(cost) => cost.unwrap_or(limit.cost),
+            Self::Hits(_) if limit.is_of_requests_under_way() => 0,
+            Self::Hits(hits) => limit.cost.saturating_mul(hits.max(1)),
+        }
+    }
 }
 
 // === impl KeyWait ===
@@ -295,7 +318,11 @@ impl Engine {
         let snapshot = &decision.snapshot;
         let budget = asked.counted(snapshot.failures.as_ref());
         let failures = NetworkBudget::new(budget, counting, snapshot, head, now);
-        match snapshot.identify(head, now, keys, &failures) {
+        let identified = match asked.caller {
+            None => snapshot.identify(head, now, keys, &failures),
+            Some(caller) => self.identify_named(snapshot, head, caller),
+        };
+        match identified {
             Identified::Caller(principal, plan, source) => {
                 decision.principal = principal;
                 (decision.plan, decision.plan_source) = (Some(plan), Some(source));
@@ -327,12 +354,9 @@ impl Engine {
                 return Outcome::Decided(decision);
             }
         }
-        let consult = match asked.counting {
-            Counting::Charge => Consult::Charge(asked.cost),
-            Counting::Look => Consult::Look(asked.cost),
-            Counting::Nothing => return Outcome::Decided(decision),
-        };
-        self.count(&mut decision, head, &standing.limits, consult);
+        if let Some(consult) = asked.counting.consult(asked.cost) {
+            self.count(&mut decision, head, &standing.limits, consult);
+        }
         Outcome::Decided(decision)
     }
 
@@ -417,16 +441,18 @@ impl Engine {
         let Some(plan) = decision.plan else { return };
         let (snapshot, route) = (&decision.snapshot, decision.route);
         let list = self.limits_of(snapshot, plan, route, own);
-        let (Consult::Charge(cost) | Consult::Look(cost)) = asked;
-        decision.cost = cost;
+        decision.cost = match asked {
+            Consult::Charge(cost) | Consult::Look(cost) => cost,
+            Consult::Hits(_) => None,
+        };
         let (limits, verdict) = self.consult(snapshot, list, route, keys, asked, decision.now);
         decision.limits = limits;
         match verdict {
             Count::Admitted(lease) => decision.lease = lease,
             Count::Refused => decision.verdict = refused(&decision.limits),
         }
-        if let (Consult::Charge(_), Some(usage)) = (asked, self.usage()) {
-            usage.count(decision);
+        if let (Some(usage), 1..) = (self.usage(), asked.hits()) {
+            usage.count(decision, asked.hits());
         }
     }
 
@@ -466,10 +492,9 @@ impl Engine {
         let never_block = snapshot.policy().routes().get(route).never_block;
         let route_key = snapshot.route_keys[route.0 as usize];
         let in_force = self.throttles_in_force(&list, keys, route_key, now);
-        let (Consult::Charge(cost) | Consult::Look(cost)) = asked;
         let mut checks: SmallVec<[Check<'_>; 2]> = SmallVec::with_capacity(list.limits.len());
         for (place, limit) in list.limits.iter().enumerate() {
-            let mut check = limit.check(keys, route_key, cost.unwrap_or(limit.cost), never_block);
+            let mut check = limit.check(keys, route_key, asked.cost_of(limit), never_block);
             if limit.is_throttle() && !in_force.has(place) {
                 check.cost = 0;
             }
@@ -477,11 +502,15 @@ impl Engine {
         }
         let mut readings = smallvec![Reading::default(); checks.len()];
         let verdict = match asked {
-            Consult::Charge(_) => self.table.decide(now, &checks, &mut readings),
-            Consult::Look(_) => match self.table.peek(now, &checks, &mut readings) {
-                true => Count::Admitted(Lease::default()),
-                false => Count::Refused,
-            },
+            Consult::Charge(_) | Consult::Hits(1..) => {
+                self.table.decide(now, &checks, &mut readings)
+            }
+            Consult::Look(_) | Consult::Hits(0) => {
+                match self.table.peek(now, &checks, &mut readings) {
+                    true => Count::Admitted(Lease::default()),
+                    false => Count::Refused,
+                }
+            }
         };
         drop(checks);
         (

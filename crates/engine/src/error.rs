@@ -17,6 +17,14 @@ pub enum EngineError {
         /// What is out of range.
         source: LimitError,
     },
+    /// A rule's numbers are out of what can be counted.
+    #[error("a rule of domain `{domain}` cannot be counted: {source}")]
+    Rule {
+        /// The domain.
+        domain: String,
+        /// What is out of range.
+        source: LimitError,
+    },
     /// The table of buckets cannot be had, or takes no more limits.
     #[error("failed to set up counting: {0}")]
     Table(#[from] TableError),

@@ -175,7 +175,7 @@ impl Snapshot {
         }
     }
 
-    fn anonymous(&self, head: &RequestHead<'_>, refusal: Unauthenticated) -> Identified {
+    pub(crate) fn anonymous(&self, head: &RequestHead<'_>, refusal: Unauthenticated) -> Identified {
         match &self.policy().identity().anonymous {
             Some(anonymous) => {
                 let network = client_network(head.peer, head.headers, &self.networks);

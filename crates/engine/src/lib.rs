@@ -20,6 +20,7 @@ mod asked;
 mod budget;
 mod consulted;
 mod decision;
+mod descriptors;
 mod edge;
 mod engine;
 mod error;
@@ -58,10 +59,14 @@ pub use tollgate_identity::hop_address;
 pub use tollgate_identity::is_spelling_of;
 
 pub use answer::{AnswerContext, problem};
-pub use asked::{Asked, Counting, Forwarding};
+pub use asked::{Asked, Counting, Forwarding, NamedCaller};
 pub use consulted::{Consulted, LimitState};
 pub use decision::{
     Decision, Forbidden, OwnAnswer, Principal, Rejection, Unauthenticated, Verdict,
+};
+pub use descriptors::{
+    DESCRIPTORS_MAX, Descriptor, DescriptorError, DomainMeaning, Hits, Override, Ruled, RuledLimit,
+    Ruling,
 };
 pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
 pub use error::EngineError;

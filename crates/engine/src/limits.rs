@@ -273,6 +273,13 @@ impl CountedLimit {
         self.throttles > 0
     }
 
+    pub(crate) fn is_of_requests_under_way(&self) -> bool {
+        matches!(
+            self.counted.limit(),
+            tollgate_limiter::Limit::Concurrency(_)
+        )
+    }
+
     /// A quota of users or accounts whose periods are of an hour and longer.
     pub(crate) fn is_long_quota(&self) -> bool {
         let is_long = match self.counted.limit() {
@@ -315,10 +322,7 @@ impl CountedLimit {
     /// The limit's item in RateLimit-Policy (draft-10, section 3).
     fn policy_item(&self) -> String {
         let mut item = format!("{};q={}", self.quoted, self.quota);
-        if matches!(
-            self.counted.limit(),
-            tollgate_limiter::Limit::Concurrency(_)
-        ) {
+        if self.is_of_requests_under_way() {
             item.push_str(";qu=\"concurrent-requests\"");
         }
         if let Some(window_s) = self.window_s {

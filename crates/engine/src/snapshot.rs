@@ -17,6 +17,7 @@ use tollgate_policy::{
 use crate::api_keys::ApiKeyDoor;
 use crate::budget::Budget;
 use crate::decision::{Decision, Principal};
+use crate::descriptors::Domains;
 use crate::edge::Edge;
 use crate::error::EngineError;
 use crate::forward::ForwardNames;
@@ -54,6 +55,8 @@ pub struct Snapshot {
     pub(crate) ring: Arc<KeyRing>,
     /// What limiters outside the process are given.
     pub(crate) edge: Option<Edge>,
+    /// What domains of descriptors mean.
+    pub(crate) domains: Domains,
 }
 
 /// An issuer's keys and where they come from, for whoever keeps them fresh.
@@ -165,6 +168,7 @@ impl Snapshot {
                 .edge()
                 .map(|edge| Edge::compile(edge, hash, buckets))
                 .transpose()?,
+            domains: Domains::compile(policy.grpc(), buckets)?,
             verifier,
             api_keys: ApiKeyDoor::of(identity, hash)?,
             certificates: identity

@@ -99,9 +99,9 @@ impl Usage {
     }
 
     /// Counts a decision by its limits: what it admitted, or that it refused.
-    pub(crate) fn count(&self, decision: &Decision) {
+    pub(crate) fn count(&self, decision: &Decision, hits: u64) {
         self.with_row(decision, |row| match decision.verdict {
-            Verdict::Allow => row.admit(),
+            Verdict::Allow => row.admit(hits),
             Verdict::Limit { .. } => row.limited += 1,
             _ => {}
         });
@@ -180,12 +180,13 @@ impl Used {
         })
     }
 
-    fn admit(&mut self) {
-        self.admitted += 1;
+    fn admit(&mut self, hits: u64) {
+        self.admitted = self.admitted.saturating_add(hits);
         let limits = self.list.iter().flat_map(|list| list.limits.iter());
         let costs = limits.filter(|limit| !limit.is_throttle());
         let most = costs.map(|limit| self.cost.unwrap_or(limit.cost)).max();
-        self.units += most.unwrap_or(1);
+        let units = most.unwrap_or(1).saturating_mul(hits);
+        self.units = self.units.saturating_add(units);
     }
 
     /// What counts against quotas of an hour and longer, of this user or its account. Nothing of what was

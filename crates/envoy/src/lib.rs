@@ -1,6 +1,30 @@
 //! The engine behind Envoy, over gRPC: the global rate limit service and the quota service.
 //!
-//! Envoy asks, Tollgate decides: a frontend without a path to an origin. This crate is the only one
-//! that knows protobuf, and everything of it that the rest needs stands in [`messages`].
+//! Envoy asks, Tollgate decides: a frontend without a path to an origin. [`Services`] is a
+//! `tower::Service` for requests of any listener; it is cloned for each connection, shares its state
+//! between runtimes and spawns nothing. This crate is the only one that knows protobuf, and everything
+//! of it that the rest needs stands in [`messages`].
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "tests may panic"
+    )
+)]
 
+mod health;
 pub mod messages;
+mod rate_limit;
+mod reply;
+mod services;
+mod stats;
+#[cfg(test)]
+mod testing;
+mod unary;
+
+pub use health::HealthHandle;
+pub use reply::ReplyBody;
+pub use services::{Peer, Services};
+pub use stats::{Counter, Gauge, Stats};

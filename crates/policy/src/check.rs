@@ -96,16 +96,17 @@ pub(crate) fn check(
     check.certificates_are_asked_for(certificates_span, &listeners);
     let admin = check.admin(raw.admin, &listeners);
     let admin_api = check.admin_api(raw.admin_api, &listeners, admin);
-    let mut taken = listeners.clone();
-    taken.extend(admin.map(|address| Listener { address, tls: None }));
-    taken.extend(admin_api.as_ref().map(|admin| admin.listener.clone()));
-    let check_endpoint = check.check_endpoint(raw.check, &taken);
     let beside = grpc::Beside {
         listeners: &listeners,
         admin,
         admin_api: admin_api.as_ref(),
     };
-    let grpc = check.grpc(raw.grpc, &beside, &plans);
+    let grpc = check.grpc(raw.grpc, &beside, &plans, mode);
+    let mut taken = listeners.clone();
+    taken.extend(admin.map(|address| Listener { address, tls: None }));
+    taken.extend(admin_api.as_ref().map(|admin| admin.listener.clone()));
+    taken.extend(grpc.as_ref().map(|grpc| grpc.listener.clone()));
+    let check_endpoint = check.check_endpoint(raw.check, &taken, &plans);
     let origin = raw
         .origin
         .0

@@ -117,6 +117,13 @@ fn a_check_endpoint_that_is_too_open_or_closed_to_proxies_is_told() {
     };
     let none: [&str; 0] = [];
     assert_eq!(found("{}"), none);
+    let under_way = parse(
+        "check: {}
+identity: {anonymous: {plan: free}}
+plans: {free: {limits: [{name: at_once, concurrency: 2}]}}
+",
+    );
+    assert_eq!(warnings(&under_way)[0].0, "TG0042");
     assert_eq!(found("{listen: 10.0.0.4:8082}"), ["TG0042", "TG0026"]);
     assert_eq!(
         found("{listen: 10.0.0.4:8082, trusted_peers: [0.0.0.0/0], tls: {cert: a, key: b}}"),

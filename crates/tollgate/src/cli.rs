@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use admin::{AdminKeysCommand, ApiArgs, NewAdminKeyArgs, RevokeAdminKeyArgs};
 pub(crate) use aws::{
     CapacityArgs, CompileAwsArgs, CompileCommand, EdgeCommand, EdgeRunArgs, ImportCommand,
-    ImportWafArgs, UsagePlansArgs, WafCommand,
+    ImportRatelimitArgs, ImportWafArgs, UsagePlansArgs, WafCommand,
 };
 pub(crate) use explain::{ExplainArgs, TopArgs};
 pub(crate) use plan::{ChangeArgs, PlanCommand, TimesArgs, WhomArgs};

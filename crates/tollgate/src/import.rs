@@ -1,5 +1,6 @@
 //! `tollgate import`: what limits an API elsewhere, as a policy.
 
+mod envoy_ratelimit;
 mod usage_plans;
 mod waf;
 
@@ -8,6 +9,7 @@ use crate::failure::Failure;
 
 pub(crate) fn run(command: &ImportCommand) -> Result<(), Failure> {
     match command {
+        ImportCommand::EnvoyRatelimit(args) => envoy_ratelimit::run(args),
         ImportCommand::UsagePlans(args) => usage_plans::run(args),
         ImportCommand::Waf(args) => waf::run(args),
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ipnet::IpNet;
 
 use super::Check;
+use super::plans::Plans;
 use super::serving::is_taken;
 use crate::codes;
 use crate::findings::Finding;
@@ -20,6 +21,7 @@ impl Check<'_, '_> {
         &mut self,
         raw: Option<RawCheckEndpoint>,
         taken: &[Listener],
+        plans: &Plans,
     ) -> Option<CheckEndpoint> {
         let raw = raw?;
         let (span, address) = match raw.listen {
@@ -47,6 +49,9 @@ impl Check<'_, '_> {
                 .label("proxies on other machines ask here, and show what callers sent")
                 .help("add `tls: {cert: chain.pem, key: key.pem, client_ca: proxies.pem}`, or listen on `127.0.0.1:8082`"),
             );
+        }
+        if self.whole {
+            self.nothing_ends(raw.span, plans, "other proxies");
         }
         let is_default = raw.trusted_peers.is_none();
         if is_default && !address.ip().is_loopback() {

@@ -8,8 +8,10 @@ use super::serving::is_taken;
 use crate::codes;
 use crate::diagnostics::Span;
 use crate::findings::Finding;
-use crate::grpc::{AskedIdentity, DescriptorDomain, DomainKind, GrpcConfig};
-use crate::limit::Amount;
+use crate::grpc::{
+    AskedIdentity, DescriptorDomain, DescriptorMode, DescriptorRule, DomainKind, GrpcConfig,
+};
+use crate::limit::{Amount, Mode};
 use crate::network::{AdminApi, Listener};
 use crate::node::{At, Named};
 use crate::raw::{RawDomain, RawGrpc};
@@ -34,6 +36,7 @@ impl Check<'_, '_> {
         raw: Option<RawGrpc>,
         beside: &Beside<'_>,
         plans: &Plans,
+        mode: Mode,
     ) -> Option<GrpcConfig> {
         let raw = raw?;
         let (span, address) = match raw.listen {
@@ -54,9 +57,14 @@ impl Check<'_, '_> {
                 .help("add `client_ca: envoys.pem` to `tls`, or listen on `127.0.0.1:8081`"),
             );
         }
-        let domains = raw
+        let mut domains = raw
             .domains
             .map_or_else(Vec::new, |domains| self.domains(domains, plans));
+        for domain in &mut domains {
+            if let DomainKind::Rules(rules) = &mut domain.kind {
+                soften(rules, mode);
+            }
+        }
         Some(GrpcConfig {
             listener: Listener { address, tls },
             domains,
@@ -130,14 +138,14 @@ impl Check<'_, '_> {
             (None, Some(rules)) => DomainKind::Rules(self.descriptor_rules(rules.value, left)),
             (identity, None) => {
                 let identity_span = identity.as_ref().map_or(raw.span, |word| word.span);
-                self.nothing_ends(identity_span, plans);
+                self.nothing_ends(identity_span, plans, "Envoy");
                 DomainKind::Policy(identity.map_or(AskedIdentity::Token, |word| word.value.0))
             }
         }
     }
 
     /// A question has no end: what counts requests under way counts nothing.
-    fn nothing_ends(&mut self, span: Span, plans: &Plans) {
+    pub(super) fn nothing_ends(&mut self, span: Span, plans: &Plans, whence: &str) {
         let under_way = |amount: &Amount| matches!(amount, Amount::Concurrency { .. });
         let name = plans.limits.iter().find_map(|plan| {
             let own = plan.by_route.iter().flat_map(|(_, limits)| limits);
@@ -153,8 +161,24 @@ impl Check<'_, '_> {
                     format!("limit `{name}` counts requests under way, and does not hold here"),
                 )
                 .label("nobody says when a request ends that was only asked about")
-                .help("write a `rate` for what comes through Envoy, or let Tollgate forward it"),
+                .help(format!(
+                    "write a `rate` for what comes through {whence}, or let Tollgate forward it"
+                )),
             );
         }
+    }
+}
+
+/// The policy's own mode holds for rules too.
+fn soften(rules: &mut [DescriptorRule], mode: Mode) {
+    for rule in rules {
+        match (mode, &mut rule.limit) {
+            (Mode::Off, limit) => *limit = None,
+            (Mode::Shadow, Some(limit)) if limit.mode == DescriptorMode::Enforce => {
+                limit.mode = DescriptorMode::Shadow;
+            }
+            _ => {}
+        }
+        soften(&mut rule.nested, mode);
     }
 }

@@ -148,8 +148,8 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
         ("TG0042", 18, 98, "write the `name` of another rule's limit, or remove the entry"),
     ]),
     ("grpc_amounts", &[
-        ("TG0004", 8, 31, "add `unit: second`, or `unlimited: true`"),
-        ("TG0004", 9, 31, "add `requests_per_unit: 0` to refuse all, or how many to let through"),
+        ("TG0004", 8, 32, "add `unit: second`, or `unlimited: true`"),
+        ("TG0004", 9, 32, "add `requests_per_unit: 0` to refuse all, or how many to let through"),
     ]),
     ("headers", &[
         ("TG0029", 6, 15, "write 1 to 64 letters, digits or `-`, for example `x-plan`"),

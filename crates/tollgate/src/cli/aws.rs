@@ -170,6 +170,24 @@ pub(crate) enum ImportCommand {
     /// that are no route, labels, actions, answers) is told on standard error and in the comments at
     /// the policy's head, rule by rule.
     Waf(ImportWafArgs),
+    /// Configuration files of envoyproxy/ratelimit, the rate limit service for Envoy.
+    ///
+    /// Makes a policy whose `grpc.domains` decide as they do, but that a question which is refused counts
+    /// nothing. What was taken how is told on standard error; an error has its file and line.
+    EnvoyRatelimit(ImportRatelimitArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportRatelimitArgs {
+    /// Files, or folders with `*.yaml`: one domain each.
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Put files of one domain together, as with `MERGE_DOMAIN_CONFIG=true`.
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Write the policy to this file, which must not be there, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

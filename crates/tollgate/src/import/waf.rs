@@ -28,7 +28,7 @@ pub(super) fn run(args: &ImportWafArgs) -> Result<(), Failure> {
 }
 
 /// Writes a policy to a new file, or to standard output.
-fn write(out: Option<&Path>, policy: &str) -> Result<(), Failure> {
+pub(super) fn write(out: Option<&Path>, policy: &str) -> Result<(), Failure> {
     let Some(path) = out else {
         return match io::stdout().lock().write_all(policy.as_bytes()) {
             // A reader that has seen enough (`| head`) is no error.

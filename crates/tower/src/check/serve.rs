@@ -15,7 +15,7 @@ use http_body::Body;
 use http_body_util::Full;
 use tollgate_engine::limiter::Clock;
 use tollgate_engine::policy::CheckEndpoint;
-use tollgate_engine::{Asked, Engine, Forwarding, problem};
+use tollgate_engine::{Asked, Counting, Engine, Forwarding, problem};
 use tower::Service;
 
 use super::decode::{Original, Question};
@@ -44,12 +44,13 @@ struct Inner {
     stats: CheckStats,
 }
 
-/// What proxies that pass questions on cannot do to the original request.
+/// Of requests that others forward: once each, and nobody says when one has ended.
 const AS_SENT: Asked<'static> = Asked {
     template: None,
-    counting: tollgate_engine::Counting::Charge,
+    counting: Counting::Hits(1),
     cost: None,
     forwarding: Forwarding::AsSent,
+    caller: None,
 };
 
 // === impl CheckService ===
@@ -196,7 +197,7 @@ impl Inner {
         let head = original.head();
         // Of what is no path of Tollgate's own nothing is taken here: it is not forwarded either.
         let look = Asked {
-            counting: tollgate_engine::Counting::Look,
+            counting: Counting::Look,
             ..AS_SENT
         };
         let decision = self.gate.decide(&head, look, Patience::begin()).await;

@@ -9,7 +9,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use tollgate_engine::{Asked, Counting, Forwarding, RequestHead};
+use tollgate_engine::{Asked, Counting, RequestHead};
 
 /// Requests of one call.
 pub(super) const BATCH_MAX: usize = 100;
@@ -183,14 +183,13 @@ impl Question {
 
     pub(super) fn asked(&self) -> Asked<'static> {
         Asked {
-            template: None,
             counting: if self.check_only {
                 Counting::Look
             } else {
                 Counting::Charge
             },
             cost: self.cost,
-            forwarding: Forwarding::AsDecided,
+            ..Asked::default()
         }
     }
 

@@ -1,0 +1,125 @@
+//! A verdict of the policy to an answer for Envoy, which knows `OK` and `OVER_LIMIT` only.
+
+use http::HeaderMap;
+use tollgate_engine::{AnswerContext, Decision, LimitState, Principal, Verdict, VerdictLabel};
+
+use crate::messages::proto::{Duration, Struct};
+use crate::messages::rate_limit::{DescriptorStatus, RateLimit, RateLimitResponse, Unit};
+use crate::rate_limit::encode;
+
+/// What says, in fields and metadata, which verdict it was.
+const VERDICT: &str = "x-tollgate-verdict";
+
+pub(super) fn answer(decision: &Decision) -> RateLimitResponse {
+    let passes = matches!(decision.verdict, Verdict::Allow | Verdict::Own(_));
+    let mut response = RateLimitResponse {
+        overall_code: encode::code(!passes),
+        statuses: vec![status(decision, passes)],
+        dynamic_metadata: Some(metadata(decision)),
+        ..RateLimitResponse::default()
+    };
+    match decision.answer(&AnswerContext::default()) {
+        Some(refusal) => {
+            let (parts, body) = refusal.into_parts();
+            response.response_headers_to_add = encode::headers(&parts.headers);
+            response.raw_body = body.into();
+        }
+        None => {
+            let mut fields = HeaderMap::new();
+            decision.response_headers(&mut fields);
+            response.response_headers_to_add = encode::headers(&fields);
+        }
+    }
+    // Whoever is refused for a limit knows it by the status that Envoy gives.
+    if !passes && !matches!(decision.verdict, Verdict::Limit { .. }) {
+        let label = label(decision.label()).to_owned();
+        response
+            .response_headers_to_add
+            .push(encode::header(VERDICT, label));
+    }
+    response
+}
+
+/// Whether nobody was known.
+pub(super) fn is_anonymous(decision: &Decision) -> bool {
+    matches!(decision.principal, Principal::Anonymous(_))
+}
+
+/// The limit that refused, or else the one of which the least is left.
+fn status(decision: &Decision, passes: bool) -> DescriptorStatus {
+    let mut status = DescriptorStatus {
+        code: encode::code(!passes),
+        ..DescriptorStatus::default()
+    };
+    let violated = decision.violated().filter(|_| !passes);
+    let tightest = || {
+        let binding = decision.limits.binding();
+        binding.min_by_key(|state| state.reading.remaining)
+    };
+    let Some(LimitState { limit, reading, .. }) = violated.or_else(tightest) else {
+        return status;
+    };
+    status.current_limit = Some(RateLimit {
+        name: limit.name.to_string(),
+        requests_per_unit: u32::try_from(limit.quota).unwrap_or(u32::MAX),
+        unit: unit(limit.window_s).into(),
+    });
+    status.limit_remaining = u32::try_from(reading.remaining).unwrap_or(u32::MAX);
+    status.duration_until_reset = Some(Duration {
+        seconds: i64::try_from(reading.full.as_secs_ceil()).unwrap_or(i64::MAX),
+        nanos: 0,
+    });
+    status
+}
+
+/// A window that has a name of its own; for others there is none.
+fn unit(window_s: Option<u64>) -> Unit {
+    match window_s {
+        Some(1) => Unit::Second,
+        Some(60) => Unit::Minute,
+        Some(3_600) => Unit::Hour,
+        Some(86_400) => Unit::Day,
+        Some(604_800) => Unit::Week,
+        _ => Unit::Unknown,
+    }
+}
+
+/// For access logs and filters behind: never who calls, but the bucket's public name.
+fn metadata(decision: &Decision) -> Struct {
+    let mut fields = std::collections::HashMap::with_capacity(6);
+    let mut say = |name: &str, value: &str| {
+        fields.insert(name.to_owned(), encode::text(value));
+    };
+    say("verdict", label(decision.label()));
+    let route = decision.snapshot.policy().routes().get(decision.route);
+    say("route", &route.to_string());
+    if let Some(id) = decision.snapshot.bucket_id(decision) {
+        let id = id.to_string();
+        say("class", id.split('.').next().unwrap_or_default());
+        say("bucket_id", &id);
+    }
+    if let Some(plan) = decision.plan_name() {
+        say("plan", plan);
+    }
+    if is_anonymous(decision) {
+        say("caller", "anonymous");
+    }
+    if let Some(state) = decision.violated() {
+        say("violated", &state.limit.name);
+    }
+    Struct { fields }
+}
+
+/// A verdict's name, as in metrics.
+fn label(label: VerdictLabel) -> &'static str {
+    match label {
+        VerdictLabel::Allow => "allow",
+        VerdictLabel::Limit => "limit",
+        VerdictLabel::LimitShadow => "limit_shadow",
+        VerdictLabel::Unauthenticated => "unauthenticated",
+        VerdictLabel::Forbidden => "forbidden",
+        VerdictLabel::BadRequest => "bad_request",
+        VerdictLabel::Unavailable => "unavailable",
+        VerdictLabel::Own => "own",
+    }
+}

@@ -1,0 +1,266 @@
+//! A descriptor's entries to the request that it describes.
+
+use std::net::IpAddr;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tollgate_engine::policy::{AskedIdentity, Template};
+use tollgate_engine::{Asked, Counting, Engine, Hits, NamedCaller, RequestHead};
+use tonic::Status;
+
+use crate::messages::rate_limit::RateLimitDescriptor;
+use crate::rate_limit::decode;
+
+/// The longest subject, account and issuer, in bytes; that of tokens.
+const NAME_BYTES_MAX: usize = 255;
+
+/// A request as it is asked about.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    method: Method,
+    path: &'a str,
+    query: Option<&'a str>,
+    template: Option<Template>,
+    headers: HeaderMap,
+    address: Option<IpAddr>,
+    caller: Option<NamedCaller<'a>>,
+    hits: u64,
+}
+
+/// What a descriptor says, by its well-known keys.
+#[derive(Debug, Default)]
+struct Entries<'a> {
+    method: Option<&'a str>,
+    path: Option<&'a str>,
+    template: Option<&'a str>,
+    remote_address: Option<&'a str>,
+    authorization: Option<&'a str>,
+    token: Option<&'a str>,
+    api_key: Option<&'a str>,
+    bucket_id: Option<&'a str>,
+    issuer: Option<&'a str>,
+    subject: Option<&'a str>,
+    account: Option<&'a str>,
+    plan: Option<&'a str>,
+}
+
+// === impl Question ===
+
+impl<'a> Question<'a> {
+    /// Reads a descriptor of a domain that the policy decides.
+    pub(crate) fn read(
+        descriptor: &'a RateLimitDescriptor,
+        hits_of_question: u32,
+        identity: AskedIdentity,
+        engine: &Engine,
+    ) -> Result<Self, Status> {
+        let entries = descriptor.entries.iter();
+        let entries = Entries::read(entries.map(|entry| (&*entry.key, &*entry.value)))?;
+        if descriptor.limit.is_some() {
+            return Err(Status::invalid_argument(
+                "a domain of the policy takes its limits from the policy: `limit` is not taken",
+            ));
+        }
+        let Hits::Take(hits) = decode::hits(descriptor, hits_of_question) else {
+            return Err(Status::invalid_argument(
+                "a domain of the policy takes no negative hits",
+            ));
+        };
+        Self::of(&entries, hits, identity, engine)
+    }
+
+    fn of(
+        entries: &Entries<'a>,
+        hits: u64,
+        identity: AskedIdentity,
+        engine: &Engine,
+    ) -> Result<Self, Status> {
+        let method = entries.method.ok_or_else(|| missing("method"))?;
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Status::invalid_argument("`method` is no HTTP method"))?;
+        let template = entries.template.map(Template::parse).transpose();
+        let template = template.map_err(|_| {
+            Status::invalid_argument("`template` is no path template, as `/orders/{order_id}` is")
+        })?;
+        let path = match (entries.path, entries.template) {
+            (Some(path), _) => path,
+            // A template is a path, of a request whose parameters are called like that.
+            (None, Some(template)) => template,
+            (None, None) => return Err(missing("path")),
+        };
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path, None),
+        };
+        Ok(Self {
+            method,
+            path,
+            query,
+            template,
+            headers: entries.headers(identity, engine)?,
+            address: entries.remote_address.map(address).transpose()?,
+            caller: match identity {
+                AskedIdentity::Token => None,
+                AskedIdentity::Verified => Some(entries.caller(engine)?),
+            },
+            hits,
+        })
+    }
+
+    /// The head; `peer` is whoever asks, and stands for callers whose address is not said.
+    pub(crate) fn head(&self, peer: IpAddr) -> RequestHead<'_> {
+        RequestHead {
+            method: &self.method,
+            path: self.path,
+            query: self.query,
+            headers: &self.headers,
+            peer: self.address.unwrap_or(peer),
+            certificate: None,
+        }
+    }
+
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked {
+            template: self.template.as_ref(),
+            counting: Counting::Hits(self.hits),
+            caller: self.caller,
+        }
+    }
+
+    pub(crate) fn has_credential(&self) -> bool {
+        !self.headers.is_empty()
+    }
+}
+
+// === impl Entries ===
+
+impl<'a> Entries<'a> {
+    /// Each key once, and no other: a misspelt one would be a limit that does not hold.
+    fn read(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Status> {
+        let mut read = Self::default();
+        for (key, value) in entries {
+            let slot = match key {
+                "method" => &mut read.method,
+                "path" => &mut read.path,
+                "template" => &mut read.template,
+                "remote_address" | "masked_remote_address" => &mut read.remote_address,
+                "authorization" => &mut read.authorization,
+                "token" => &mut read.token,
+                "api_key" => &mut read.api_key,
+                "bucket_id" => &mut read.bucket_id,
+                "issuer" => &mut read.issuer,
+                "subject" => &mut read.subject,
+                "account" => &mut read.account,
+                "plan" => &mut read.plan,
+                _ => {
+                    return Err(Status::invalid_argument(
+                        "the descriptor has a key that a domain of the policy does not know; see \
+                         docs/integrations/envoy-rls.md",
+                    ));
+                }
+            };
+            if slot.is_some() {
+                return Err(Status::invalid_argument(format!(
+                    "the descriptor has `{key}` twice"
+                )));
+            }
+            *slot = Some(value);
+        }
+        Ok(read)
+    }
+
+    /// The fields that the engine reads: credentials, and a bucket id.
+    fn headers(&self, identity: AskedIdentity, engine: &Engine) -> Result<HeaderMap, Status> {
+        let named = [self.issuer, self.subject, self.account, self.plan];
+        let shown = [self.authorization, self.token, self.api_key];
+        match identity {
+            AskedIdentity::Token if named.iter().any(Option::is_some) => {
+                return Err(Status::invalid_argument(
+                    "this domain believes credentials only; `issuer`, `subject`, `account` and \
+                     `plan` are for domains with `identity: verified`",
+                ));
+            }
+            AskedIdentity::Verified if shown.iter().any(Option::is_some) => {
+                return Err(Status::invalid_argument(
+                    "this domain is told who calls; credentials are for domains with `identity: \
+                     token`",
+                ));
+            }
+            _ => {}
+        }
+        let mut headers = HeaderMap::new();
+        let snapshot = engine.snapshot();
+        let policy = snapshot.policy();
+        match (self.authorization, self.token) {
+            (Some(_), Some(_)) => {
+                return Err(Status::invalid_argument(
+                    "the descriptor has both `authorization` and `token`",
+                ));
+            }
+            (Some(value), None) if value.contains(' ') => {
+                headers.insert(AUTHORIZATION, field("authorization", value)?);
+            }
+            (Some(token), None) | (None, Some(token)) => {
+                let value = format!("Bearer {token}");
+                headers.insert(AUTHORIZATION, field("token", &value)?);
+            }
+            (None, None) => {}
+        }
+        let keys = policy.identity().api_keys.as_ref();
+        if let (Some(value), Some(keys)) = (self.api_key, keys) {
+            headers.insert(name(&keys.header)?, field("api_key", value)?);
+        }
+        if let (Some(value), Some(edge)) = (self.bucket_id, policy.edge()) {
+            headers.insert(name(&edge.id_header)?, field("bucket_id", value)?);
+        }
+        Ok(headers)
+    }
+
+    fn caller(&self, engine: &Engine) -> Result<NamedCaller<'a>, Status> {
+        let subject = self.subject.filter(|subject| !subject.is_empty());
+        let Some(subject) = subject else {
+            return Ok(NamedCaller::Nobody);
+        };
+        let issuer = self.issuer.filter(|issuer| !issuer.is_empty());
+        let issuer = issuer.ok_or_else(|| missing("issuer"))?;
+        let given = |value: Option<&'a str>| value.filter(|value| !value.is_empty());
+        let caller = NamedCaller::User {
+            issuer,
+            subject,
+            account: given(self.account),
+            plan: given(self.plan),
+        };
+        let _ = engine;
+        let names = [Some(issuer), Some(subject), self.account, self.plan];
+        let is_name =
+            |name: &str| name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control);
+        match names.into_iter().flatten().all(is_name) {
+            true => Ok(caller),
+            false => Err(Status::invalid_argument(
+                "`issuer`, `subject`, `account` and `plan` are at most 255 bytes without control \
+                 characters",
+            )),
+        }
+    }
+}
+
+fn missing(key: &str) -> Status {
+    Status::invalid_argument(format!("the descriptor has no `{key}`"))
+}
+
+fn name(text: &str) -> Result<HeaderName, Status> {
+    HeaderName::from_bytes(text.as_bytes()).map_err(|_| Status::internal("a field has no name"))
+}
+
+fn field(key: &str, value: &str) -> Result<HeaderValue, Status> {
+    let value = HeaderValue::from_str(value);
+    value.map_err(|_| Status::invalid_argument(format!("`{key}` cannot stand in a header field")))
+}
+
+/// An address, or a network of which the first address stands for all.
+fn address(text: &str) -> Result<IpAddr, Status> {
+    let address = text.split('/').next().unwrap_or(text);
+    address
+        .parse()
+        .map_err(|_| Status::invalid_argument("`remote_address` is no IP address"))
+}

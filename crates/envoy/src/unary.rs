@@ -1,0 +1,142 @@
+//! Calls of one message each way: a bounded message in, an answer or a status out.
+//!
+//! tonic's own unary calls answer `OUT_OF_RANGE` to a message that is too large and `INTERNAL` to one
+//! that is no message; here both are the caller's fault, and said so before anything is buffered.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::BodyExt;
+use prost::Message;
+use tonic::Status;
+
+use crate::reply::ReplyBody;
+
+/// The largest message of a call: a token, a path and some values, with much room.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// The longest that a call's message may take to come.
+const MESSAGE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// A flag, and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
+const PREFIX_BYTES: usize = 5;
+
+/// Reads the message of a call.
+///
+/// # Errors
+/// `RESOURCE_EXHAUSTED` for one that is too large, `INVALID_ARGUMENT` for what is no message.
+pub(crate) async fn read<M, B>(request: Request<B>) -> Result<M, Status>
+where
+    M: Message + Default,
+    B: http_body::Body<Data = Bytes>,
+{
+    let mut message = pin!(message(request.into_body()));
+    // It is there already, nearly always: no timer then.
+    let at_once = poll_fn(|context| Poll::Ready(message.as_mut().poll(context))).await;
+    let bytes = match at_once {
+        Poll::Ready(bytes) => bytes?,
+        Poll::Pending => match tokio::time::timeout(MESSAGE_WAIT_MAX, message).await {
+            Ok(bytes) => bytes?,
+            Err(_) => {
+                return Err(Status::deadline_exceeded(
+                    "the message did not come in time",
+                ));
+            }
+        },
+    };
+    // Why it cannot be read says no more than this, and could hold what was sent.
+    M::decode(bytes).map_err(|_| Status::invalid_argument("the message cannot be read"))
+}
+
+async fn message<B: http_body::Body<Data = Bytes>>(body: B) -> Result<Bytes, Status> {
+    let mut body = pin!(body);
+    let mut bytes = Bytes::new();
+    loop {
+        if bytes.len() >= PREFIX_BYTES {
+            let length = length(&bytes)?;
+            if bytes.len() - PREFIX_BYTES > length {
+                return Err(Status::invalid_argument("more than one message"));
+            }
+        }
+        let Some(frame) = body.as_mut().frame().await else {
+            break;
+        };
+        let frame = frame.map_err(|_| Status::cancelled("the call ended early"))?;
+        // What is no data is trailers.
+        if let Ok(data) = frame.into_data() {
+            bytes = joined(bytes, data);
+        }
+    }
+    if bytes.len() < PREFIX_BYTES || bytes.len() - PREFIX_BYTES != length(&bytes)? {
+        return Err(Status::invalid_argument("no whole message"));
+    }
+    bytes.advance(PREFIX_BYTES);
+    Ok(bytes)
+}
+
+/// What a message's prefix says of its length.
+fn length(bytes: &[u8]) -> Result<usize, Status> {
+    let &[flag, a, b, c, d, ..] = bytes else {
+        return Err(Status::invalid_argument("no whole message"));
+    };
+    if flag != 0 {
+        return Err(Status::unimplemented("compressed messages are not taken"));
+    }
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+    if length > MESSAGE_BYTES_MAX {
+        return Err(Status::resource_exhausted(format!(
+            "a message is at most {MESSAGE_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(length)
+}
+
+/// Frames laid end to end; the first as it is, which is all there is nearly always.
+fn joined(bytes: Bytes, data: Bytes) -> Bytes {
+    if bytes.is_empty() {
+        return data;
+    }
+    let mut both = BytesMut::with_capacity(bytes.len() + data.len());
+    both.put(bytes);
+    both.put(data);
+    both.freeze()
+}
+
+/// The answer to a call.
+pub(crate) fn answer(outcome: Result<impl Message, Status>) -> Response<ReplyBody> {
+    match outcome {
+        Ok(message) => {
+            let mut response = Response::new(ReplyBody::message(framed(&message)));
+            let kind = HeaderValue::from_static("application/grpc");
+            response
+                .headers_mut()
+                .insert(http::header::CONTENT_TYPE, kind);
+            response
+        }
+        Err(status) => refused(&status),
+    }
+}
+
+/// A status without a message.
+pub(crate) fn refused(status: &Status) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::empty());
+    let headers: &mut HeaderMap = response.headers_mut();
+    let kind = HeaderValue::from_static("application/grpc");
+    headers.insert(http::header::CONTENT_TYPE, kind);
+    if status.add_header(headers).is_err() {
+        headers.insert("grpc-status", HeaderValue::from_static("13"));
+    }
+    response
+}
+
+fn framed(message: &impl Message) -> Bytes {
+    let length = message.encoded_len();
+    let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
+    bytes.put_u8(0);
+    bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    // There is room for all of it.
+    let _ = message.encode(&mut bytes);
+    bytes.freeze()
+}

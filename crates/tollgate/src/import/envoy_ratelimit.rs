@@ -1,0 +1,104 @@
+//! `tollgate import envoy-ratelimit`: the configuration of envoyproxy/ratelimit as a policy.
+
+mod files;
+mod policy_text;
+
+use tollgate_policy::{DescriptorDomain, Diagnostics, DomainKind, import_ratelimit_file};
+
+use self::files::Source;
+use super::waf::write;
+use crate::cli::ImportRatelimitArgs;
+use crate::failure::Failure;
+
+pub(super) fn run(args: &ImportRatelimitArgs) -> Result<(), Failure> {
+    let sources = files::read(&args.files)?;
+    let mut domains: Vec<(DescriptorDomain, &Source)> = Vec::new();
+    let mut wrong = Vec::new();
+    for source in &sources {
+        match import_ratelimit_file(&source.file, &source.text) {
+            Ok((domain, _)) => domains.push((domain, source)),
+            Err(found) => wrong.push(found),
+        }
+    }
+    if let Some(last) = wrong.pop() {
+        // All of them, file by file; the last is how the command ends.
+        for found in &wrong {
+            anstream::eprint!("{}", found.render(true));
+        }
+        return Err(Failure::Policy(last));
+    }
+    let merged = merge(domains, args.merge)?;
+    let text = policy_text::policy(&merged);
+    tell(&merged);
+    write(args.out.as_deref(), &text)
+}
+
+/// Domains by name. Two files of one domain are an error there as well, unless it runs with
+/// `MERGE_DOMAIN_CONFIG=true`.
+fn merge(
+    domains: Vec<(DescriptorDomain, &Source)>,
+    merge: bool,
+) -> Result<Vec<DescriptorDomain>, Failure> {
+    let mut merged: Vec<(DescriptorDomain, &Source)> = Vec::new();
+    for (domain, source) in domains {
+        let known = merged
+            .iter_mut()
+            .find(|(known, _)| known.name == domain.name);
+        match known {
+            None => merged.push((domain, source)),
+            Some((known, _)) if merge => {
+                let (DomainKind::Rules(rules), DomainKind::Rules(more)) =
+                    (&mut known.kind, domain.kind)
+                else {
+                    continue;
+                };
+                rules.extend(more);
+            }
+            Some((_, first)) => {
+                return Err(Failure::NotHeld(format!(
+                    "domain `{}` is in {} and in {}; with MERGE_DOMAIN_CONFIG=true its rules are put together: write --merge",
+                    domain.name, first.file, source.file
+                )));
+            }
+        }
+    }
+    Ok(merged.into_iter().map(|(domain, _)| domain).collect())
+}
+
+/// What was taken how.
+fn tell(domains: &[DescriptorDomain]) {
+    for domain in domains {
+        let counts = policy_text::counts(domain);
+        anstream::eprintln!(
+            "domain `{}`: {} rules, {} limits; exact but that a refused question counts nothing",
+            domain.name,
+            counts.rules,
+            counts.limits
+        );
+        if counts.metrics_by_value > 0 {
+            anstream::eprintln!(
+                "domain `{}`: left out `detailed_metric` and `value_to_metric` of {} rules: metrics \
+                 never hold what callers send",
+                domain.name,
+                counts.metrics_by_value
+            );
+        }
+        if counts.wildcard_keys > 0 {
+            anstream::eprintln!(
+                "domain `{}`: {} keys end in `*`, which is taken as it is written; only values can \
+                 be prefixes",
+                domain.name,
+                counts.wildcard_keys
+            );
+        }
+    }
+}
+
+/// The policy is one that is accepted; else this is a bug of ours, and told as such.
+#[cfg(test)]
+fn accepted(text: &str) -> Result<tollgate_policy::Policy, Diagnostics> {
+    tollgate_policy::Policy::parse("imported.yaml", text, std::path::Path::new("."))
+}
+
+#[cfg(test)]
+mod tests;
