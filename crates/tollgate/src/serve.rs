@@ -282,6 +282,7 @@ impl ControlPlane {
             }
         }
         self.draining.store(true, Ordering::Relaxed);
+        self.sources.services.drain();
         self.drain.cancel();
         // A second signal means: now.
         let in_time = tokio::select! {

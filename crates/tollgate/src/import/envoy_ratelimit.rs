@@ -3,7 +3,7 @@
 mod files;
 mod policy_text;
 
-use tollgate_policy::{DescriptorDomain, Diagnostics, DomainKind, import_ratelimit_file};
+use tollgate_policy::{DescriptorDomain, DomainKind, import_ratelimit_file};
 
 use self::files::Source;
 use super::waf::write;

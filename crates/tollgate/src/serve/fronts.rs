@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tollgate_engine::Engine;
 use tollgate_limiter::SystemClock;
-use tollgate_policy::{Listener, Policy, Timeouts};
+use tollgate_policy::{CheckEndpoint, GrpcConfig, Listener, Policy, Timeouts};
 use tollgate_proxy::{ServerTls, accept, shake_hands};
 use tollgate_tower::{CheckService, Peer};
 
@@ -36,6 +36,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Services {
     pub(super) check: Option<CheckService>,
+    pub(super) grpc: Option<tollgate_envoy::Services>,
 }
 
 /// What is bound for all workers.
@@ -51,6 +52,7 @@ pub(super) struct Bound {
 #[derive(Default)]
 pub(super) struct Share {
     check: Option<Front<CheckService>>,
+    grpc: Option<Front<tollgate_envoy::Services>>,
 }
 
 /// One worker's share of a listener.
@@ -79,16 +81,30 @@ impl Introduce for CheckService {
     }
 }
 
+impl Introduce for tollgate_envoy::Services {
+    fn introduce<B>(request: &mut Request<B>, peer: SocketAddr) {
+        let peer = tollgate_envoy::Peer(peer);
+        request.extensions_mut().insert(peer);
+    }
+}
+
 // === impl Services ===
 
 impl Services {
     /// The services that the policy has.
     pub(super) fn new(engine: &Arc<Engine>, clock: &SystemClock) -> Self {
         let snapshot = engine.snapshot();
-        let check = snapshot.policy().check_endpoint();
-        let check = check
-            .map(|config| CheckService::new(Arc::clone(engine), clock.clone(), config.clone()));
-        Self { check }
+        let policy = snapshot.policy();
+        let check = |config: &CheckEndpoint| {
+            CheckService::new(Arc::clone(engine), clock.clone(), config.clone())
+        };
+        let grpc = |_: &GrpcConfig| {
+            tollgate_envoy::Services::new(Arc::clone(engine), Arc::new(clock.clone()))
+        };
+        Self {
+            check: policy.check_endpoint().map(check),
+            grpc: policy.grpc().map(grpc),
+        }
     }
 
     /// Binds their listeners for each of `count` workers.
@@ -104,7 +120,20 @@ impl Services {
                 share.check = Some(front);
             }
         }
+        if let (Some(service), Some(config)) = (&self.grpc, policy.grpc()) {
+            let fronts = bound.fronts("grpc", service, &config.listener, policy)?;
+            for (share, front) in bound.shares.iter_mut().zip(fronts) {
+                share.grpc = Some(front);
+            }
+        }
         Ok(bound)
+    }
+
+    /// Tells those who ask whether we serve that we will not any more.
+    pub(super) fn drain(&self) {
+        if let Some(grpc) = &self.grpc {
+            grpc.health().drain();
+        }
     }
 
     /// Does what is due by the clock, each second until dropped.
@@ -150,9 +179,17 @@ impl Bound {
 impl Share {
     /// Serves until `drain` is cancelled and what was asked is answered.
     pub(super) async fn run(self, drain: CancellationToken) {
-        if let Some(check) = self.check {
-            check.run(drain).await;
-        }
+        let check = async {
+            if let Some(check) = self.check {
+                check.run(drain.clone()).await;
+            }
+        };
+        let grpc = async {
+            if let Some(grpc) = self.grpc {
+                grpc.run(drain.clone()).await;
+            }
+        };
+        tokio::join!(check, grpc);
     }
 }
 

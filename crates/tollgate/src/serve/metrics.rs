@@ -3,6 +3,8 @@
 //! Labels are routes, verdicts, modes, issuers and reasons: all of them bounded by the policy or
 //! by the code, none of them a user.
 
+mod fronts;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -68,7 +70,7 @@ impl Collector for Sources {
         self.origin(&mut encoder)?;
         self.store(&mut encoder)?;
         self.admin_api(&mut encoder)?;
-        self.check(&mut encoder)?;
+        fronts::encode(&self.services, &mut encoder)?;
         self.gateway.encode(&mut encoder)
     }
 }
@@ -328,49 +330,6 @@ impl Sources {
                 row("success", stats.writes),
                 row("failure", stats.failed_writes),
             ],
-        )
-    }
-
-    fn check(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(check) = &self.services.check else {
-            return Ok(());
-        };
-        let stats = check.stats();
-        let rows = stats.verdicts().map(|(dialect, verdict, count)| {
-            let labels = vec![
-                ("dialect", dialect.as_str().to_owned()),
-                ("verdict", verdict.verdict().to_owned()),
-                ("mode", verdict.mode().to_owned()),
-            ];
-            (labels, count)
-        });
-        family(
-            encoder,
-            "tollgate_check_verdicts",
-            "Questions of other proxies and programs, by dialect and verdict",
-            rows,
-        )?;
-        let row = |reason: &str, count| (vec![("reason", reason.to_owned())], count);
-        family(
-            encoder,
-            "tollgate_check_refused",
-            "Questions that were not decided: of peers that are not trusted, or about no clear request",
-            [
-                row("untrusted", stats.untrusted()),
-                row("unclear", stats.unclear()),
-            ],
-        )?;
-        counter(
-            encoder,
-            "tollgate_decide_expired",
-            "Requests of the decision API whose end nobody told in time",
-            stats.expired(),
-        )?;
-        gauge(
-            encoder,
-            "tollgate_decide_held",
-            "Requests of the decision API whose end nobody has told yet",
-            u64::try_from(check.held()).unwrap_or(u64::MAX),
         )
     }
 

@@ -1,175 +1,38 @@
-//! nginx, HAProxy and Caddy ask the check endpoint: one story for all of them.
+//! nginx, HAProxy and Caddy ask the check endpoint.
 
-use serde_json::Value;
-use tollgate_testkit::peers::{Peer, Signal, caddy, haproxy, nginx_file};
+use tollgate_testkit::peers::{caddy, haproxy, nginx_file};
 
-use crate::stage::{Stage, eventually, field};
-
-/// What a proxy cannot do as the others do.
-#[derive(Clone, Copy, Default)]
-struct Dialect {
-    /// Its answer where Tollgate cannot be asked.
-    down: u16,
-    /// Its answer where Tollgate does not answer in time.
-    slow: u16,
-}
-
-fn lives_up(stage: &mut Stage, dialect: Dialect) {
-    limits_each_user_on_each_endpoint(stage);
-    says_why(stage);
-    lets_nobody_claim(stage);
-    stands_without_tollgate(stage, dialect);
-}
-
-fn limits_each_user_on_each_endpoint(stage: &Stage) {
-    assert_eq!(
-        stage.statuses(5, "/orders", "alice"),
-        [200, 200, 200, 429, 429]
-    );
-    assert_eq!(
-        stage.statuses(4, "/orders", "bob"),
-        [200, 200, 200, 429],
-        "another user"
-    );
-    assert_eq!(
-        stage.statuses(2, "/orders/order_001", "alice"),
-        [200, 200],
-        "another endpoint"
-    );
-    assert_eq!(
-        stage.statuses(2, "/orders/order_002", "alice"),
-        [200, 429],
-        "another path of the same endpoint"
-    );
-    let hits = |path, subject| stage.origin.hits(path, subject);
-    assert_eq!(
-        (hits("/orders", "alice"), hits("/orders", "bob")),
-        (3, 3),
-        "what was refused never came to the origin, what passed with its user's name"
-    );
-}
-
-fn says_why(stage: &Stage) {
-    let passed = stage.get("/billing", "alice");
-    assert_eq!(passed.status(), 200);
-    assert!(field(&passed, "ratelimit").starts_with("\"burst\";r="));
-    let refused = stage.get("/orders", "alice");
-    assert_eq!(refused.status(), 429);
-    let wait: u64 = field(&refused, "retry-after").parse().unwrap();
-    assert!((3_500..=3_600).contains(&wait), "{wait}");
-    assert_eq!(field(&refused, "content-type"), "application/problem+json");
-    assert_eq!(field(&refused, "cache-control"), "no-store");
-    assert!(field(&refused, "ratelimit").starts_with("\"burst\";r=0;t="));
-    let problem: Value = refused.json().unwrap();
-    assert_eq!(problem["status"], 429);
-    assert_eq!(problem["violated-policies"][0], "burst");
-    assert_eq!(problem["upgrade_url"], "https://example.com/upgrade");
-
-    let nobody = stage.request("GET", "/orders").send().unwrap();
-    assert_eq!(nobody.status(), 401);
-    assert!(field(&nobody, "www-authenticate").starts_with("Bearer realm="));
-    let garbage = stage.request("GET", "/orders").bearer_auth("garbage");
-    let garbage = garbage.send().unwrap();
-    assert_eq!(garbage.status(), 401);
-    assert!(field(&garbage, "www-authenticate").contains("error=\"invalid_token\""));
-
-    let own = stage.get("/rate_limit", "alice");
-    assert_eq!(own.status(), 200, "answered by Tollgate, free of charge");
-    assert!(own.text().unwrap().contains("burst"));
-}
-
-fn lets_nobody_claim(stage: &Stage) {
-    stage.origin.reset_hits();
-    let forged = stage
-        .request("GET", "/orders")
-        .bearer_auth(stage.token("carol"))
-        .header("x-tollgate-subject", "mallory")
-        .header("x-tollgate-plan", "gold")
-        // What other proxies would say of the original request.
-        .header("x-original-uri", "/billing")
-        .header("x-forwarded-uri", "/billing")
-        .header("x-forwarded-method", "POST");
-    assert_eq!(forged.send().unwrap().status(), 200);
-    let hits = |subject| stage.origin.hits("/orders", subject);
-    assert_eq!((hits("carol"), hits("mallory")), (1, 0));
-    assert_eq!(
-        stage.statuses(3, "/orders", "carol"),
-        [200, 200, 429],
-        "it was counted as what it was"
-    );
-}
-
-fn stands_without_tollgate(stage: &mut Stage, dialect: Dialect) {
-    stage.origin.reset_hits();
-    stage.signal(Signal::STOP);
-    let slow = stage.get("/billing", "alice").status().as_u16();
-    stage.signal(Signal::CONT);
-    assert_eq!(slow, dialect.slow, "Tollgate stands still");
-    eventually("it goes on", || {
-        stage.get("/billing", "alice").status() == 200
-    });
-
-    stage.go_down();
-    stage.origin.reset_hits();
-    for _ in 0..3 {
-        let down = stage.get("/billing", "alice").status().as_u16();
-        assert_eq!(down, dialect.down, "Tollgate is not there");
-    }
-    assert_eq!(stage.origin.hits_total(), 0, "nobody passes unchecked");
-
-    stage.come_up();
-    eventually("it is there again", || {
-        stage.get("/billing", "alice").status() == 200
-    });
-    assert_eq!(
-        stage.statuses(4, "/orders", "dave"),
-        [200, 200, 200, 429],
-        "after a restart"
-    );
-}
-
-fn behind(start: impl FnOnce(&Stage) -> Peer, dialect: Dialect) {
-    let mut stage = Stage::start();
-    let _proxy = start(&stage);
-    lives_up(&mut stage, dialect);
-}
+use crate::story::{Dialect, behind};
 
 #[test]
 fn nginx_with_auth_request() {
-    let config = |stage: &Stage| stage.config("nginx/nginx.conf");
     behind(
-        |stage| nginx_file(&config(stage), stage.front).unwrap(),
-        Dialect {
-            down: 503,
-            slow: 503,
-        },
+        |stage| nginx_file(&stage.config("nginx/nginx.conf"), stage.front).unwrap(),
+        Dialect::default(),
     );
 }
 
 #[test]
 fn haproxy_with_its_own_http_client() {
-    let config = |stage: &Stage| stage.config("haproxy/haproxy.cfg");
     behind(
         |stage| {
             let script = stage.config("haproxy/tollgate.lua");
             let files = [("tollgate.lua", script.as_str())];
-            haproxy(&config(stage), &files, stage.front).unwrap()
+            haproxy(&stage.config("haproxy/haproxy.cfg"), &files, stage.front).unwrap()
         },
-        Dialect {
-            down: 503,
-            slow: 503,
-        },
+        Dialect::default(),
     );
 }
 
 #[test]
 fn caddy_with_forward_auth() {
-    let config = |stage: &Stage| stage.config("caddy/Caddyfile");
     behind(
-        |stage| caddy(&config(stage), stage.front).unwrap(),
+        |stage| caddy(&stage.config("caddy/Caddyfile"), stage.front).unwrap(),
+        // Its own words for a check that failed.
         Dialect {
             down: 502,
             slow: 504,
+            ..Dialect::default()
         },
     );
 }

@@ -7,5 +7,7 @@
     reason = "tests may panic"
 )]
 
+mod envoy;
 mod forward_auth;
 mod stage;
+mod story;

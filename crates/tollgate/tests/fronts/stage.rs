@@ -65,6 +65,7 @@ impl Stage {
 listen: {}
 admin: {}
 check: {{listen: {}}}
+grpc: {{listen: {}, domains: {{apis: {{identity: verified}}}}}}
 origin: {}
 identity:
   issuers:
@@ -74,6 +75,7 @@ counting: {{snapshot: counts.bin}}
             self.listen,
             self.admin,
             self.check,
+            self.grpc,
             self.origin.url(),
             self.issuer.url(),
             self.issuer.jwks_url(),
@@ -103,9 +105,23 @@ counting: {{snapshot: counts.bin}}
         self.gateway = None;
     }
 
-    /// The gateway stands still, or goes on.
-    pub(crate) fn signal(&mut self, signal: Signal) {
-        self.gateway.as_mut().unwrap().signal(signal);
+    /// The gateway stands still, all threads of it.
+    pub(crate) fn stand_still(&self) {
+        let gateway = self.gateway.as_ref().unwrap();
+        gateway.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", gateway.pid());
+        let stopped = |task: std::io::Result<std::fs::DirEntry>| {
+            let status = std::fs::read_to_string(task.unwrap().path().join("status"));
+            status.is_ok_and(|status| status.contains("State:\tT"))
+        };
+        eventually("all threads stopped", || {
+            std::fs::read_dir(&threads).unwrap().all(stopped)
+        });
+    }
+
+    /// It goes on.
+    pub(crate) fn go_on(&self) {
+        self.gateway.as_ref().unwrap().signal(Signal::CONT);
     }
 
     /// A file of `docs/integrations` with the addresses of this stage in the place of its own.
@@ -113,13 +129,20 @@ counting: {{snapshot: counts.bin}}
         let path = workspace_root().join("docs/integrations").join(file);
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let port = self.front.port();
+        let front = self.front.port();
+        let port = |address: SocketAddr| format!("port_value: {}", address.port());
         let replaced = [
             ("127.0.0.1:8082", self.check.to_string()),
             ("127.0.0.1:8081", self.grpc.to_string()),
             ("127.0.0.1:9000", self.origin.address().to_string()),
+            ("127.0.0.1:9100", self.issuer.url().replace("http://", "")),
+            ("https://login.example.com", self.issuer.url().to_owned()),
+            ("port_value: 8081", port(self.grpc)),
+            ("port_value: 9000", port(self.origin.address())),
+            ("port_value: 9100", port(self.issuer.address())),
+            ("port_value: 8000", port(self.front)),
             ("listen 8000", format!("listen {}", self.front)),
-            (":8000", format!(":{port}")),
+            (":8000", format!(":{front}")),
         ];
         replaced
             .into_iter()

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tollgate_engine::policy::{AskedIdentity, Template};
-use tollgate_engine::{Asked, Counting, Engine, Hits, NamedCaller, RequestHead};
+use tollgate_engine::{Asked, Counting, Engine, Forwarding, Hits, NamedCaller, RequestHead};
 use tonic::Status;
 
 use crate::messages::rate_limit::RateLimitDescriptor;
@@ -123,6 +123,9 @@ impl<'a> Question<'a> {
         Asked {
             template: self.template.as_ref(),
             counting: Counting::Hits(self.hits),
+            cost: None,
+            // Envoy forwards the path that it asked about.
+            forwarding: Forwarding::AsSent,
             caller: self.caller,
         }
     }
