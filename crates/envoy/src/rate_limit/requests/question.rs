@@ -124,6 +124,7 @@ impl<'a> Question<'a> {
             template: self.template.as_ref(),
             counting: Counting::Hits(self.hits),
             caller: self.caller,
+            ..Asked::default()
         }
     }
 
