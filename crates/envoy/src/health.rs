@@ -12,8 +12,9 @@ use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 /// Names that may be asked for: all services, or one.
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     "",
+    "envoy.service.auth.v3.Authorization",
     "envoy.service.ratelimit.v3.RateLimitService",
     "envoy.service.rate_limit_quota.v3.RateLimitQuotaService",
 ];

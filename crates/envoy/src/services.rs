@@ -16,7 +16,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
 use crate::health::{HealthHandle, HealthService};
-use crate::messages::{quota, rate_limit};
+use crate::messages::{authz, quota, rate_limit};
 use crate::reply::ReplyBody;
 use crate::stats::Stats;
 use crate::unary;
@@ -100,6 +100,10 @@ where
                 let shared = Arc::clone(&self.shared);
                 Box::pin(async move { Ok(should_rate_limit(&shared, request).await) })
             }
+            authz::PATH => {
+                let shared = Arc::clone(&self.shared);
+                Box::pin(async move { Ok(check(&shared, request).await) })
+            }
             path if path.starts_with("/grpc.health.v1.Health/") => {
                 let mut health = self.health.clone();
                 Box::pin(async move {
@@ -138,6 +142,20 @@ where
     if outcome.is_err() {
         shared.stats.rate_limit_errors.one_more();
     }
+    unary::answer(outcome)
+}
+
+async fn check<B>(shared: &Shared, request: Request<B>) -> Response<ReplyBody>
+where
+    B: http_body::Body<Data = Bytes>,
+{
+    let outcome = match unary::read_up_to(request, crate::authz::MESSAGE_BYTES_MAX).await {
+        Ok(question) => Ok(crate::authz::check(shared, &question).await),
+        Err(status) => {
+            shared.stats.authz_errors.one_more();
+            Err(status)
+        }
+    };
     unary::answer(outcome)
 }
 
