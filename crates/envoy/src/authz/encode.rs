@@ -121,7 +121,9 @@ fn fields(headers: &HeaderMap) -> Vec<HeaderValueOption> {
     fields.map(line).collect()
 }
 
-/// Envoy has two ways to say whether a field replaces another; versions look at one or at both.
+/// Envoy has two ways to say whether a field replaces another, and looks at the older one first. In its
+/// words "append" leaves out what has nothing to be appended to: so it is not said at all of fields that
+/// stand beside others.
 #[expect(
     deprecated,
     reason = "the field that all versions of external authorization look at first"
@@ -137,7 +139,7 @@ fn option(name: &HeaderName, value: &[u8], beside: bool) -> HeaderValueOption {
             value: String::from_utf8_lossy(value).into_owned(),
             raw_value: Vec::new(),
         }),
-        append: Some(BoolValue { value: beside }),
+        append: (!beside).then_some(BoolValue { value: false }),
         append_action: action.into(),
         keep_empty_value: false,
     }
