@@ -13,10 +13,16 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_conformance::{Abilities, Answer, Frontend, Request, Session, Stage, Verdict, run};
 use tollgate_envoy::Services;
+use tollgate_envoy::messages::authz;
 use tollgate_envoy::messages::proto::{Kind, Struct};
 use tollgate_envoy::messages::rate_limit::{
     Entry, RateLimitDescriptor, RateLimitRequest, RateLimitServiceClient,
 };
+
+const NO_REWRITE: (&str, &str) = (
+    "rewritten-paths",
+    "who only asks cannot rewrite a path: 400",
+);
 
 /// Runs what is ready at once.
 fn now<T>(future: impl Future<Output = T>) -> T {
@@ -123,6 +129,111 @@ impl Session for OpenRateLimit {
             bucket: said(&metadata, "bucket_id").map(str::to_owned),
         }
     }
+}
+
+/// External authorization.
+struct Authorization;
+
+struct OpenAuthorization(Services);
+
+impl Frontend for Authorization {
+    fn name(&self) -> &'static str {
+        "Envoy: external authorization"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            not_these: &[NO_REWRITE],
+            ..Abilities::default()
+        }
+    }
+
+    fn open(&self, stage: &Stage) -> Box<dyn Session> {
+        let engine = stage.engine("grpc: {}");
+        let clock = Arc::clone(&stage.clock);
+        Box::new(OpenAuthorization(Services::new(engine, clock)))
+    }
+}
+
+impl Session for OpenAuthorization {
+    fn ask(&mut self, request: &Request) -> Answer {
+        let line = |(name, value): (&HeaderName, &HeaderValue)| authz::HeaderValue {
+            key: name.to_string(),
+            value: String::new(),
+            raw_value: value.as_bytes().to_vec(),
+        };
+        let socket = authz::SocketAddress {
+            address: request.peer.to_string(),
+            ..authz::SocketAddress::default()
+        };
+        let source = authz::Peer {
+            address: Some(authz::Address {
+                address: Some(authz::address::Address::SocketAddress(socket)),
+            }),
+            ..authz::Peer::default()
+        };
+        let http = authz::HttpRequest {
+            method: request.method.to_string(),
+            path: request.target.clone(),
+            header_map: Some(authz::HeaderMap {
+                headers: request.headers.iter().map(line).collect(),
+            }),
+            ..authz::HttpRequest::default()
+        };
+        let attributes = authz::AttributeContext {
+            source: Some(source),
+            request: Some(authz::Request {
+                http: Some(http),
+                ..authz::Request::default()
+            }),
+            ..authz::AttributeContext::default()
+        };
+        let question = authz::CheckRequest {
+            attributes: Some(attributes),
+        };
+        let mut client = authz::AuthorizationClient::new(self.0.clone());
+        let answer = now(client.check(question)).unwrap().into_inner();
+        let metadata = answer.dynamic_metadata.unwrap();
+        let mut forwarded = request.headers.clone();
+        let (status, fields) = match answer.http_response.unwrap() {
+            authz::HttpResponse::OkResponse(ok) => {
+                for name in &ok.headers_to_remove {
+                    forwarded.remove(name.as_str());
+                }
+                for (name, value) in &put(&ok.headers) {
+                    forwarded.insert(name.clone(), value.clone());
+                }
+                (200, put(&ok.response_headers_to_add))
+            }
+            authz::HttpResponse::DeniedResponse(denied) => {
+                let status = denied.status.unwrap().code;
+                (u16::try_from(status).unwrap(), put(&denied.headers))
+            }
+            other => panic!("{other:?}"),
+        };
+        Answer {
+            verdict: Verdict::of_status(status),
+            fields,
+            forwarded,
+            bucket: said(&metadata, "bucket_id").map(str::to_owned),
+        }
+    }
+}
+
+/// Fields that Envoy is to set.
+fn put(options: &[authz::HeaderValueOption]) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for option in options {
+        let field = option.header.as_ref().unwrap();
+        let value = HeaderValue::from_bytes(field.value.as_bytes()).unwrap();
+        fields.append(field.key.parse::<HeaderName>().unwrap(), value);
+    }
+    fields
+}
+
+#[test]
+fn external_authorization_decides_as_the_cases_say() {
+    run(&Authorization);
 }
 
 #[test]
