@@ -105,6 +105,15 @@ counting: {{snapshot: counts.bin}}
         self.gateway = None;
     }
 
+    /// Where Envoy asks.
+    pub(crate) fn grpc(&self) -> SocketAddr {
+        self.grpc
+    }
+
+    pub(crate) fn gateway(&mut self) -> &mut Peer {
+        self.gateway.as_mut().unwrap()
+    }
+
     /// The gateway stands still, all threads of it.
     pub(crate) fn stand_still(&self) {
         let gateway = self.gateway.as_ref().unwrap();
