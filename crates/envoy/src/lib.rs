@@ -16,6 +16,8 @@
 
 mod health;
 pub mod messages;
+mod question;
+mod quota;
 mod rate_limit;
 mod reply;
 mod services;

@@ -1,7 +1,6 @@
 //! Questions about requests that the policy decides.
 
 mod answer;
-mod question;
 
 use std::net::IpAddr;
 
@@ -11,8 +10,8 @@ use tollgate_engine::{
 };
 use tonic::Status;
 
-use self::question::Question;
 use crate::messages::rate_limit::{RateLimitRequest, RateLimitResponse};
+use crate::question::Question;
 use crate::services::Shared;
 
 pub(super) async fn decide(
