@@ -21,6 +21,7 @@ mod budget;
 mod consulted;
 mod decision;
 mod descriptors;
+mod divisible;
 mod edge;
 mod engine;
 mod error;
@@ -68,6 +69,7 @@ pub use descriptors::{
     DESCRIPTORS_MAX, Descriptor, DescriptorError, DomainMeaning, Hits, Override, Ruled, RuledLimit,
     Ruling,
 };
+pub use divisible::{DividedRate, Divisible};
 pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
 pub use error::EngineError;
 pub use head::RequestHead;

@@ -20,6 +20,8 @@ mod authz;
 mod health;
 pub mod messages;
 mod metadata;
+mod question;
+mod quota;
 mod rate_limit;
 mod reply;
 mod services;

@@ -3,7 +3,7 @@
 /// `google.protobuf` values in messages.
 pub mod proto {
     pub use envoy_types::pb::google::protobuf::{
-        Duration, ListValue, Struct, UInt64Value, Value, value::Kind,
+        Duration, ListValue, Struct, UInt32Value, UInt64Value, Value, value::Kind,
     };
 }
 

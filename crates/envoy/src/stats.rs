@@ -84,10 +84,6 @@ impl Gauge {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set(&self, to: u64) {
-        self.0.store(to, Ordering::Relaxed);
-    }
-
     /// One more, if there are fewer than `max`.
     pub(crate) fn enter(&self, max: u64) -> bool {
         let more = |count: u64| (count < max).then_some(count + 1);

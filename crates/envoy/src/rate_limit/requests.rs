@@ -1,7 +1,6 @@
 //! Questions about requests that the policy decides.
 
 mod answer;
-mod question;
 
 use std::net::IpAddr;
 
@@ -9,10 +8,10 @@ use tollgate_engine::policy::AskedIdentity;
 use tollgate_engine::{Decision, Verdict};
 use tonic::Status;
 
-use self::question::Question;
 use crate::ask;
 use crate::messages::rate_limit::{RateLimitRequest, RateLimitResponse};
 use crate::metadata::is_anonymous;
+use crate::question::Question;
 use crate::services::Shared;
 
 pub(super) async fn decide(

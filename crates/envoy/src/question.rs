@@ -1,4 +1,4 @@
-//! A descriptor's entries to the request that it describes.
+//! A descriptor's entries, or a bucket's, to the request that they describe.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use tollgate_engine::{Asked, Counting, Engine, Forwarding, Hits, NamedCaller, Re
 use tonic::Status;
 
 use crate::messages::rate_limit::RateLimitDescriptor;
-use crate::rate_limit::decode;
+use crate::rate_limit::hits;
 
 /// The longest subject, account and issuer, in bytes; that of tokens.
 const NAME_BYTES_MAX: usize = 255;
@@ -61,7 +61,7 @@ impl<'a> Question<'a> {
                 "a domain of the policy takes its limits from the policy: `limit` is not taken",
             ));
         }
-        let Hits::Take(hits) = decode::hits(descriptor, hits_of_question) else {
+        let Hits::Take(hits) = hits(descriptor, hits_of_question) else {
             return Err(Status::invalid_argument(
                 "a domain of the policy takes no negative hits",
             ));
