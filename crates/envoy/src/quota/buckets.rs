@@ -24,6 +24,8 @@ const SWEEP_EVERY: u32 = 1_024;
 pub(super) struct Holder {
     pub(super) id: HolderId,
     pub(super) bucket: BucketId,
+    /// The data plane, where it has a name.
+    node: Option<Arc<str>>,
     pub(super) sender: mpsc::Sender<Told>,
     /// How many assignments were made for it, under its shard's lock.
     made: AtomicU64,
@@ -61,10 +63,15 @@ struct Divided {
 // === impl Holder ===
 
 impl Holder {
-    pub(super) fn new(id: HolderId, bucket: BucketId, sender: mpsc::Sender<Told>) -> Self {
+    pub(super) fn new(
+        id: HolderId,
+        (bucket, node): (BucketId, Option<Arc<str>>),
+        sender: mpsc::Sender<Told>,
+    ) -> Self {
         Self {
             id,
             bucket,
+            node,
             sender,
             made: AtomicU64::new(0),
             told: AtomicU64::new(0),
@@ -140,9 +147,15 @@ impl Buckets {
         };
         let reported = (holder.id, demand);
         let times = (now, after(now, ttl));
+        if let Some(node) = &holder.node {
+            divided.divider.came_back(node);
+        }
         let outcome = divided
             .divider
             .report(reported, rate.micro_per_s, times, tell);
+        if let Some(node) = &holder.node {
+            divided.divider.name(holder.id, node);
+        }
         // What is on its way to it is older.
         holder.tells(holder.next_version());
         outcome.share

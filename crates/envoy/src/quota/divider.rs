@@ -3,7 +3,9 @@
 //! Each *holder* (a bucket of one stream) is assigned a share until some time. Shares follow what
 //! holders last reported as demand. At no time is the sum of what is in force above the rate: a share
 //! grows only by what is free, and what a holder has that nobody hears of any more counts until its time
-//! is over.
+//! is over, or until its data plane is heard of again.
+
+use std::sync::Arc;
 
 use tollgate_engine::limiter::Nanos;
 
@@ -30,9 +32,11 @@ pub(crate) struct Outcome {
     pub(crate) share: Micro,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Holder {
     id: HolderId,
+    /// The data plane, where it has a name.
+    node: Option<Arc<str>>,
     demand: Micro,
     share: Micro,
     /// In force until then.
@@ -72,6 +76,7 @@ impl Divider {
             None => {
                 self.holders.push(Holder {
                     id: holder,
+                    node: None,
                     demand,
                     share: 0,
                     until: now,
@@ -121,6 +126,21 @@ impl Divider {
         known.until = until;
         outcome.share = known.share;
         outcome
+    }
+
+    /// A data plane that was lost is there again: it enforces what it will be told now, and no more what it
+    /// was told before.
+    pub(crate) fn came_back(&mut self, node: &Arc<str>) {
+        let of_node = |known: &Holder| known.node.as_ref() == Some(node);
+        self.holders
+            .retain(|known| known.is_heard || !of_node(known));
+    }
+
+    /// The holder is of this data plane.
+    pub(crate) fn name(&mut self, holder: HolderId, node: &Arc<str>) {
+        if let Some(known) = self.holders.iter_mut().find(|known| known.id == holder) {
+            known.node.get_or_insert_with(|| Arc::clone(node));
+        }
     }
 
     /// Nobody can be told of another share any more: what the holder has counts until its time is over.

@@ -30,6 +30,9 @@ const BUCKETS_MAX: u64 = 100_000;
 /// Entries of a bucket's name, and their bytes together.
 const ENTRIES_MAX: usize = 32;
 const NAME_BYTES_MAX: usize = 4_096;
+/// Metadata with the name of the data plane, which no two have; and its length at most.
+const NODE: &str = "x-tollgate-node";
+const NODE_BYTES_MAX: usize = 256;
 /// Smaller shares that a stream has not read yet; beyond that it keeps what it has.
 const LOWERED_MAX: usize = 1_024;
 /// An assignment is in force for three reports, and no less and no longer than this.
@@ -48,6 +51,7 @@ struct Connection {
     shared: Arc<Shared>,
     reports: Streaming<RateLimitQuotaUsageReports>,
     peer: IpAddr,
+    node: Option<Arc<str>>,
     domain: Option<String>,
     buckets: HashMap<Vec<(String, String)>, Bucket>,
     sender: mpsc::Sender<Told>,
@@ -78,11 +82,16 @@ impl RateLimitQuotaService for QuotaService {
             return Err(Status::resource_exhausted("too many streams"));
         }
         let peer = peer(request.extensions());
+        let node = request.metadata().get(NODE);
+        let node = node.and_then(|node| node.to_str().ok());
+        let node = node.filter(|node| (1..=NODE_BYTES_MAX).contains(&node.len()));
+        let node = node.map(Arc::from);
         let (sender, lowered) = mpsc::channel(LOWERED_MAX);
         let connection = Connection {
             shared: Arc::clone(&self.0),
             reports: request.into_inner(),
             peer,
+            node,
             domain: None,
             buckets: HashMap::new(),
             sender,
@@ -210,7 +219,8 @@ impl Connection {
                     return Err(Status::resource_exhausted("too many buckets"));
                 }
                 let number = shared.buckets.holder_id();
-                let holder = Holder::new(number, id.clone(), self.sender.clone());
+                let named = (id.clone(), self.node.clone());
+                let holder = Holder::new(number, named, self.sender.clone());
                 let holder = Arc::new(holder);
                 Ok(free.insert(Bucket {
                     holder,

@@ -49,6 +49,35 @@ fn report(
 }
 
 #[test]
+fn who_comes_back_under_its_name_has_its_share_at_once_and_who_has_none_waits() {
+    for (name, share) in [(Some("a"), RATE / 2), (Some("b"), 0), (None, 0)] {
+        let mut divider = Divider::default();
+        let busy = 200_000_000;
+        let until = seconds(TTL_S);
+        let report = |divider: &mut Divider, holder| {
+            let times = (seconds(1), until);
+            let reported = (HolderId(holder), busy);
+            let told = |_| Some(until);
+            divider.report(reported, RATE, times, told).share
+        };
+        report(&mut divider, 1);
+        divider.name(HolderId(1), &Arc::from("a"));
+        report(&mut divider, 2);
+        report(&mut divider, 1);
+        divider.lose(HolderId(1));
+        // The other one takes nothing of what was lost.
+        assert_eq!(report(&mut divider, 2), RATE / 2);
+        if let Some(name) = name {
+            divider.came_back(&Arc::from(name));
+        }
+        let again = report(&mut divider, 3);
+        // Without the name there is half for two, told to the other first.
+        assert_eq!(again, if share == 0 { RATE / 4 } else { share });
+        assert!(divider.in_force(seconds(1)) <= RATE);
+    }
+}
+
+#[test]
 fn the_first_has_all_and_a_newcomer_its_share_at_its_first_report() {
     let (mut divider, mut oracle) = (Divider::default(), Oracle::default());
     let busy = 200_000_000;
