@@ -1,19 +1,17 @@
 //! The engine: the one place where a request becomes a verdict.
 
-use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::Method;
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
-use tollgate_identity::{ClientCertificate, KeyHolder, KeyRing, PrincipalKey, client_network};
+use tollgate_identity::{ClientCertificate, KeyRing, PrincipalKey, client_network};
 use tollgate_limiter::{
     Check, Enforcement, Lease, Now, Reading, Table, TableSize, Verdict as Count,
 };
-use tollgate_policy::{PathError, Per, PlanId, Policy, RouteId, normalize};
+use tollgate_policy::{Per, PlanId, Policy, RouteId};
 
 use crate::asked::Asked;
 use crate::budget::{Budget, NetworkBudget};
@@ -22,16 +20,14 @@ use crate::decision::{Decision, OwnAnswer, Principal, Rejection, Unauthenticated
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
+use crate::key_wait::KeyWait;
 use crate::keys::HashKey;
 use crate::limits::{CountedLimit, PrincipalKeys, RouteLimits};
 use crate::meters::{MeterTotals, Meters};
-use crate::path_rewrite::PathRewrite;
+use crate::path_rewrite::{PathRewrite, path_of};
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource, Standing, Standings, Written};
 use crate::usage::Usage;
-
-/// The longest that a request may wait for an issuer's keys before it is answered without them.
-pub const KEY_WAIT_MAX: Duration = Duration::from_millis(200);
 
 /// What an engine needs beside the policy.
 #[derive(Clone, Debug, Default)]
@@ -88,13 +84,6 @@ pub enum Outcome {
     AwaitKeys(KeyWait),
 }
 
-/// A wait for an issuer's keys. The caller bounds it by [`KEY_WAIT_MAX`].
-#[derive(Debug)]
-pub struct KeyWait {
-    holder: Arc<KeyHolder>,
-    generation: u64,
-}
-
 // === impl Consult ===
 
 impl Consult {
@@ -113,20 +102,6 @@ impl Consult {
             Self::Hits(_) if limit.is_of_requests_under_way() => 0,
             Self::Hits(hits) => limit.cost.saturating_mul(hits.max(1)),
         }
-    }
-}
-
-// === impl KeyWait ===
-
-impl KeyWait {
-    pub(crate) fn new(holder: Arc<KeyHolder>) -> Self {
-        let generation = holder.generation();
-        Self { holder, generation }
-    }
-
-    /// Returns when newer keys are there.
-    pub async fn wait(&self) {
-        self.holder.changed(self.generation).await;
     }
 }
 
@@ -606,22 +581,5 @@ pub(crate) fn refused(limits: &Consulted) -> Verdict {
     let retry_after = waits.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
     Verdict::Limit {
         retry_after: retry_after.flatten(),
-    }
-}
-
-/// The path to classify, and what to forward. `OPTIONS *` (RFC 9110, 9.3.7) has no path.
-pub(crate) fn path_of<'a>(
-    method: &Method,
-    path: &'a str,
-) -> Result<(Cow<'a, str>, PathRewrite), PathError> {
-    if path == "*" && *method == Method::OPTIONS {
-        return Ok((Cow::Borrowed("*"), PathRewrite::AsSent));
-    }
-    match normalize(path)? {
-        Cow::Borrowed(path) => Ok((Cow::Borrowed(path), PathRewrite::AsSent)),
-        Cow::Owned(path) => {
-            let rewrite = PathRewrite::Canonical(path.as_str().into());
-            Ok((Cow::Owned(path), rewrite))
-        }
     }
 }

@@ -13,9 +13,9 @@ use tollgate_policy::RouteId;
 
 use crate::consulted::Consulted;
 use crate::decision::{Decision, Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::{Consult, Engine, path_of, refused};
+use crate::engine::{Consult, Engine, refused};
 use crate::limits::{CountedLimit, PrincipalKeys};
-use crate::path_rewrite::PathRewrite;
+use crate::path_rewrite::{PathRewrite, path_of};
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource};
 use crate::usage::Used;
