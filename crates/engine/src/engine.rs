@@ -1,16 +1,14 @@
 //! The engine: the one place where a request becomes a verdict.
 
-use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::Method;
 use parking_lot::Mutex;
-use tollgate_identity::{ClientCertificate, KeyHolder, KeyRing, PrincipalKey, client_network};
+use tollgate_identity::{ClientCertificate, KeyRing, PrincipalKey, client_network};
 use tollgate_limiter::{Lease, Now, Table, TableSize};
-use tollgate_policy::{PathError, Per, Policy, RouteId, normalize};
+use tollgate_policy::{Per, Policy, RouteId};
 
 use crate::asked::Asked;
 use crate::budget::{Budget, NetworkBudget};
@@ -20,16 +18,14 @@ use crate::decision::{Decision, OwnAnswer, Principal, Rejection, Unauthenticated
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
+use crate::key_wait::KeyWait;
 use crate::keys::HashKey;
 use crate::limits::PrincipalKeys;
 use crate::meters::{MeterTotals, Meters};
-use crate::path_rewrite::PathRewrite;
+use crate::path_rewrite::{PathRewrite, path_of};
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource, Standing, Standings};
 use crate::usage::Usage;
-
-/// The longest that a request may wait for an issuer's keys before it is answered without them.
-pub const KEY_WAIT_MAX: Duration = Duration::from_millis(200);
 
 /// What an engine needs beside the policy.
 #[derive(Clone, Debug, Default)]
@@ -73,27 +69,6 @@ pub enum Outcome {
     /// The token's key is not known yet and was asked for; wait, then call
     /// [`Engine::decide_final`].
     AwaitKeys(KeyWait),
-}
-
-/// A wait for an issuer's keys. The caller bounds it by [`KEY_WAIT_MAX`].
-#[derive(Debug)]
-pub struct KeyWait {
-    holder: Arc<KeyHolder>,
-    generation: u64,
-}
-
-// === impl KeyWait ===
-
-impl KeyWait {
-    pub(crate) fn new(holder: Arc<KeyHolder>) -> Self {
-        let generation = holder.generation();
-        Self { holder, generation }
-    }
-
-    /// Returns when newer keys are there.
-    pub async fn wait(&self) {
-        self.holder.changed(self.generation).await;
-    }
 }
 
 // === impl Engine ===
@@ -443,22 +418,5 @@ impl std::fmt::Debug for Engine {
         f.debug_struct("Engine")
             .field("table", &self.table)
             .finish_non_exhaustive()
-    }
-}
-
-/// The path to classify, and what to forward. `OPTIONS *` (RFC 9110, 9.3.7) has no path.
-pub(crate) fn path_of<'a>(
-    method: &Method,
-    path: &'a str,
-) -> Result<(Cow<'a, str>, PathRewrite), PathError> {
-    if path == "*" && *method == Method::OPTIONS {
-        return Ok((Cow::Borrowed("*"), PathRewrite::AsSent));
-    }
-    match normalize(path)? {
-        Cow::Borrowed(path) => Ok((Cow::Borrowed(path), PathRewrite::AsSent)),
-        Cow::Owned(path) => {
-            let rewrite = PathRewrite::Canonical(path.as_str().into());
-            Ok((Cow::Owned(path), rewrite))
-        }
     }
 }

@@ -31,6 +31,7 @@ mod forward;
 mod head;
 mod identify;
 mod inspect;
+mod key_wait;
 mod keys;
 mod limits;
 mod meters;
@@ -71,10 +72,11 @@ pub use descriptors::{
     Ruling,
 };
 pub use divisible::{DividedRate, Divisible};
-pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
+pub use engine::{Engine, EngineOptions, Outcome};
 pub use error::EngineError;
 pub use head::RequestHead;
 pub use inspect::{GiveBack, Inquiry, Inspected};
+pub use key_wait::{KEY_WAIT_MAX, KeyWait};
 pub use limits::CountedLimit;
 pub use meters::{DURATION_BOUNDS_NS, MeterRow, MeterTotals, VerdictLabel};
 pub use path_rewrite::PathRewrite;
