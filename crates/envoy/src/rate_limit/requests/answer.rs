@@ -40,6 +40,24 @@ pub(super) fn answer(decision: &Decision) -> RateLimitResponse {
     response
 }
 
+/// A request that cannot be read is one that is refused.
+pub(super) fn unreadable() -> RateLimitResponse {
+    let verdict = label(VerdictLabel::BadRequest);
+    let fields = [("verdict".to_owned(), encode::text(verdict))];
+    RateLimitResponse {
+        overall_code: encode::code(true),
+        statuses: vec![DescriptorStatus {
+            code: encode::code(true),
+            ..DescriptorStatus::default()
+        }],
+        response_headers_to_add: vec![encode::header(VERDICT, verdict.to_owned())],
+        dynamic_metadata: Some(Struct {
+            fields: fields.into(),
+        }),
+        ..RateLimitResponse::default()
+    }
+}
+
 /// Whether nobody was known.
 pub(super) fn is_anonymous(decision: &Decision) -> bool {
     matches!(decision.principal, Principal::Anonymous(_))
