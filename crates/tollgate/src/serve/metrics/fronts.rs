@@ -87,6 +87,19 @@ fn grpc(stats: &Stats, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         "Questions with a credential whose caller was taken for anonymous, as the policy says",
         stats.rate_limit_unidentified.get(),
     )?;
+    family(
+        encoder,
+        "tollgate_ext_authz_questions",
+        "Questions of external authorization, by what they were answered",
+        [
+            row("ok", stats.authz_ok.get()),
+            row("limited", stats.authz_limited.get()),
+            row("unauthenticated", stats.authz_unauthenticated.get()),
+            row("unavailable", stats.authz_unavailable.get()),
+            row("refused", stats.authz_refused.get()),
+            row("error", stats.authz_errors.get()),
+        ],
+    )?;
     gauge(
         encoder,
         "tollgate_rlqs_streams",
