@@ -125,9 +125,7 @@ impl Buckets {
         divided.holders.insert(holder.id, (Arc::clone(holder), ttl));
         let holders = &divided.holders;
         let tell = |lowered: Assignment| {
-            let Some((other, ttl)) = holders.get(&lowered.holder) else {
-                return None;
-            };
+            let (other, ttl) = holders.get(&lowered.holder)?;
             let share = Assigned::Share(lowered.micro_per_s, rate);
             let told = Told {
                 action: assign::assignment(other.bucket.clone(), share, *ttl),
