@@ -6,8 +6,9 @@ use http::Method;
 use tollgate_identity::User;
 use tollgate_policy::{RouteId, RouteMethod, Template};
 
+use crate::consult::Consult;
 use crate::decision::{Principal, Unauthenticated};
-use crate::engine::{Consult, Engine};
+use crate::engine::Engine;
 use crate::head::RequestHead;
 use crate::identify::Identified;
 use crate::snapshot::Snapshot;
@@ -60,6 +61,11 @@ pub enum Counting {
 // === impl Asked ===
 
 impl Asked<'_> {
+    /// Whether Tollgate's own paths are answered here. Whoever only asks forwards them like any other.
+    pub(crate) fn answers_own(self) -> bool {
+        !matches!(self.counting, Counting::Hits(_))
+    }
+
     /// A budget, where it is charged at all.
     pub(crate) fn counted<T>(self, budget: Option<T>) -> Option<T> {
         budget.filter(|_| self.counting != Counting::Nothing)

@@ -17,6 +17,7 @@ use tollgate_policy::{PathError, Per, PlanId, Policy, RouteId, normalize};
 
 use crate::asked::Asked;
 use crate::budget::{Budget, NetworkBudget};
+use crate::consult::Consult;
 use crate::consulted::{Consulted, InForce, LimitState};
 use crate::decision::{
     Decision, OwnAnswer, PathRewrite, Principal, Rejection, Unauthenticated, Verdict,
@@ -25,7 +26,7 @@ use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
 use crate::keys::HashKey;
-use crate::limits::{CountedLimit, PrincipalKeys, RouteLimits};
+use crate::limits::{PrincipalKeys, RouteLimits};
 use crate::meters::{MeterTotals, Meters};
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource, Standing, Standings, Written};
@@ -64,17 +65,6 @@ pub struct Engine {
     threads: usize,
 }
 
-/// How limits are consulted: at a cost for each of them, or at each one's own.
-#[derive(Clone, Copy)]
-pub(crate) enum Consult {
-    /// What they admit is counted.
-    Charge(Option<u64>),
-    /// What they admit is counted so many times; nothing for none.
-    Hits(u64),
-    /// Nothing is.
-    Look(Option<u64>),
-}
-
 /// What [`Engine::decide`] says.
 #[derive(Debug)]
 #[expect(
@@ -94,27 +84,6 @@ pub enum Outcome {
 pub struct KeyWait {
     holder: Arc<KeyHolder>,
     generation: u64,
-}
-
-// === impl Consult ===
-
-impl Consult {
-    /// How many requests it stands for.
-    fn hits(self) -> u64 {
-        match self {
-            Self::Charge(_) => 1,
-            Self::Hits(hits) => hits,
-            Self::Look(_) => 0,
-        }
-    }
-
-    fn cost_of(self, limit: &CountedLimit) -> u64 {
-        match self {
-            Self::Charge(cost) | Self::Look(cost) => cost.unwrap_or(limit.cost),
-            Self::Hits(_) if limit.is_of_requests_under_way() => 0,
-            Self::Hits(hits) => limit.cost.saturating_mul(hits.max(1)),
-        }
-    }
 }
 
 // === impl KeyWait ===
@@ -332,7 +301,8 @@ impl Engine {
         }
         let standing = self.stand(&mut decision);
         decision.pass_due = decision.snapshot.due_pass(&decision, head.headers);
-        if let Some(own) = decision.snapshot.own_path(head.method, &path) {
+        let own = decision.snapshot.own_path(head.method, &path);
+        if let Some(own) = own.filter(|_| asked.answers_own()) {
             self.decide_own(&mut decision, head, asked, own);
             return Outcome::Decided(decision);
         }

@@ -11,9 +11,10 @@ use tollgate_identity::{PrincipalKey, User, client_network};
 use tollgate_limiter::{Now, Reading, Verdict as Count};
 use tollgate_policy::RouteId;
 
+use crate::consult::Consult;
 use crate::consulted::Consulted;
 use crate::decision::{Decision, PathRewrite, Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::{Consult, Engine, path_of, refused};
+use crate::engine::{Engine, path_of, refused};
 use crate::limits::{CountedLimit, PrincipalKeys};
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource};

@@ -80,6 +80,11 @@ impl Holder {
         self.told.fetch_max(version, Ordering::AcqRel) < version
     }
 
+    /// It is told something now: what is on its way to it is older.
+    pub(super) fn supersede(&self) {
+        self.tells(self.next_version());
+    }
+
     /// Nothing that is on its way to it counts any more.
     pub(super) fn end(&self) {
         self.told.store(u64::MAX, Ordering::Release);
@@ -141,8 +146,7 @@ impl Buckets {
         let outcome = divided
             .divider
             .report(reported, rate.micro_per_s, times, tell);
-        // What is on its way to it is older.
-        holder.tells(holder.next_version());
+        holder.supersede();
         outcome.share
     }
 

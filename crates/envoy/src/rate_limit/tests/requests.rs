@@ -253,6 +253,13 @@ async fn what_a_caller_can_make_unreadable_is_over_limit_and_no_error() {
 }
 
 #[tokio::test]
+async fn tollgate_s_own_paths_are_paths_like_any_other_here() {
+    let bench = Bench::new(POLICY).with_keys();
+    let own = ("path", "/rate_limit");
+    assert_eq!(bench.passed("edge", &[GET, own, HERE]).await, 2);
+}
+
+#[tokio::test]
 async fn hits_multiply_costs_and_a_look_takes_nothing() {
     let bench = Bench::new(POLICY).with_keys();
     let token = bench.token("alice");
