@@ -83,6 +83,11 @@ pub enum Forwarding {
 // === impl Asked ===
 
 impl Asked<'_> {
+    /// Whether Tollgate's own paths are answered here. Whoever only asks forwards them like any other.
+    pub(crate) fn answers_own(self) -> bool {
+        !matches!(self.counting, Counting::Hits(_))
+    }
+
     /// A budget, where it is charged at all.
     pub(crate) fn counted<T>(self, budget: Option<T>) -> Option<T> {
         let is_looking = matches!(self.counting, Counting::Look | Counting::Nothing);

@@ -281,7 +281,8 @@ impl Engine {
         }
         let standing = self.stand(&mut decision);
         decision.pass_due = decision.snapshot.due_pass(&decision, head.headers);
-        if let Some(own) = decision.snapshot.own_path(head.method, &path) {
+        let own = decision.snapshot.own_path(head.method, &path);
+        if let Some(own) = own.filter(|_| asked.answers_own()) {
             self.decide_own(&mut decision, head, asked, own);
             return Outcome::Decided(decision);
         }

@@ -197,6 +197,7 @@ impl Connection {
             shared.buckets.abandon(before, bucket.holder.id);
         }
         bucket.divided = divided;
+        bucket.holder.supersede();
         let assigned = match divisible {
             Divisible::Everything => Assigned::All,
             Divisible::Nothing => Assigned::None,
