@@ -6,8 +6,9 @@ use http::{HeaderMap, Method};
 use tollgate_identity::User;
 use tollgate_policy::{RouteId, RouteMethod, Template};
 
+use crate::consult::Consult;
 use crate::decision::{Principal, Rejection, Unauthenticated};
-use crate::engine::{Consult, Engine};
+use crate::engine::Engine;
 use crate::head::RequestHead;
 use crate::identify::Identified;
 use crate::path_rewrite::PathRewrite;

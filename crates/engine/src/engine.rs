@@ -1,37 +1,31 @@
 //! The engine: the one place where a request becomes a verdict.
 
-use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::Method;
 use parking_lot::Mutex;
-use smallvec::{SmallVec, smallvec};
-use tollgate_identity::{ClientCertificate, KeyHolder, KeyRing, PrincipalKey, client_network};
-use tollgate_limiter::{
-    Check, Enforcement, Lease, Now, Reading, Table, TableSize, Verdict as Count,
-};
-use tollgate_policy::{PathError, Per, PlanId, Policy, RouteId, normalize};
+use tollgate_identity::{ClientCertificate, KeyRing, PrincipalKey, client_network};
+use tollgate_limiter::{Lease, Now, Table, TableSize};
+use tollgate_policy::{Per, Policy, RouteId};
 
 use crate::asked::Asked;
 use crate::budget::{Budget, NetworkBudget};
-use crate::consulted::{Consulted, InForce, LimitState};
+use crate::consult::{Consult, refused};
+use crate::consulted::Consulted;
 use crate::decision::{Decision, OwnAnswer, Principal, Rejection, Unauthenticated, Verdict};
 use crate::error::EngineError;
 use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
+use crate::key_wait::KeyWait;
 use crate::keys::HashKey;
-use crate::limits::{CountedLimit, PrincipalKeys, RouteLimits};
+use crate::limits::PrincipalKeys;
 use crate::meters::{MeterTotals, Meters};
-use crate::path_rewrite::PathRewrite;
+use crate::path_rewrite::{PathRewrite, path_of};
 use crate::snapshot::Snapshot;
-use crate::standing::{OwnLimit, PlanSource, Standing, Standings, Written};
+use crate::standing::{OwnLimit, PlanSource, Standing, Standings};
 use crate::usage::Usage;
-
-/// The longest that a request may wait for an issuer's keys before it is answered without them.
-pub const KEY_WAIT_MAX: Duration = Duration::from_millis(200);
 
 /// What an engine needs beside the policy.
 #[derive(Clone, Debug, Default)]
@@ -63,17 +57,6 @@ pub struct Engine {
     threads: usize,
 }
 
-/// How limits are consulted: at a cost for each of them, or at each one's own.
-#[derive(Clone, Copy)]
-pub(crate) enum Consult {
-    /// What they admit is counted.
-    Charge(Option<u64>),
-    /// What they admit is counted so many times; nothing for none.
-    Hits(u64),
-    /// Nothing is.
-    Look(Option<u64>),
-}
-
 /// What [`Engine::decide`] says.
 #[derive(Debug)]
 #[expect(
@@ -86,48 +69,6 @@ pub enum Outcome {
     /// The token's key is not known yet and was asked for; wait, then call
     /// [`Engine::decide_final`].
     AwaitKeys(KeyWait),
-}
-
-/// A wait for an issuer's keys. The caller bounds it by [`KEY_WAIT_MAX`].
-#[derive(Debug)]
-pub struct KeyWait {
-    holder: Arc<KeyHolder>,
-    generation: u64,
-}
-
-// === impl Consult ===
-
-impl Consult {
-    /// How many requests it stands for.
-    fn hits(self) -> u64 {
-        match self {
-            Self::Charge(_) => 1,
-            Self::Hits(hits) => hits,
-            Self::Look(_) => 0,
-        }
-    }
-
-    fn cost_of(self, limit: &CountedLimit) -> u64 {
-        match self {
-            Self::Charge(cost) | Self::Look(cost) => cost.unwrap_or(limit.cost),
-            Self::Hits(_) if limit.is_of_requests_under_way() => 0,
-            Self::Hits(hits) => limit.cost.saturating_mul(hits.max(1)),
-        }
-    }
-}
-
-// === impl KeyWait ===
-
-impl KeyWait {
-    pub(crate) fn new(holder: Arc<KeyHolder>) -> Self {
-        let generation = holder.generation();
-        Self { holder, generation }
-    }
-
-    /// Returns when newer keys are there.
-    pub async fn wait(&self) {
-        self.holder.changed(self.generation).await;
-    }
 }
 
 // === impl Engine ===
@@ -430,123 +371,6 @@ impl Engine {
         &self.hash
     }
 
-    /// As [`Engine::count`], for callers that have the principal's keys already.
-    pub(crate) fn charge(
-        &self,
-        decision: &mut Decision,
-        keys: &PrincipalKeys,
-        own: &[OwnLimit],
-        asked: Consult,
-    ) {
-        let Some(plan) = decision.plan else { return };
-        let (snapshot, route) = (&decision.snapshot, decision.route);
-        let list = self.limits_of(snapshot, plan, route, own);
-        decision.cost = match asked {
-            Consult::Charge(cost) | Consult::Look(cost) => cost,
-            Consult::Hits(_) => None,
-        };
-        let (limits, verdict) = self.consult(snapshot, list, route, keys, asked, decision.now);
-        decision.limits = limits;
-        match verdict {
-            Count::Admitted(lease) => decision.lease = lease,
-            Count::Refused => decision.verdict = refused(&decision.limits),
-        }
-        if let (Some(usage), 1..) = (self.usage(), asked.hits()) {
-            usage.count(decision, asked.hits());
-        }
-    }
-
-    /// The limits of one plan on one route, with a caller's own in them.
-    pub(crate) fn limits_of(
-        &self,
-        snapshot: &Snapshot,
-        plan: PlanId,
-        route: RouteId,
-        own: &[OwnLimit],
-    ) -> Arc<RouteLimits> {
-        let list = snapshot.limits.of(plan, route);
-        if own.is_empty() {
-            return Arc::clone(list);
-        }
-        let written = Written {
-            plan: &snapshot.policy().plans()[usize::from(plan.0)],
-            limits: snapshot.policy().limits(plan, route),
-        };
-        let counting = (&self.hash, &*self.table);
-        snapshot.own_lists.with(list, written, own, counting)
-    }
-
-    /// Decides a list of limits on one route, or looks what it would decide.
-    pub(crate) fn consult(
-        &self,
-        snapshot: &Snapshot,
-        list: Arc<RouteLimits>,
-        route: RouteId,
-        keys: &PrincipalKeys,
-        asked: Consult,
-        now: Now,
-    ) -> (Consulted, Count) {
-        if list.limits.is_empty() {
-            return (Consulted::default(), Count::Admitted(Lease::default()));
-        }
-        let never_block = snapshot.policy().routes().get(route).never_block;
-        let route_key = snapshot.route_keys[route.0 as usize];
-        let in_force = self.throttles_in_force(&list, keys, route_key, now);
-        let mut checks: SmallVec<[Check<'_>; 2]> = SmallVec::with_capacity(list.limits.len());
-        for (place, limit) in list.limits.iter().enumerate() {
-            let mut check = limit.check(keys, route_key, asked.cost_of(limit), never_block);
-            if limit.is_throttle() && !in_force.has(place) {
-                check.cost = 0;
-            }
-            checks.push(check);
-        }
-        let mut readings = smallvec![Reading::default(); checks.len()];
-        let verdict = match asked {
-            Consult::Charge(_) | Consult::Hits(1..) => {
-                self.table.decide(now, &checks, &mut readings)
-            }
-            Consult::Look(_) | Consult::Hits(0) => {
-                match self.table.peek(now, &checks, &mut readings) {
-                    true => Count::Admitted(Lease::default()),
-                    false => Count::Refused,
-                }
-            }
-        };
-        drop(checks);
-        (
-            Consulted::new(list, readings, never_block).with_throttles(in_force),
-            verdict,
-        )
-    }
-
-    /// The throttles behind quotas that have no room for the next request. A look: of two requests at one
-    /// time both may find the last place, and one goes beyond it.
-    fn throttles_in_force(
-        &self,
-        list: &RouteLimits,
-        keys: &PrincipalKeys,
-        route_key: u64,
-        now: Now,
-    ) -> InForce {
-        let mut in_force = InForce::default();
-        if !list.throttles {
-            return in_force;
-        }
-        for (place, throttle) in list.limits.iter().enumerate() {
-            let first = place.saturating_sub(throttle.throttles);
-            let quotas = list.limits[first..place].iter();
-            let checks: SmallVec<[Check<'_>; 2]> = quotas
-                .map(|quota| quota.check(keys, route_key, quota.cost, true))
-                .collect();
-            let mut readings: SmallVec<[Reading; 2]> = smallvec![Reading::default(); checks.len()];
-            self.table.peek(now, &checks, &mut readings);
-            if !readings.iter().all(Reading::admitted) {
-                in_force.add(place);
-            }
-        }
-        in_force
-    }
-
     pub(crate) fn blank(
         &self,
         now: Now,
@@ -594,34 +418,5 @@ impl std::fmt::Debug for Engine {
         f.debug_struct("Engine")
             .field("table", &self.table)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why and until when the binding limits refuse.
-pub(crate) fn refused(limits: &Consulted) -> Verdict {
-    let binding = |state: &LimitState<'_>| state.enforcement == Enforcement::Binding;
-    let waits = limits.refusing().filter(binding);
-    // One limit for which no wait is known makes the whole wait unknown.
-    let waits = waits.map(|state| state.reading.retry_after());
-    let retry_after = waits.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
-    Verdict::Limit {
-        retry_after: retry_after.flatten(),
-    }
-}
-
-/// The path to classify, and what to forward. `OPTIONS *` (RFC 9110, 9.3.7) has no path.
-pub(crate) fn path_of<'a>(
-    method: &Method,
-    path: &'a str,
-) -> Result<(Cow<'a, str>, PathRewrite), PathError> {
-    if path == "*" && *method == Method::OPTIONS {
-        return Ok((Cow::Borrowed("*"), PathRewrite::AsSent));
-    }
-    match normalize(path)? {
-        Cow::Borrowed(path) => Ok((Cow::Borrowed(path), PathRewrite::AsSent)),
-        Cow::Owned(path) => {
-            let rewrite = PathRewrite::Canonical(path.as_str().into());
-            Ok((Cow::Owned(path), rewrite))
-        }
     }
 }

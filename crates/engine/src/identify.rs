@@ -10,8 +10,8 @@ use tollgate_policy::{FailMode, InvalidToken, PlanId};
 use crate::budget::NetworkBudget;
 use crate::consulted::Consulted;
 use crate::decision::{Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::KeyWait;
 use crate::head::RequestHead;
+use crate::key_wait::KeyWait;
 use crate::snapshot::Snapshot;
 use crate::standing::PlanSource;
 

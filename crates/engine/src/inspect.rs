@@ -11,11 +11,12 @@ use tollgate_identity::{PrincipalKey, User, client_network};
 use tollgate_limiter::{Now, Reading, Verdict as Count};
 use tollgate_policy::RouteId;
 
+use crate::consult::{Consult, refused};
 use crate::consulted::Consulted;
 use crate::decision::{Decision, Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::{Consult, Engine, path_of, refused};
+use crate::engine::Engine;
 use crate::limits::{CountedLimit, PrincipalKeys};
-use crate::path_rewrite::PathRewrite;
+use crate::path_rewrite::{PathRewrite, path_of};
 use crate::snapshot::Snapshot;
 use crate::standing::{OwnLimit, PlanSource};
 use crate::usage::Used;

@@ -18,9 +18,11 @@ mod answer;
 mod api_keys;
 mod asked;
 mod budget;
+mod consult;
 mod consulted;
 mod decision;
 mod descriptors;
+mod divisible;
 mod edge;
 mod engine;
 mod error;
@@ -29,6 +31,7 @@ mod forward;
 mod head;
 mod identify;
 mod inspect;
+mod key_wait;
 mod keys;
 mod limits;
 mod meters;
@@ -68,10 +71,12 @@ pub use descriptors::{
     DESCRIPTORS_MAX, Descriptor, DescriptorError, DomainMeaning, Hits, Override, Ruled, RuledLimit,
     Ruling,
 };
-pub use engine::{Engine, EngineOptions, KEY_WAIT_MAX, KeyWait, Outcome};
+pub use divisible::{DividedRate, Divisible};
+pub use engine::{Engine, EngineOptions, Outcome};
 pub use error::EngineError;
 pub use head::RequestHead;
 pub use inspect::{GiveBack, Inquiry, Inspected};
+pub use key_wait::{KEY_WAIT_MAX, KeyWait};
 pub use limits::CountedLimit;
 pub use meters::{DURATION_BOUNDS_NS, MeterRow, MeterTotals, VerdictLabel};
 pub use path_rewrite::PathRewrite;

@@ -1,7 +1,10 @@
 //! What path goes to the origin: always the one that was classified.
 
-use http::Uri;
+use std::borrow::Cow;
+
 use http::uri::PathAndQuery;
+use http::{Method, Uri};
+use tollgate_policy::{PathError, normalize};
 
 /// What path to forward.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,23 @@ impl PathRewrite {
             if let Ok(rewritten) = Uri::from_parts(parts) {
                 *uri = rewritten;
             }
+        }
+    }
+}
+
+/// The path to classify, and what to forward. `OPTIONS *` (RFC 9110, 9.3.7) has no path.
+pub(crate) fn path_of<'a>(
+    method: &Method,
+    path: &'a str,
+) -> Result<(Cow<'a, str>, PathRewrite), PathError> {
+    if path == "*" && *method == Method::OPTIONS {
+        return Ok((Cow::Borrowed("*"), PathRewrite::AsSent));
+    }
+    match normalize(path)? {
+        Cow::Borrowed(path) => Ok((Cow::Borrowed(path), PathRewrite::AsSent)),
+        Cow::Owned(path) => {
+            let rewrite = PathRewrite::Canonical(path.as_str().into());
+            Ok((Cow::Owned(path), rewrite))
         }
     }
 }

@@ -12,8 +12,9 @@ use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 /// Names that may be asked for: all services, or one.
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     "",
+    "envoy.service.auth.v3.Authorization",
     "envoy.service.ratelimit.v3.RateLimitService",
     "envoy.service.rate_limit_quota.v3.RateLimitQuotaService",
 ];
@@ -62,7 +63,8 @@ impl Health for HealthService {
     type WatchStream =
         Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send + 'static>>;
 
-    /// The state at once, then each change of it.
+    /// The state at once, then that it serves no more, and the end: nothing comes after a drain, which
+    /// waits for streams.
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,
@@ -70,10 +72,11 @@ impl Health for HealthService {
         let known = SERVICES.contains(&request.get_ref().service.as_str());
         let mut changes = self.0.0.subscribe();
         changes.mark_changed();
-        let stream = unfold(changes, move |mut changes| async move {
+        let stream = unfold(Some(changes), move |changes| async move {
+            let mut changes = changes?;
             changes.changed().await.ok()?;
             let serving = *changes.borrow_and_update();
-            Some((Ok(said(serving, known)), changes))
+            Some((Ok(said(serving, known)), serving.then_some(changes)))
         });
         Ok(Response::new(Box::pin(stream)))
     }

@@ -1,4 +1,5 @@
-//! The engine behind Envoy, over gRPC: the global rate limit service and the quota service.
+//! The engine behind Envoy, over gRPC: external authorization, the global rate limit service and the
+//! quota service.
 //!
 //! Envoy asks, Tollgate decides: a frontend without a path to an origin. [`Services`] is a
 //! `tower::Service` for requests of any listener; it is cloned for each connection, shares its state
@@ -14,8 +15,13 @@
     )
 )]
 
+mod ask;
+mod authz;
 mod health;
 pub mod messages;
+mod metadata;
+mod question;
+mod quota;
 mod rate_limit;
 mod reply;
 mod services;

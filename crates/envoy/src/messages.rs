@@ -3,8 +3,30 @@
 /// `google.protobuf` values in messages.
 pub mod proto {
     pub use envoy_types::pb::google::protobuf::{
-        Duration, ListValue, Struct, UInt64Value, Value, value::Kind,
+        Duration, ListValue, Struct, UInt32Value, UInt64Value, Value, value::Kind,
     };
+}
+
+/// External authorization: `envoy.service.auth.v3`.
+pub mod authz {
+    pub use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+    pub use envoy_types::pb::envoy::config::core::v3::{
+        Address, HeaderMap, HeaderValue, HeaderValueOption, SocketAddress, address,
+    };
+    pub use envoy_types::pb::envoy::service::auth::v3::attribute_context::{
+        HttpRequest, Peer, Request,
+    };
+    pub use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+    pub use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+    pub use envoy_types::pb::envoy::service::auth::v3::{
+        AttributeContext, CheckRequest, CheckResponse, DeniedHttpResponse, OkHttpResponse,
+    };
+    pub use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+    pub use envoy_types::pb::google::protobuf::BoolValue;
+    pub use envoy_types::pb::google::rpc::Status;
+
+    /// Where it is called.
+    pub const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 }
 
 /// The global rate limit service: `envoy.service.ratelimit.v3`.

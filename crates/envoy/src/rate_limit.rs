@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use tollgate_engine::DomainMeaning;
 use tonic::Status;
 
+pub(crate) use self::decode::hits;
 use crate::messages::rate_limit::{RateLimitRequest, RateLimitResponse};
 use crate::services::Shared;
 

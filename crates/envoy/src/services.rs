@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Extensions, Request, Response, StatusCode};
 use tollgate_engine::Engine;
 use tollgate_engine::limiter::Clock;
 use tonic::Status;
@@ -16,7 +16,8 @@ use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
 use crate::health::{HealthHandle, HealthService};
-use crate::messages::{quota, rate_limit};
+use crate::messages::{authz, quota, rate_limit};
+use crate::quota::{Buckets, QuotaService};
 use crate::reply::ReplyBody;
 use crate::stats::Stats;
 use crate::unary;
@@ -40,7 +41,12 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stats: Arc<Stats>,
+    /// Shares that data planes enforce by themselves.
+    pub(crate) buckets: Buckets,
 }
+
+/// The largest report of a stream: 10,000 buckets with names of 400 bytes.
+const REPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Infallible>> + Send>>;
 
@@ -56,6 +62,7 @@ impl Services {
                 engine,
                 clock,
                 stats: Arc::default(),
+                buckets: Buckets::default(),
             }),
             health: HealthServer::new(HealthService(handle.clone())),
             handle,
@@ -100,6 +107,10 @@ where
                 let shared = Arc::clone(&self.shared);
                 Box::pin(async move { Ok(should_rate_limit(&shared, request).await) })
             }
+            authz::PATH => {
+                let shared = Arc::clone(&self.shared);
+                Box::pin(async move { Ok(check(&shared, request).await) })
+            }
             path if path.starts_with("/grpc.health.v1.Health/") => {
                 let mut health = self.health.clone();
                 Box::pin(async move {
@@ -107,7 +118,15 @@ where
                     Ok(response.map(ReplyBody::stream))
                 })
             }
-            quota::PATH => at_once(unary::refused(&Status::unimplemented("not served yet"))),
+            quota::PATH => {
+                let service = QuotaService(Arc::clone(&self.shared));
+                let mut service = quota::RateLimitQuotaServiceServer::new(service)
+                    .max_decoding_message_size(REPORT_BYTES_MAX);
+                Box::pin(async move {
+                    let Ok(response) = service.call(request).await;
+                    Ok(response.map(ReplyBody::stream))
+                })
+            }
             _ => at_once(unary::refused(&Status::unimplemented("no such method"))),
         }
     }
@@ -130,7 +149,7 @@ async fn should_rate_limit<B>(shared: &Shared, request: Request<B>) -> Response<
 where
     B: http_body::Body<Data = Bytes>,
 {
-    let peer = peer(&request);
+    let peer = peer(request.extensions());
     let outcome = match unary::read(request).await {
         Ok(question) => crate::rate_limit::should_rate_limit(shared, &question, peer).await,
         Err(status) => Err(status),
@@ -141,8 +160,22 @@ where
     unary::answer(outcome)
 }
 
+async fn check<B>(shared: &Shared, request: Request<B>) -> Response<ReplyBody>
+where
+    B: http_body::Body<Data = Bytes>,
+{
+    let outcome = match unary::read_up_to(request, crate::authz::MESSAGE_BYTES_MAX).await {
+        Ok(question) => Ok(crate::authz::check(shared, &question).await),
+        Err(status) => {
+            shared.stats.authz_errors.one_more();
+            Err(status)
+        }
+    };
+    unary::answer(outcome)
+}
+
 /// Whoever asks; nobody's address (RFC 5737) where a listener does not say.
-fn peer<B>(request: &Request<B>) -> IpAddr {
-    let peer = request.extensions().get::<Peer>();
+pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<Peer>();
     peer.map_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0)), |peer| peer.0.ip())
 }

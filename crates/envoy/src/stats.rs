@@ -23,6 +23,18 @@ pub struct Stats {
     pub rate_limit_unidentified: Counter,
     /// Questions answered with an error: they could not be understood.
     pub rate_limit_errors: Counter,
+    /// Requests that external authorization let pass.
+    pub authz_ok: Counter,
+    /// Requests that it refused for a limit.
+    pub authz_limited: Counter,
+    /// Requests that it refused for a credential that does not count, or for want of one.
+    pub authz_unauthenticated: Counter,
+    /// Requests that it refused since nobody could say who calls.
+    pub authz_unavailable: Counter,
+    /// Requests that it refused for another reason, or that Tollgate answered itself.
+    pub authz_refused: Counter,
+    /// Questions of external authorization that could not be understood.
+    pub authz_errors: Counter,
     /// Streams of the quota service under way.
     pub quota_streams: Gauge,
     /// Buckets that streams of the quota service have, all together.
@@ -70,10 +82,6 @@ impl Gauge {
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set(&self, to: u64) {
-        self.0.store(to, Ordering::Relaxed);
     }
 
     /// One more, if there are fewer than `max`.

@@ -16,8 +16,8 @@ use tonic::Status;
 
 use crate::reply::ReplyBody;
 
-/// The largest message of a call: a token, a path and some values, with much room.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// The largest message of a call: all fields of a request that Envoy takes by default (60 KiB), twice.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 /// The longest that a call's message may take to come.
 const MESSAGE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// A flag, and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
@@ -32,7 +32,19 @@ where
     M: Message + Default,
     B: http_body::Body<Data = Bytes>,
 {
-    let mut message = pin!(message(request.into_body()));
+    read_up_to(request, MESSAGE_BYTES_MAX).await
+}
+
+/// As [`read`], of at most `bytes_max` bytes.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_up_to<M, B>(request: Request<B>, bytes_max: usize) -> Result<M, Status>
+where
+    M: Message + Default,
+    B: http_body::Body<Data = Bytes>,
+{
+    let mut message = pin!(message(request.into_body(), bytes_max));
     // It is there already, nearly always: no timer then.
     let at_once = poll_fn(|context| Poll::Ready(message.as_mut().poll(context))).await;
     let bytes = match at_once {
@@ -50,12 +62,15 @@ where
     M::decode(bytes).map_err(|_| Status::invalid_argument("the message cannot be read"))
 }
 
-async fn message<B: http_body::Body<Data = Bytes>>(body: B) -> Result<Bytes, Status> {
+async fn message<B>(body: B, bytes_max: usize) -> Result<Bytes, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+{
     let mut body = pin!(body);
     let mut bytes = Bytes::new();
     loop {
         if bytes.len() >= PREFIX_BYTES {
-            let length = length(&bytes)?;
+            let length = length(&bytes, bytes_max)?;
             if bytes.len() - PREFIX_BYTES > length {
                 return Err(Status::invalid_argument("more than one message"));
             }
@@ -69,7 +84,7 @@ async fn message<B: http_body::Body<Data = Bytes>>(body: B) -> Result<Bytes, Sta
             bytes = joined(bytes, data);
         }
     }
-    if bytes.len() < PREFIX_BYTES || bytes.len() - PREFIX_BYTES != length(&bytes)? {
+    if bytes.len() < PREFIX_BYTES || bytes.len() - PREFIX_BYTES != length(&bytes, bytes_max)? {
         return Err(Status::invalid_argument("no whole message"));
     }
     bytes.advance(PREFIX_BYTES);
@@ -77,7 +92,7 @@ async fn message<B: http_body::Body<Data = Bytes>>(body: B) -> Result<Bytes, Sta
 }
 
 /// What a message's prefix says of its length.
-fn length(bytes: &[u8]) -> Result<usize, Status> {
+fn length(bytes: &[u8], bytes_max: usize) -> Result<usize, Status> {
     let &[flag, a, b, c, d, ..] = bytes else {
         return Err(Status::invalid_argument("no whole message"));
     };
@@ -85,9 +100,9 @@ fn length(bytes: &[u8]) -> Result<usize, Status> {
         return Err(Status::unimplemented("compressed messages are not taken"));
     }
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-    if length > MESSAGE_BYTES_MAX {
+    if length > bytes_max {
         return Err(Status::resource_exhausted(format!(
-            "a message is at most {MESSAGE_BYTES_MAX} bytes"
+            "a message is at most {bytes_max} bytes"
         )));
     }
     Ok(length)

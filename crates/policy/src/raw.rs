@@ -63,7 +63,7 @@ section! {
         /// Where other proxies ask about requests that they forward themselves: nginx, Traefik, Caddy, HAProxy, Envoy.
         /// Default: nowhere.
         check: Option<RawCheckEndpoint>,
-        /// Where Envoy asks, over gRPC: rate limits and quotas. Default: nowhere.
+        /// Where Envoy asks, over gRPC: authorization, rate limits and quotas. Default: nowhere.
         grpc: Option<RawGrpc>,
         /// The service behind the gateway: a URL, a list of URLs, or a section.
         origin: Required<RawOrigin>,

@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use axum::Router;
-use axum::ServiceExt;
-use axum::extract::Request;
 use axum::routing::get;
 use tollgate_engine::limiter::SystemClock;
 use tollgate_engine::policy::Policy;
@@ -38,10 +36,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let engine = Engine::new(policy, options)?;
     let router = Router::new().route("/hello", get(hello));
-    // Around the router: it sees the path that was classified.
-    let service = TollgateLayer::new(engine, SystemClock::new()).layer(router);
-    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
+    // Around the whole router, which so sees the path that was classified.
+    let behind = TollgateLayer::new(engine, SystemClock::new()).layer(router);
+    let app = Router::new().fallback_service(behind);
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 8000)).await?;
-    axum::serve(listener, service).await?;
+    axum::serve(listener, app).await?;
     Ok(())
 }

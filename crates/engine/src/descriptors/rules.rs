@@ -42,8 +42,8 @@ pub struct Ruled {
 /// A descriptor's limit and bucket.
 #[derive(Debug, Default)]
 pub(crate) struct Matched {
-    pub(super) limit: Option<Arc<RuledLimit>>,
-    pub(super) key: Option<BucketKey>,
+    pub(crate) limit: Option<Arc<RuledLimit>>,
+    pub(crate) key: Option<BucketKey>,
 }
 
 /// One that is counted, and its place among all.

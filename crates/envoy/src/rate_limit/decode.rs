@@ -24,7 +24,7 @@ pub(super) fn descriptors(
 }
 
 /// A descriptor's own hits count before the question's; of a question that says none it is one.
-pub(super) fn hits(descriptor: &RateLimitDescriptor, of_question: u32) -> Hits {
+pub(crate) fn hits(descriptor: &RateLimitDescriptor, of_question: u32) -> Hits {
     let hits = match descriptor.hits_addend {
         Some(hits) => hits.value,
         None => u64::from(of_question.max(1)),

@@ -44,12 +44,6 @@ pub(super) fn headers(fields: &HeaderMap) -> Vec<HeaderValue> {
         .collect()
 }
 
-pub(super) fn text(value: &str) -> Value {
-    Value {
-        kind: Some(Kind::StringValue(value.to_owned())),
-    }
-}
-
 /// A list of places under one name.
 #[expect(
     clippy::cast_precision_loss,

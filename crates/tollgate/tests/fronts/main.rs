@@ -9,5 +9,6 @@
 
 mod envoy;
 mod forward_auth;
+mod health;
 mod stage;
 mod story;

@@ -10,7 +10,7 @@ use tollgate_testkit::{Algorithm, Issuer, Origin};
 
 const AUDIENCE: &str = "https://api.example.com";
 /// A proxy may take so long to say that it was not told in time.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const PLANS: &str = "
 routes: [GET /orders, 'GET /orders/{order_id}', POST /orders, GET /billing]
@@ -31,6 +31,7 @@ pub(crate) struct Stage {
     pub(crate) front: SocketAddr,
     pub(crate) client: Client,
     gateway: Option<Peer>,
+    plans: &'static str,
     listen: SocketAddr,
     admin: SocketAddr,
     check: SocketAddr,
@@ -39,6 +40,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn start() -> Self {
+        Self::with_plans(PLANS)
+    }
+
+    /// With these routes and plans.
+    pub(crate) fn with_plans(plans: &'static str) -> Self {
         let address = || free_address().unwrap();
         let mut stage = Self {
             issuer: Issuer::with_keys(&[Algorithm::Es256]).unwrap(),
@@ -50,6 +56,7 @@ impl Stage {
                 .build()
                 .unwrap(),
             gateway: None,
+            plans,
             listen: address(),
             admin: address(),
             check: address(),
@@ -71,7 +78,7 @@ identity:
   issuers:
     - {{issuer: '{}', audience: '{AUDIENCE}', jwks: '{}', algorithms: [ES256]}}
 counting: {{snapshot: counts.bin}}
-{PLANS}",
+{}",
             self.listen,
             self.admin,
             self.check,
@@ -79,6 +86,7 @@ counting: {{snapshot: counts.bin}}
             self.origin.url(),
             self.issuer.url(),
             self.issuer.jwks_url(),
+            self.plans,
         )
     }
 
@@ -105,6 +113,15 @@ counting: {{snapshot: counts.bin}}
         self.gateway = None;
     }
 
+    /// Where Envoy asks.
+    pub(crate) fn grpc(&self) -> SocketAddr {
+        self.grpc
+    }
+
+    pub(crate) fn gateway(&mut self) -> &mut Peer {
+        self.gateway.as_mut().unwrap()
+    }
+
     /// The gateway stands still, all threads of it.
     pub(crate) fn stand_still(&self) {
         let gateway = self.gateway.as_ref().unwrap();
@@ -126,23 +143,27 @@ counting: {{snapshot: counts.bin}}
 
     /// A file of `docs/integrations` with the addresses of this stage in the place of its own.
     pub(crate) fn config(&self, file: &str) -> String {
+        self.config_for(file, self.front, self.grpc)
+    }
+
+    /// As [`Stage::config`], for a proxy that listens at `front` and asks at `grpc`.
+    pub(crate) fn config_for(&self, file: &str, front: SocketAddr, grpc: SocketAddr) -> String {
         let path = workspace_root().join("docs/integrations").join(file);
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let front = self.front.port();
         let port = |address: SocketAddr| format!("port_value: {}", address.port());
         let replaced = [
             ("127.0.0.1:8082", self.check.to_string()),
-            ("127.0.0.1:8081", self.grpc.to_string()),
+            ("127.0.0.1:8081", grpc.to_string()),
             ("127.0.0.1:9000", self.origin.address().to_string()),
-            ("127.0.0.1:9100", self.issuer.url().replace("http://", "")),
+            ("127.0.0.1:9100", self.issuer.address().to_string()),
             ("https://login.example.com", self.issuer.url().to_owned()),
-            ("port_value: 8081", port(self.grpc)),
+            ("port_value: 8081", port(grpc)),
             ("port_value: 9000", port(self.origin.address())),
             ("port_value: 9100", port(self.issuer.address())),
-            ("port_value: 8000", port(self.front)),
-            ("listen 8000", format!("listen {}", self.front)),
-            (":8000", format!(":{front}")),
+            ("port_value: 8000", port(front)),
+            ("listen 8000", format!("listen {front}")),
+            (":8000", format!(":{}", front.port())),
         ];
         replaced
             .into_iter()

@@ -1,10 +1,11 @@
 //! A verdict of the policy to an answer for Envoy, which knows `OK` and `OVER_LIMIT` only.
 
 use http::HeaderMap;
-use tollgate_engine::{AnswerContext, Decision, LimitState, Principal, Verdict, VerdictLabel};
+use tollgate_engine::{AnswerContext, Decision, LimitState, Verdict, VerdictLabel};
 
 use crate::messages::proto::{Duration, Struct};
 use crate::messages::rate_limit::{DescriptorStatus, RateLimit, RateLimitResponse, Unit};
+use crate::metadata;
 use crate::rate_limit::encode;
 
 /// What says, in fields and metadata, which verdict it was.
@@ -15,7 +16,7 @@ pub(super) fn answer(decision: &Decision) -> RateLimitResponse {
     let mut response = RateLimitResponse {
         overall_code: encode::code(!passes),
         statuses: vec![status(decision, passes)],
-        dynamic_metadata: Some(metadata(decision)),
+        dynamic_metadata: Some(metadata::of(decision)),
         ..RateLimitResponse::default()
     };
     match decision.answer(&AnswerContext::default()) {
@@ -32,7 +33,7 @@ pub(super) fn answer(decision: &Decision) -> RateLimitResponse {
     }
     // Whoever is refused for a limit knows it by the status that Envoy gives.
     if !passes && !matches!(decision.verdict, Verdict::Limit { .. }) {
-        let label = label(decision.label()).to_owned();
+        let label = metadata::label(decision.label()).to_owned();
         response
             .response_headers_to_add
             .push(encode::header(VERDICT, label));
@@ -40,9 +41,22 @@ pub(super) fn answer(decision: &Decision) -> RateLimitResponse {
     response
 }
 
-/// Whether nobody was known.
-pub(super) fn is_anonymous(decision: &Decision) -> bool {
-    matches!(decision.principal, Principal::Anonymous(_))
+/// A request that cannot be read is one that is refused.
+pub(super) fn unreadable() -> RateLimitResponse {
+    let verdict = metadata::label(VerdictLabel::BadRequest);
+    let fields = [("verdict".to_owned(), metadata::text(verdict))];
+    RateLimitResponse {
+        overall_code: encode::code(true),
+        statuses: vec![DescriptorStatus {
+            code: encode::code(true),
+            ..DescriptorStatus::default()
+        }],
+        response_headers_to_add: vec![encode::header(VERDICT, verdict.to_owned())],
+        dynamic_metadata: Some(Struct {
+            fields: fields.into(),
+        }),
+        ..RateLimitResponse::default()
+    }
 }
 
 /// The limit that refused, or else the one of which the least is left.
@@ -81,45 +95,5 @@ fn unit(window_s: Option<u64>) -> Unit {
         Some(86_400) => Unit::Day,
         Some(604_800) => Unit::Week,
         _ => Unit::Unknown,
-    }
-}
-
-/// For access logs and filters behind: never who calls, but the bucket's public name.
-fn metadata(decision: &Decision) -> Struct {
-    let mut fields = std::collections::HashMap::with_capacity(6);
-    let mut say = |name: &str, value: &str| {
-        fields.insert(name.to_owned(), encode::text(value));
-    };
-    say("verdict", label(decision.label()));
-    let route = decision.snapshot.policy().routes().get(decision.route);
-    say("route", &route.to_string());
-    if let Some(id) = decision.snapshot.bucket_id(decision) {
-        let id = id.to_string();
-        say("class", id.split('.').next().unwrap_or_default());
-        say("bucket_id", &id);
-    }
-    if let Some(plan) = decision.plan_name() {
-        say("plan", plan);
-    }
-    if is_anonymous(decision) {
-        say("caller", "anonymous");
-    }
-    if let Some(state) = decision.violated() {
-        say("violated", &state.limit.name);
-    }
-    Struct { fields }
-}
-
-/// A verdict's name, as in metrics.
-fn label(label: VerdictLabel) -> &'static str {
-    match label {
-        VerdictLabel::Allow => "allow",
-        VerdictLabel::Limit => "limit",
-        VerdictLabel::LimitShadow => "limit_shadow",
-        VerdictLabel::Unauthenticated => "unauthenticated",
-        VerdictLabel::Forbidden => "forbidden",
-        VerdictLabel::BadRequest => "bad_request",
-        VerdictLabel::Unavailable => "unavailable",
-        VerdictLabel::Own => "own",
     }
 }
