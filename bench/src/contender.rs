@@ -3,7 +3,7 @@
 mod start;
 
 use tollgate_testkit::TestkitError;
-use tollgate_testkit::peers::{Peer, Tool};
+use tollgate_testkit::peers::Tool;
 
 use crate::configs;
 use crate::scenario::Scenario;
