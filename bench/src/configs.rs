@@ -7,6 +7,15 @@ use crate::load::{AUDIENCE, ISSUER};
 /// Requests a minute that nobody reaches here.
 const NEVER: &str = "100000000";
 
+/// The domain of requests that the policy decides, as the integration's file calls it.
+pub(crate) const APIS: &str = "apis";
+/// The domain that has a rule of its own, for subject and path.
+pub(crate) const RULES: &str = "rules";
+/// The domain, and the plan, that let one request pass.
+pub(crate) const ONCE: &str = "once";
+/// What a domain's own rule allows: more than anybody sends here.
+pub(crate) const RULE_REQUESTS_A_MINUTE: u32 = 1_000_000_000;
+
 /// nginx: `limit_req` on the raw header and path; it verifies nothing.
 pub(crate) fn nginx_limit(listen: SocketAddr, origin: SocketAddr) -> String {
     format!(
@@ -121,11 +130,71 @@ pub(crate) fn envoy_job(listen: SocketAddr, origin: SocketAddr) -> String {
     )
 }
 
+/// Envoy before the gateway's rate limit service: the file of the integration, with this run's places, and
+/// with keys and a cache of tokens as [`envoy_job`] has them.
+pub(crate) fn envoy_rls(listen: SocketAddr, origin: SocketAddr, services: SocketAddr) -> String {
+    let file = include_str!("../../docs/integrations/envoy/rls.yaml");
+    let own_keys = "local_jwks: {filename: jwks.json}\n\
+                    \x20                         jwt_cache_config: {jwt_cache_size: 5000}\n";
+    let (before, keys) = file.split_once("remote_jwks:").unwrap_or((file, ""));
+    let (_, after) = keys.split_once("timeout: 5s\n").unwrap_or_default();
+    placed(
+        &format!("{before}{own_keys}{after}"),
+        listen,
+        origin,
+        services,
+    )
+}
+
+/// Envoy before the gateway's external authorization: the file of the integration, with this run's places.
+pub(crate) fn envoy_authz(listen: SocketAddr, origin: SocketAddr, services: SocketAddr) -> String {
+    let file = include_str!("../../docs/integrations/envoy/ext-authz.yaml");
+    placed(file, listen, origin, services)
+}
+
+/// A file of an integration with other ports than the documented ones.
+fn placed(file: &str, listen: SocketAddr, origin: SocketAddr, services: SocketAddr) -> String {
+    let ports = [(8000, listen), (9000, origin), (8081, services)];
+    ports
+        .iter()
+        .fold(file.to_owned(), |file, (documented, own)| {
+            let documented = format!("port_value: {documented}}}");
+            file.replace(&documented, &format!("port_value: {}}}", own.port()))
+        })
+}
+
 /// The gateway on the whole job, two limits a request.
 pub(crate) fn tollgate_job(listen: SocketAddr, origin: SocketAddr) -> String {
     let limits = "      - {name: burst, rate: 1000000/s, burst: 1000000}\n\
                   \x20     - {name: sustained, rate: 60000000/min, burst: 60000000}\n";
     tollgate(listen, origin, limits)
+}
+
+/// The job's gateway that answers Envoy: requests of callers whom Envoy has verified, and rules of a domain's own.
+pub(crate) fn tollgate_services(
+    listen: SocketAddr,
+    origin: SocketAddr,
+    grpc: SocketAddr,
+) -> String {
+    let rules = |requests_per_unit: u32, unit: &str| {
+        format!(
+            "descriptors: [{{key: subject, descriptors: [{{key: path, rate_limit: \
+             {{unit: {unit}, requests_per_unit: {requests_per_unit}}}}}]}}]"
+        )
+    };
+    let once = format!("plans:\n  {ONCE}: {{limits: [{{name: once, rate: 1/24h, burst: 1}}]}}\n");
+    let job = tollgate_job(listen, origin).replacen("plans:\n", &once, 1);
+    format!(
+        "{job}\
+         grpc:\n\
+         \x20 listen: {grpc}\n\
+         \x20 domains:\n\
+         \x20   {APIS}: {{identity: verified}}\n\
+         \x20   {RULES}: {{{}}}\n\
+         \x20   {ONCE}: {{{}}}\n",
+        rules(RULE_REQUESTS_A_MINUTE, "minute"),
+        rules(1, "day"),
+    )
 }
 
 /// The job's gateway that verifies whatever comes, so that the price of it is seen.
@@ -165,4 +234,27 @@ fn tollgate(listen: SocketAddr, origin: SocketAddr, limits: &str) -> String {
          \x20   limits:\n{limits}\
          default_plan: standard\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_integrations_files_are_placed_and_verify_with_the_runs_keys() {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        for file in [envoy_rls, envoy_authz] {
+            let config = file(address(1), address(2), address(3));
+            for port in 1..=3 {
+                assert!(
+                    config.contains(&format!("port_value: {port}}}")),
+                    "{config}"
+                );
+            }
+            assert!(!config.contains("remote_jwks"), "{config}");
+        }
+        let rls = envoy_rls(address(1), address(2), address(3));
+        assert!(rls.contains("local_jwks") && rls.contains("forward: true"));
+        assert!(rls.contains(&format!("domain: {APIS}\n")));
+    }
 }

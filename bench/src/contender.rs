@@ -1,56 +1,14 @@
-//! Who takes part in which scenario, and how each is started.
+//! Who takes part in which scenario.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod start;
 
 use tollgate_testkit::TestkitError;
-use tollgate_testkit::peers::{Gateway, Launch, Peer, Tool, envoy, free_address, haproxy, nginx};
+use tollgate_testkit::peers::Tool;
 
 use crate::configs;
-use crate::load::Tokens;
+use crate::scenario::Scenario;
 
-/// What the clients do, and what comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Scenario {
-    /// Verified users within their limits: every request is forwarded.
-    Job,
-    /// Verified users over their limit: every request is 429.
-    Limited,
-    /// Garbage behind a token's header, each different: every request is 401, or 429 once its
-    /// network failed too often.
-    Garbage,
-    /// Well-formed tokens that nobody signed, each different: likewise.
-    Forged,
-}
-
-impl Scenario {
-    /// All of them, in the order of the report.
-    pub(crate) const ALL: [Scenario; 4] = [
-        Scenario::Job,
-        Scenario::Limited,
-        Scenario::Garbage,
-        Scenario::Forged,
-    ];
-
-    /// The heading of its table.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Scenario::Job => "Verified users within their limits: forwarded",
-            Scenario::Limited => "Verified users over their limit: refused with 429",
-            Scenario::Garbage => "Garbage in a token's shape, each one new: refused",
-            Scenario::Forged => "Well-formed tokens that nobody signed, each one new: refused",
-        }
-    }
-
-    /// The statuses that its answers may have.
-    pub(crate) fn statuses(self) -> &'static [u16] {
-        match self {
-            Scenario::Job => &[200],
-            Scenario::Limited => &[429],
-            Scenario::Garbage | Scenario::Forged => &[401, 429],
-        }
-    }
-}
+pub(crate) use self::start::{Running, Surroundings};
 
 /// One line of a table.
 #[derive(Clone, Copy, Debug)]
@@ -61,19 +19,7 @@ pub(crate) struct Contender {
     pub(crate) does: &'static str,
     /// Where it takes part.
     pub(crate) scenario: Scenario,
-    /// Whether the others' costs are given as ratios to its own.
-    pub(crate) is_measure: bool,
-    start: fn(&Surroundings) -> Result<Peer, TestkitError>,
-}
-
-/// What a contender is started with.
-pub(crate) struct Surroundings {
-    /// The origin that all forward to.
-    pub(crate) origin: SocketAddr,
-    /// The gateway's release binary, or why there is none.
-    pub(crate) gateway: Result<PathBuf, String>,
-    /// The keys to verify with.
-    pub(crate) tokens: Tokens,
+    start: fn(&Surroundings) -> Result<Running, TestkitError>,
 }
 
 impl Contender {
@@ -81,165 +27,147 @@ impl Contender {
     ///
     /// # Errors
     /// When it is not installed or does not start.
-    pub(crate) fn start(&self, surroundings: &Surroundings) -> Result<Peer, TestkitError> {
+    pub(crate) fn start(&self, surroundings: &Surroundings) -> Result<Running, TestkitError> {
         (self.start)(surroundings)
+    }
+
+    /// Whether the gateway's binary takes part.
+    pub(crate) fn needs_gateway(&self) -> bool {
+        self.name.contains("tollgate")
+    }
+
+    /// Whether one of these words, of `--only`, means it.
+    pub(crate) fn is_meant(&self, words: &[String]) -> bool {
+        let means = |word: &String| {
+            self.name.contains(word.as_str()) || self.scenario.word() == word.as_str()
+        };
+        words.is_empty() || words.iter().any(means)
     }
 }
 
 /// Everybody.
-pub(crate) const CONTENDERS: [Contender; 14] = [
+pub(crate) const CONTENDERS: [Contender; 20] = [
     Contender {
         name: "bare-hyper",
         does: "plain proxy, hyper's floor",
         scenario: Scenario::Job,
-        is_measure: false,
-        start: start_bare,
+        start: start::bare,
     },
     Contender {
         name: "haproxy-plain",
         does: "plain proxy",
         scenario: Scenario::Job,
-        is_measure: false,
-        start: |with| start_haproxy(with, configs::haproxy_plain),
+        start: |with| start::haproxy(with, configs::haproxy_plain),
     },
     Contender {
         name: "nginx-limit",
         does: "limit_req on the raw header; verifies nothing",
         scenario: Scenario::Job,
-        is_measure: false,
-        start: start_nginx,
+        start: start::nginx,
     },
     Contender {
         name: "haproxy",
         does: "the job: jwt_verify, stick table on sub and path",
         scenario: Scenario::Job,
-        is_measure: true,
-        start: |with| start_haproxy(with, configs::haproxy_job),
+        start: |with| start::haproxy(with, configs::haproxy_job),
     },
     Contender {
         name: "envoy",
         does: "the job: jwt_authn with cache, local_ratelimit on sub and path",
         scenario: Scenario::Job,
-        is_measure: false,
-        start: start_envoy,
+        start: start::envoy,
     },
     Contender {
         name: "tollgate",
         does: "the job, two limits",
         scenario: Scenario::Job,
-        is_measure: false,
-        start: |with| start_tollgate(with, configs::tollgate_job),
+        start: |with| start::tollgate(with, configs::tollgate_job),
     },
     Contender {
         name: "haproxy",
         does: "jwt_verify, stick table",
         scenario: Scenario::Limited,
-        is_measure: true,
-        start: |with| start_haproxy(with, configs::haproxy_refusing),
+        start: |with| start::haproxy(with, configs::haproxy_refusing),
     },
     Contender {
         name: "tollgate",
         does: "two limits, one spent",
         scenario: Scenario::Limited,
-        is_measure: false,
-        start: |with| start_tollgate(with, configs::tollgate_refusing),
+        start: |with| start::tollgate(with, configs::tollgate_refusing),
     },
     Contender {
         name: "haproxy",
         does: "jwt_verify",
         scenario: Scenario::Garbage,
-        is_measure: true,
-        start: |with| start_haproxy(with, configs::haproxy_job),
+        start: |with| start::haproxy(with, configs::haproxy_job),
     },
     Contender {
         name: "tollgate",
         does: "the job's own configuration",
         scenario: Scenario::Garbage,
-        is_measure: false,
-        start: |with| start_tollgate(with, configs::tollgate_job),
+        start: |with| start::tollgate(with, configs::tollgate_job),
     },
     Contender {
         name: "tollgate-unbounded",
         does: "no budget of failures: every token is parsed",
         scenario: Scenario::Garbage,
-        is_measure: false,
-        start: |with| start_tollgate(with, configs::tollgate_unbounded),
+        start: |with| start::tollgate(with, configs::tollgate_unbounded),
     },
     Contender {
         name: "haproxy",
         does: "jwt_verify",
         scenario: Scenario::Forged,
-        is_measure: true,
-        start: |with| start_haproxy(with, configs::haproxy_job),
+        start: |with| start::haproxy(with, configs::haproxy_job),
     },
     Contender {
         name: "tollgate",
         does: "the job's own configuration",
         scenario: Scenario::Forged,
-        is_measure: false,
-        start: |with| start_tollgate(with, configs::tollgate_job),
+        start: |with| start::tollgate(with, configs::tollgate_job),
     },
     Contender {
         name: "tollgate-unbounded",
         does: "no budget of failures: every signature is checked",
         scenario: Scenario::Forged,
-        is_measure: false,
-        start: |with| start_tollgate(with, configs::tollgate_unbounded),
+        start: |with| start::tollgate(with, configs::tollgate_unbounded),
+    },
+    Contender {
+        name: "envoy",
+        does: "alone: jwt_authn with cache, local_ratelimit on sub and path",
+        scenario: Scenario::Envoy,
+        start: start::envoy,
+    },
+    Contender {
+        name: "envoy-tollgate-rls",
+        does: "jwt_authn with cache, then Tollgate's rate limit service: two limits",
+        scenario: Scenario::Envoy,
+        start: start::envoy_rls,
+    },
+    Contender {
+        name: "envoy-tollgate-authz",
+        does: "Tollgate by ext_authz (gRPC): token and two limits",
+        scenario: Scenario::Envoy,
+        start: start::envoy_authz,
+    },
+    Contender {
+        name: "rls-limitador",
+        does: "limitador's library behind a server of ours: one limit on subject and path",
+        scenario: Scenario::Rls,
+        start: start::rls_limitador,
+    },
+    Contender {
+        name: "rls-tollgate-rules",
+        does: "the same limit, as a domain's own rule",
+        scenario: Scenario::Rls,
+        start: start::rls_tollgate,
+    },
+    Contender {
+        name: "rls-tollgate-policy",
+        does: "the policy: caller, route, plan, two limits, fields for the answer",
+        scenario: Scenario::Rls,
+        start: start::rls_tollgate,
     },
 ];
-
-type Config = fn(SocketAddr, SocketAddr) -> String;
-
-fn start_bare(with: &Surroundings) -> Result<Peer, TestkitError> {
-    let address = free_address()?;
-    let own = std::env::current_exe().map_err(|source| TestkitError::Spawn {
-        program: PathBuf::from("tollgate-bench"),
-        source,
-    })?;
-    Peer::launch(&Launch {
-        name: "bare-hyper",
-        program: &own,
-        arguments: &["bare", &address.to_string(), &with.origin.to_string()],
-        files: &[],
-        address,
-    })
-}
-
-fn start_haproxy(with: &Surroundings, config: Config) -> Result<Peer, TestkitError> {
-    let address = free_address()?;
-    let files = [("rs.pub.pem", with.tokens.pem.as_str())];
-    haproxy(&config(address, with.origin), &files, address)
-}
-
-fn start_nginx(with: &Surroundings) -> Result<Peer, TestkitError> {
-    let address = free_address()?;
-    nginx(&configs::nginx_limit(address, with.origin), address)
-}
-
-fn start_envoy(with: &Surroundings) -> Result<Peer, TestkitError> {
-    let address = free_address()?;
-    let files = [("jwks.json", with.tokens.jwks.as_str())];
-    envoy(&configs::envoy_job(address, with.origin), &files, address)
-}
-
-fn start_tollgate(with: &Surroundings, config: Config) -> Result<Peer, TestkitError> {
-    let binary = with
-        .gateway
-        .as_ref()
-        .map_err(|why| TestkitError::ToolMissing {
-            program: "tollgate".to_owned(),
-            remedy: why.clone(),
-        })?;
-    let address = free_address()?;
-    let gateway = Gateway {
-        binary,
-        policy: &config(address, with.origin),
-        files: &[("jwks.json", with.tokens.jwks.as_str())],
-        address,
-        workers: 1,
-    };
-    gateway.launch()
-}
 
 /// Versions of the programs that take part, for the report.
 pub(crate) fn versions(surroundings: &Surroundings) -> Vec<String> {

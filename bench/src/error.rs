@@ -26,4 +26,13 @@ pub(crate) enum BenchError {
     /// The bare proxy cannot serve.
     #[error("failed to run the bare proxy: {0}")]
     Bare(io::Error),
+    /// The calls of a load came to nothing.
+    #[error("failed to call the rate limit service: {0}")]
+    Calls(io::Error),
+    /// limitador's library cannot be served.
+    #[error("failed to serve limitador: {0}")]
+    Limitador(String),
+    /// The layers cannot be measured.
+    #[error("failed to measure the layers: {0}")]
+    Layers(String),
 }

@@ -21,11 +21,14 @@ mod bare;
 mod configs;
 mod contender;
 mod error;
+mod layers;
 mod load;
 mod machine;
 mod measure;
 mod probe;
 mod report;
+mod rls;
+mod scenario;
 mod summary;
 
 use std::net::SocketAddr;
@@ -37,7 +40,7 @@ use clap::{Parser, Subcommand};
 use crate::error::BenchError;
 use crate::measure::Plan;
 
-/// The gateway beside HAProxy, nginx and Envoy on the same job.
+/// The gateway, the services for Envoy and the layer beside their peers on the same job.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -47,7 +50,8 @@ struct Arguments {
     /// Length of one turn, in seconds.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// Only contenders whose name contains one of these words, such as `tollgate,haproxy`.
+    /// Only contenders whose name contains one of these words, such as `tollgate,haproxy`, or whose
+    /// scenario is one of them: job, limited, garbage, forged, behind-envoy, rls.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Connections kept busy.
@@ -70,6 +74,14 @@ enum Command {
         /// Where it forwards to.
         origin: SocketAddr,
     },
+    /// Serves limitador's library to Envoy; the benchmark starts itself so.
+    #[command(hide = true)]
+    RlsLimitador {
+        /// Where it listens.
+        listen: SocketAddr,
+    },
+    /// Measures the tower layer beside `tower_governor`, within this process.
+    Tower,
 }
 
 fn main() -> ExitCode {
@@ -83,8 +95,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), BenchError> {
-    if let Some(Command::Bare { listen, origin }) = arguments.command {
-        return bare::serve(listen, origin);
+    match arguments.command {
+        Some(Command::Bare { listen, origin }) => return bare::serve(listen, origin),
+        Some(Command::RlsLimitador { listen }) => return rls::serve(listen),
+        Some(Command::Tower) => {
+            println!("{}", layers::run(arguments.rounds)?);
+            return Ok(());
+        }
+        None => {}
     }
     let plan = Plan {
         rounds: arguments.rounds,

@@ -3,15 +3,19 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use tollgate_testkit::peers::{Load, Peer, gateway_binary, nginx_json_origin, workspace_root};
+use tollgate_testkit::peers::{
+    Load, LoadReport, gateway_binary, nginx_json_origin, workspace_root,
+};
 use tollgate_testkit::replace_claim;
 
-use crate::contender::{CONTENDERS, Contender, Scenario, Surroundings, versions};
+use crate::contender::{CONTENDERS, Contender, Running, Surroundings, versions};
 use crate::error::BenchError;
 use crate::load::{self, PATHS, TOKENS_FILE, Tokens};
 use crate::machine;
 use crate::probe;
 use crate::report::{Report, Row};
+use crate::rls::{self, Questions};
+use crate::scenario::Scenario;
 use crate::summary::{Summary, Turn};
 
 /// Length of the unmeasured first turn, in seconds: pools open, caches and tables fill.
@@ -32,7 +36,7 @@ pub(crate) struct Plan {
 /// One contender in the race.
 struct Runner {
     contender: Contender,
-    peer: Peer,
+    running: Running,
     turns: Vec<Turn>,
     /// What it answers where it should answer otherwise.
     answers: Option<String>,
@@ -45,7 +49,7 @@ struct Runner {
 pub(crate) fn run(plan: &Plan) -> Result<Report, BenchError> {
     let origin = nginx_json_origin()?;
     let wanted = wanted(&plan.only);
-    let needs_gateway = wanted.iter().any(|contender| contender.name == "tollgate");
+    let needs_gateway = wanted.iter().any(Contender::needs_gateway);
     let surroundings = Surroundings {
         origin: origin.address(),
         gateway: if needs_gateway {
@@ -58,9 +62,9 @@ pub(crate) fn run(plan: &Plan) -> Result<Report, BenchError> {
     let mut runners = Vec::new();
     for contender in wanted {
         match contender.start(&surroundings) {
-            Ok(peer) => runners.push(Runner {
+            Ok(running) => runners.push(Runner {
                 contender,
-                peer,
+                running,
                 turns: Vec::new(),
                 answers: None,
             }),
@@ -78,7 +82,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Report, BenchError> {
         for runner in &mut runners {
             let turn = take_turn(runner, plan.connections, plan.seconds, &surroundings.tokens)?;
             println!(
-                "round {round}/{}: {:<14} {:>9.0} requests/s",
+                "round {round}/{}: {:<20} {:>9.0} requests/s",
                 plan.rounds,
                 runner.contender.name,
                 turn.load.requests_per_second()
@@ -92,13 +96,17 @@ pub(crate) fn run(plan: &Plan) -> Result<Report, BenchError> {
 /// What a contender answers after the warm-up, if it is not what its scenario says.
 fn wrong_answer(runner: &Runner, tokens: &Tokens) -> Option<String> {
     let scenario = runner.contender.scenario;
+    let address = runner.running.front.address();
+    if scenario == Scenario::Rls {
+        return rls::answers_otherwise(address, questions(runner));
+    }
     let user = tokens.lines.lines().next().unwrap_or_default();
     let token = match scenario {
-        Scenario::Job | Scenario::Limited => user.to_owned(),
+        Scenario::Job | Scenario::Limited | Scenario::Envoy | Scenario::Rls => user.to_owned(),
         Scenario::Garbage => tokens.garbage.clone(),
         Scenario::Forged => replace_claim(user, "sub", "nobody"),
     };
-    let status = probe::status(runner.peer.address(), PATHS[0], &token);
+    let status = probe::status(address, PATHS[0], &token);
     match status {
         Some(status) if scenario.statuses().contains(&status) => None,
         Some(status) => Some(format!("answers {status}")),
@@ -106,14 +114,19 @@ fn wrong_answer(runner: &Runner, tokens: &Tokens) -> Option<String> {
     }
 }
 
+/// What a contender of the rate limit service is asked.
+fn questions(runner: &Runner) -> Questions {
+    match runner.contender.name {
+        "rls-tollgate-policy" => Questions::Policy,
+        _ => Questions::Rules,
+    }
+}
+
 fn wanted(only: &[String]) -> Vec<Contender> {
-    let takes_part = |contender: &Contender| {
-        only.is_empty()
-            || only
-                .iter()
-                .any(|word| contender.name.contains(word.as_str()))
-    };
-    CONTENDERS.into_iter().filter(takes_part).collect()
+    let contenders = CONTENDERS.into_iter();
+    contenders
+        .filter(|contender| contender.is_meant(only))
+        .collect()
 }
 
 /// Builds the release binary, so that never an old one is measured; or says why not.
@@ -138,25 +151,42 @@ fn take_turn(
     seconds: u32,
     tokens: &Tokens,
 ) -> Result<Turn, BenchError> {
+    let running = &runner.running;
+    let before = (running.cpu_us(), running.cpu_us_behind());
+    let load = load_once(runner, connections, seconds, tokens)?;
+    Ok(Turn {
+        load,
+        cpu_us: running.cpu_us() - before.0,
+        cpu_us_behind: running.cpu_us_behind() - before.1,
+    })
+}
+
+fn load_once(
+    runner: &Runner,
+    connections: u32,
+    seconds: u32,
+    tokens: &Tokens,
+) -> Result<LoadReport, BenchError> {
+    let front = &runner.running.front;
     let (script, lines) = match runner.contender.scenario {
-        Scenario::Job | Scenario::Limited => (load::users_script(), &tokens.lines),
+        Scenario::Rls => {
+            let messages = questions(runner).encoded();
+            return rls::run(front.address(), &messages, connections, seconds);
+        }
+        Scenario::Job | Scenario::Limited | Scenario::Envoy => {
+            (load::users_script(), &tokens.lines)
+        }
         Scenario::Garbage => (load::always_new_script(), &tokens.garbage),
         Scenario::Forged => (load::always_new_script(), &tokens.lines),
     };
-    let url = runner.peer.url();
     let load = Load {
-        url: &url,
+        url: &front.url(),
         connections,
         seconds,
         script: &script,
         files: &[(TOKENS_FILE, lines)],
     };
-    let before = runner.peer.cpu_us();
-    let load = load.run()?;
-    Ok(Turn {
-        load,
-        cpu_us: runner.peer.cpu_us() - before,
-    })
+    Ok(load.run()?)
 }
 
 fn report(plan: &Plan, runners: &[Runner], with: &Surroundings) -> Report {
@@ -169,6 +199,13 @@ fn report(plan: &Plan, runners: &[Runner], with: &Surroundings) -> Report {
         load::PATHS.len()
     ));
     surroundings.push(format!(
+        "load of the rate limit service: our own, {} connections with {} calls under way in all, \
+         {} questions",
+        rls::CONNECTIONS,
+        plan.connections,
+        load::USERS * load::PATHS.len()
+    ));
+    surroundings.push(format!(
         "{} rounds of {} s each, in turn; medians, (least–most)",
         plan.rounds, plan.seconds
     ));
@@ -179,8 +216,7 @@ fn report(plan: &Plan, runners: &[Runner], with: &Surroundings) -> Report {
             scenario: runner.contender.scenario,
             name: runner.contender.name,
             does: runner.contender.does,
-            is_measure: runner.contender.is_measure,
-            resident_bytes: runner.peer.resident_bytes(),
+            resident_bytes: runner.running.resident_bytes(),
             summary,
         })
     });

@@ -1,6 +1,6 @@
 //! The figures beside each other: aligned for a terminal, and as Markdown.
 
-use crate::contender::Scenario;
+use crate::scenario::Scenario;
 use crate::summary::Summary;
 
 /// One contender's line.
@@ -11,8 +11,6 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// What it does.
     pub(crate) does: &'static str,
-    /// Whether ratios are to it.
-    pub(crate) is_measure: bool,
     /// Resident memory at the end, in bytes.
     pub(crate) resident_bytes: u64,
     /// Its figures.
@@ -28,16 +26,19 @@ pub(crate) struct Report {
 }
 
 const HEADINGS: [&str; 9] = [
-    "proxy",
+    "contender",
     "CPU µs/request",
     "spread",
-    "× HAProxy",
+    // And the name of the contender whose cost is the measure.
+    "×",
     "requests/s",
     "p50 ms",
     "p99 ms",
     "RSS MiB",
     "does",
 ];
+/// The column of ratios.
+const RATIO: usize = 3;
 /// The columns that hold words; the others are set flush right.
 const WORDS: [usize; 2] = [0, 8];
 
@@ -108,9 +109,11 @@ impl Report {
             if rows.is_empty() {
                 continue;
             }
-            let measure = rows.iter().find(|row| row.is_measure);
+            let measure = rows.iter().find(|row| row.name == scenario.measure());
             let measure = measure.map(|row| row.summary.cpu_us);
-            let mut table = vec![HEADINGS.map(str::to_owned)];
+            let mut headings = HEADINGS.map(str::to_owned);
+            headings[RATIO] = format!("× {}", scenario.measure());
+            let mut table = vec![headings];
             table.extend(rows.iter().map(|row| cells(row, measure)));
             tables.push((scenario, table));
         }
@@ -126,10 +129,17 @@ fn cells(row: &Row, measure_cpu_us: Option<f64>) -> [String; 9] {
         || "–".to_owned(),
         |cost| format!("{:.2}", summary.cpu_us / cost),
     );
-    let does = match &summary.remark {
-        Some(remark) => format!("{} ({remark})", row.does),
-        None => row.does.to_owned(),
-    };
+    let mut does = row.does.to_owned();
+    if summary.cpu_us_behind > 0.0 {
+        let front = summary.cpu_us - summary.cpu_us_behind;
+        does.push_str(&format!(
+            " (CPU: {front:.2} µs Envoy's, {:.2} µs Tollgate's)",
+            summary.cpu_us_behind
+        ));
+    }
+    if let Some(remark) = &summary.remark {
+        does.push_str(&format!(" ({remark})"));
+    }
     [
         row.name.to_owned(),
         format!("{:.2}", summary.cpu_us),
@@ -148,15 +158,15 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        let row = |name, is_measure, cpu_us| Row {
+        let row = |name, cpu_us| Row {
             scenario: Scenario::Job,
             name,
             does: "the job",
-            is_measure,
             resident_bytes: 5 * 1024 * 1024,
             summary: Summary {
                 cpu_us,
                 cpu_us_range: (cpu_us - 1.0, cpu_us + 1.0),
+                cpu_us_behind: 0.0,
                 per_second: 20_000.0,
                 p50_us: 1_500.0,
                 p99_us: 3_000.0,
@@ -165,22 +175,30 @@ mod tests {
         };
         Report {
             surroundings: vec!["memory: little".to_owned()],
-            rows: vec![row("haproxy", true, 50.0), row("tollgate", false, 20.0)],
+            rows: vec![row("haproxy", 50.0), row("tollgate", 20.0)],
         }
     }
 
     #[test]
-    fn the_terminals_columns_line_up_and_ratios_are_to_haproxys_job() {
+    fn the_terminals_columns_line_up_and_ratios_are_to_the_measure() {
         let text = report().aligned();
         let expected = "\
 memory: little
 
 Verified users within their limits: forwarded
-proxy     CPU µs/request       spread  × HAProxy  requests/s  p50 ms  p99 ms  RSS MiB  does
-haproxy            50.00  (49.0–51.0)       1.00       20000    1.50    3.00      5.0  the job
-tollgate           20.00  (19.0–21.0)       0.40       20000    1.50    3.00      5.0  the job
+contender  CPU µs/request       spread  × haproxy  requests/s  p50 ms  p99 ms  RSS MiB  does
+haproxy             50.00  (49.0–51.0)       1.00       20000    1.50    3.00      5.0  the job
+tollgate            20.00  (19.0–21.0)       0.40       20000    1.50    3.00      5.0  the job
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_a_process_behind_used_is_said() {
+        let mut report = report();
+        report.rows[1].summary.cpu_us_behind = 8.0;
+        let text = report.aligned();
+        assert!(text.contains("the job (CPU: 12.00 µs Envoy's, 8.00 µs Tollgate's)\n"));
     }
 
     #[test]

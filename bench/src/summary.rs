@@ -2,7 +2,7 @@
 
 use tollgate_testkit::peers::LoadReport;
 
-use crate::contender::Scenario;
+use crate::scenario::Scenario;
 
 /// One turn of one contender.
 #[derive(Clone, Copy, Debug)]
@@ -11,15 +11,21 @@ pub(crate) struct Turn {
     pub(crate) load: LoadReport,
     /// CPU time that the contender used meanwhile, in µs.
     pub(crate) cpu_us: u64,
+    /// As much of it as the process behind used that is asked about each request; 0 without one.
+    pub(crate) cpu_us_behind: u64,
 }
 
 impl Turn {
+    fn cpu_us_per_request(&self) -> f64 {
+        self.per_request(self.cpu_us)
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "figures for people; far below 2^53"
     )]
-    fn cpu_us_per_request(&self) -> f64 {
-        self.cpu_us as f64 / self.load.requests.max(1) as f64
+    fn per_request(&self, cpu_us: u64) -> f64 {
+        cpu_us as f64 / self.load.requests.max(1) as f64
     }
 }
 
@@ -30,6 +36,8 @@ pub(crate) struct Summary {
     pub(crate) cpu_us: f64,
     /// The least and the most of it.
     pub(crate) cpu_us_range: (f64, f64),
+    /// Median of what the process behind used of it; 0 without one.
+    pub(crate) cpu_us_behind: f64,
     /// Median answers a second.
     pub(crate) per_second: f64,
     /// Median of the turns' median latencies, in µs.
@@ -56,6 +64,7 @@ impl Summary {
         Some(Summary {
             cpu_us: median(&cpu)?,
             cpu_us_range: (*cpu.first()?, *cpu.last()?),
+            cpu_us_behind: median(&values(&|turn| turn.per_request(turn.cpu_us_behind)))?,
             per_second: median(&values(&|turn| turn.load.requests_per_second()))?,
             p50_us: median(&values(&|turn| turn.load.p50_us as f64))?,
             p99_us: median(&values(&|turn| turn.load.p99_us as f64))?,
@@ -84,7 +93,9 @@ fn remark(scenario: Scenario, turns: &[Turn]) -> Option<String> {
     );
     let mut remarks = Vec::new();
     match scenario {
-        Scenario::Job if refused > 0 => remarks.push(format!("{refused} of {answers} refused")),
+        Scenario::Job | Scenario::Envoy | Scenario::Rls if refused > 0 => {
+            remarks.push(format!("{refused} of {answers} refused"))
+        }
         // A bucket's first request passes: one a user and path.
         Scenario::Limited | Scenario::Garbage | Scenario::Forged
             if refused < answers - answers / 100 =>
@@ -113,7 +124,11 @@ mod tests {
             refused,
             socket_errors: 0,
         };
-        Turn { load, cpu_us }
+        Turn {
+            load,
+            cpu_us,
+            cpu_us_behind: cpu_us / 2,
+        }
     }
 
     #[test]
@@ -125,6 +140,7 @@ mod tests {
         ];
         let summary = Summary::of(Scenario::Job, &turns).unwrap();
         assert!((summary.cpu_us - 20.0).abs() < 1e-9);
+        assert!((summary.cpu_us_behind - 10.0).abs() < 1e-9);
         assert_eq!(summary.cpu_us_range, (10.0, 30.0));
         assert_eq!(summary.remark, None);
         let even = Summary::of(Scenario::Job, &turns[..2]).unwrap();

@@ -73,7 +73,11 @@ pub async fn accept(listener: &impl Accept) -> (TcpStream, SocketAddr) {
     let mut pause = PAUSE_FIRST;
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
+            // Answers are written whole: waiting to fill a segment, until the other end has acknowledged
+            // the one before, adds its 40 ms of delay to them.
+            Ok(accepted) if accepted.0.set_nodelay(true).is_ok() => return accepted,
+            // It is gone already.
+            Ok(_) => {}
             Err(error) if is_clients_doing(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, ?pause, "accept failed; pausing");
@@ -132,7 +136,8 @@ mod tests {
         };
         let client = tokio::spawn(TcpStream::connect(address));
         let start = Instant::now();
-        let (_, peer) = accept(&scripted).await;
+        let (stream, peer) = accept(&scripted).await;
+        assert!(stream.nodelay().unwrap());
         assert_eq!(peer, client.await.unwrap().unwrap().local_addr().unwrap());
         // Two exhaustions, two pauses: 5 ms and 10 ms.
         assert!(start.elapsed() >= Duration::from_millis(15));

@@ -92,8 +92,6 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, listening: Listen
 }
 
 async fn serve_stream(stream: TcpStream, peer: SocketAddr, listening: Listening) -> io::Result<()> {
-    // Answers are written whole; waiting to fill a segment only adds latency.
-    stream.set_nodelay(true)?;
     let limits = Limits::of(listening.shared.engine.snapshot().policy());
     let mut conn = ConnContext {
         shared: listening.shared,

@@ -67,7 +67,11 @@ const MAY_USE: [(&str, &[&str]); 20] = [
         ],
     ),
     ("tollgate-testkit", &[]),
-    ("tollgate-bench", &["tollgate-testkit"]),
+    (
+        "tollgate-bench",
+        // The layer is measured within the benchmark's own process.
+        &["tollgate-engine", "tollgate-tower", "tollgate-testkit"],
+    ),
     (
         "tollgate-conformance",
         &[
