@@ -16,7 +16,7 @@ struct File {
     /// Members of `identity` beside the stage's; an anonymous plan by default.
     #[serde(default)]
     identity: Option<String>,
-    /// RFC 3339; the machine's time by default, which all frontends can be shown.
+    /// Seconds since 1970; the machine's time by default, which all frontends can be shown.
     #[serde(default)]
     clock_unix_s: Option<u64>,
     cases: Vec<RawCase>,
@@ -56,6 +56,12 @@ pub struct Step {
     /// Claims of the caller's token: a `sub`, or a map. Nobody by default.
     #[serde(default, rename = "as")]
     pub claims: Value,
+    /// What is wrong with the token.
+    #[serde(default)]
+    pub token: Signed,
+    /// Shows the token of the step before once more.
+    #[serde(default)]
+    pub same_token: bool,
     /// `METHOD /path?query`, with `N x` before it to send it so often.
     pub send: String,
     /// Further header fields.
@@ -86,9 +92,32 @@ pub struct Expected {
     /// Fields that the origin gets; `null`: not there.
     #[serde(default)]
     pub forwarded: BTreeMap<String, Option<String>>,
+    /// The path that goes to the origin, with its query.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// Members of the problem document.
+    #[serde(default)]
+    pub problem: BTreeMap<String, Value>,
     /// Class and template of the bucket id.
     #[serde(default)]
     pub bucket: Option<Bucket>,
+}
+
+/// How a token is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signed {
+    /// By the issuer.
+    #[default]
+    Rightly,
+    /// With a secret that is not the issuer's.
+    ByAnother,
+    /// Not at all: `alg: none`.
+    NotAtAll,
+    /// By the issuer, and the last letter of the signature changed.
+    AndChanged,
+    /// By the issuer, and the claims changed then.
+    ForOthers,
 }
 
 /// Of whom and for what a bucket id is.
@@ -129,20 +158,10 @@ const IDENTITY: &str = "  anonymous: {plan: anonymous}\n";
 // === impl Verdict ===
 
 impl Verdict {
-    /// The status that a client sees.
-    #[must_use]
-    pub fn status(self) -> u16 {
-        match self {
-            Self::Allow => 200,
-            Self::Limit => 429,
-            Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
-            Self::BadRequest => 400,
-            Self::Unavailable => 503,
-        }
-    }
-
     /// The verdict behind a status.
+    ///
+    /// # Panics
+    /// On any other: an origin of the suite answers 200 only.
     #[must_use]
     pub fn of_status(status: u16) -> Self {
         match status {
@@ -151,7 +170,8 @@ impl Verdict {
             403 => Self::Forbidden,
             400 => Self::BadRequest,
             503 => Self::Unavailable,
-            _ => Self::Allow,
+            200 => Self::Allow,
+            other => panic!("{other} is no verdict's status"),
         }
     }
 }

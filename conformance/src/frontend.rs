@@ -35,14 +35,10 @@ pub struct Abilities {
     pub no_clock: Option<&'static str>,
     /// Why it counts nothing.
     pub no_counting: Option<&'static str>,
-    /// Why it has no word for some verdicts: those that it takes for others are not told apart.
-    pub no_statuses: Option<&'static str>,
     /// Why the answer's fields are not its own.
     pub no_fields: Option<&'static str>,
     /// Why it cannot say what the origin is to get.
     pub no_forwarded: Option<&'static str>,
-    /// Why it gives no bucket id.
-    pub no_bucket: Option<&'static str>,
     /// Why these cases mean nothing to it, by a word in their file's name.
     pub not_these: &'static [(&'static str, &'static str)],
 }
@@ -54,8 +50,29 @@ pub struct Answer {
     pub verdict: Verdict,
     /// Fields that the client gets, on what passes as well.
     pub fields: HeaderMap,
+    /// The body of a refusal.
+    pub body: Vec<u8>,
     /// Fields that the origin gets of what passes.
     pub forwarded: HeaderMap,
+    /// The path that the origin gets, with its query, where the frontend forwards or says it.
+    pub target: Option<String>,
     /// The bucket id, of a user.
     pub bucket: Option<String>,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// One that says the verdict and nothing else.
+    #[must_use]
+    pub fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            fields: HeaderMap::new(),
+            body: Vec::new(),
+            forwarded: HeaderMap::new(),
+            target: None,
+            bucket: None,
+        }
+    }
 }

@@ -20,7 +20,7 @@ mod row;
 mod run;
 mod stage;
 
-pub use case::{Case, Expected, Step, Verdict, all_cases};
+pub use case::{Case, Expected, Signed, Step, Verdict, all_cases};
 pub use frontend::{Abilities, Answer, Frontend, Session};
 pub use run::run;
 pub use stage::{Request, Stage};

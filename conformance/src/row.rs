@@ -74,7 +74,11 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = self.ran + self.not_expressed.values().sum::<usize>();
-        write!(f, "| {} | {} of {of} |", self.name, self.passed)?;
+        write!(
+            f,
+            "| {} | {} of {} | {of} |",
+            self.name, self.passed, self.ran
+        )?;
         let count = |what: &str| self.compared.get(what).copied().unwrap_or_default();
         for what in ["verdicts", "fields", "forwarded", "bucket ids"] {
             match count(what) {

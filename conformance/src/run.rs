@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
+use serde_json::Value;
 
 use crate::case::{Case, Step, Verdict, all_cases};
 use crate::frontend::{Abilities, Answer, Frontend};
@@ -83,15 +84,10 @@ fn differences(
 ) -> Vec<String> {
     let expect = &step.expect;
     let mut found = Vec::new();
-    let same = match abilities.no_statuses {
-        None => answer.verdict == expect.verdict,
-        // It passes, or it does not.
-        Some(_) => (answer.verdict == Verdict::Allow) == (expect.verdict == Verdict::Allow),
-    };
     row.compared("verdicts", 1);
-    if !same {
+    if answer.verdict != expect.verdict {
         let expected = expect.verdict;
-        found.push(format!("{expected:?} expected, got {answer:?}"));
+        found.push(format!("{expected:?} expected, got {:?}", answer.verdict));
     }
     let shows_fields = abilities.no_fields.is_none();
     if shows_fields {
@@ -101,6 +97,8 @@ fn differences(
         }
         row.compared("fields", fields.len());
         found.extend(fields_differ("the client", &fields, &answer.fields));
+        row.compared("fields", expect.problem.len());
+        found.extend(problem_differs(&expect.problem, &answer.body));
     }
     let passes = expect.verdict == Verdict::Allow;
     if abilities.no_forwarded.is_none() && passes {
@@ -111,7 +109,13 @@ fn differences(
             &answer.forwarded,
         ));
     }
-    if let (None, Some(bucket)) = (abilities.no_bucket, &expect.bucket) {
+    if let (Some(expected), Some(got)) = (&expect.target, &answer.target) {
+        row.compared("forwarded", 1);
+        if expected != got {
+            found.push(format!("`{got}` is forwarded, not `{expected}`"));
+        }
+    }
+    if let Some(bucket) = &expect.bucket {
         row.compared("bucket ids", 1);
         let expected = stage.bucket_id(step, bucket);
         if answer.bucket.as_deref() != Some(&*expected) {
@@ -139,6 +143,19 @@ fn fields_differ(
         (all != *expected).then(|| format!("{who} gets `{name}: {all:?}`, not {expected:?}"))
     });
     differ.collect()
+}
+
+fn problem_differs(expected: &BTreeMap<String, Value>, body: &[u8]) -> Vec<String> {
+    if expected.is_empty() {
+        return Vec::new();
+    }
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let differ = expected
+        .iter()
+        .filter(|(name, value)| problem[name] != **value);
+    differ
+        .map(|(name, value)| format!("problem with `{name}: {}`, not {value}", problem[name]))
+        .collect()
 }
 
 /// What is left, by the `RateLimit` field.

@@ -1,5 +1,6 @@
 //! What every frontend is given: a policy with its files, tokens, and a clock that stands still.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
@@ -15,9 +16,9 @@ use tollgate_engine::limiter::{Clock, FakeClock, SystemClock};
 use tollgate_engine::{Engine, EngineOptions};
 use tollgate_identity::{KeyRing, LimitClass, bucket_id};
 use tollgate_policy::Policy;
-use tollgate_testkit::sign_hs256;
+use tollgate_testkit::{replace_claim, sign_hs256};
 
-use crate::case::{Bucket, Case, Step};
+use crate::case::{Bucket, Case, Signed, Step};
 
 /// Nobody is there: most frontends forward nothing themselves.
 const ORIGIN: &str = "http://127.0.0.1:9";
@@ -34,6 +35,8 @@ const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub struct Stage {
     folder: TempDir,
     text: String,
+    /// The token that was shown last.
+    shown: RefCell<Option<String>>,
     /// Shared by all who decide.
     pub clock: Arc<FakeClock>,
 }
@@ -86,6 +89,7 @@ identity:
         Self {
             folder,
             text,
+            shown: RefCell::new(None),
             clock: Arc::new(FakeClock::at_unix_ms(at_ms)),
         }
     }
@@ -163,7 +167,12 @@ identity:
             let name: HeaderName = name.parse().unwrap();
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        if let Some(token) = self.token(&step.claims) {
+        let token = match step.same_token {
+            true => self.shown.borrow().clone(),
+            false => self.token(&step.claims, step.token),
+        };
+        if let Some(token) = token {
+            *self.shown.borrow_mut() = Some(token.clone());
             let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
             headers.insert(AUTHORIZATION, value);
         }
@@ -179,7 +188,7 @@ identity:
         (times, request)
     }
 
-    fn token(&self, claims: &Value) -> Option<String> {
+    fn token(&self, claims: &Value, signed: Signed) -> Option<String> {
         let claims = claims_of(claims)?;
         let now_s = self.clock.now().unix_s();
         let mut all = json!({
@@ -198,7 +207,27 @@ identity:
                 value => all[name] = value.clone(),
             }
         }
-        Some(sign_hs256(SECRET, &json!({ "alg": "HS256" }), &all))
+        let header = json!({ "alg": "HS256" });
+        let token = sign_hs256(SECRET, &header, &all);
+        Some(match signed {
+            Signed::Rightly => token,
+            Signed::ByAnother => sign_hs256(b"another secret of thirty-two bytes", &header, &all),
+            Signed::NotAtAll => {
+                let unsigned = sign_hs256(SECRET, &json!({ "alg": "none" }), &all);
+                let end = unsigned.rfind('.').unwrap();
+                unsigned[..=end].to_owned()
+            }
+            Signed::AndChanged => {
+                let first = token.rfind('.').unwrap() + 1;
+                let other = if token[first..].starts_with('A') {
+                    "B"
+                } else {
+                    "A"
+                };
+                format!("{}{other}{}", &token[..first], &token[first + 1..])
+            }
+            Signed::ForOthers => replace_claim(&token, "sub", "somebody-else"),
+        })
     }
 
     /// The bucket id that a step expects, made from nothing but the ring.

@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use serde_json::Value;
 use tollgate_aws::function;
 use tollgate_aws::store::{Secrets, entries};
@@ -100,10 +99,8 @@ impl Session for Opened {
             _ => &returned["headers"][ID]["value"],
         };
         Answer {
-            verdict: Verdict::of_status(u16::try_from(status).unwrap()),
-            fields: HeaderMap::new(),
-            forwarded: HeaderMap::new(),
             bucket: bucket.as_str().map(str::to_owned),
+            ..Answer::of(Verdict::of_status(u16::try_from(status).unwrap()))
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use tollgate_conformance::{Abilities, Answer, Frontend, Request, Session, Stage, Verdict, run};
-use tollgate_engine::{AnswerContext, Engine, RequestHead};
+use tollgate_engine::{AnswerContext, Engine, PathRewrite, RequestHead};
 use tollgate_limiter::{Clock, FakeClock};
 
 struct InProcess;
@@ -53,21 +53,27 @@ impl Session for Opened {
         let context = AnswerContext::default();
         if let Some(answer) = decision.answer(&context) {
             return Answer {
-                verdict: Verdict::of_status(answer.status().as_u16()),
                 fields: answer.headers().clone(),
-                forwarded: HeaderMap::new(),
+                body: answer.body().to_vec(),
                 bucket,
+                ..Answer::of(Verdict::of_status(answer.status().as_u16()))
             };
         }
         let mut forwarded = request.headers.clone();
         decision.forward_headers(&mut forwarded);
         let mut fields = HeaderMap::new();
         decision.response_headers(&mut fields);
+        let path = match &decision.path {
+            PathRewrite::Canonical(path) => path,
+            _ => request.path(),
+        };
+        let query = request.query().map(|query| format!("?{query}"));
         Answer {
-            verdict: Verdict::Allow,
             fields,
             forwarded,
+            target: Some(format!("{path}{}", query.unwrap_or_default())),
             bucket,
+            ..Answer::of(Verdict::Allow)
         }
     }
 }

@@ -123,10 +123,10 @@ impl Session for OpenRateLimit {
         }
         let metadata = answer.dynamic_metadata.unwrap();
         Answer {
-            verdict: verdict(&metadata),
             fields,
-            forwarded: HeaderMap::new(),
+            body: answer.raw_body,
             bucket: said(&metadata, "bucket_id").map(str::to_owned),
+            ..Answer::of(verdict(&metadata))
         }
     }
 }
@@ -195,7 +195,7 @@ impl Session for OpenAuthorization {
         let answer = now(client.check(question)).unwrap().into_inner();
         let metadata = answer.dynamic_metadata.unwrap();
         let mut forwarded = request.headers.clone();
-        let (status, fields) = match answer.http_response.unwrap() {
+        let (status, fields, body) = match answer.http_response.unwrap() {
             authz::HttpResponse::OkResponse(ok) => {
                 for name in &ok.headers_to_remove {
                     forwarded.remove(name.as_str());
@@ -203,19 +203,21 @@ impl Session for OpenAuthorization {
                 for (name, value) in &put(&ok.headers) {
                     forwarded.insert(name.clone(), value.clone());
                 }
-                (200, put(&ok.response_headers_to_add))
+                (200, put(&ok.response_headers_to_add), String::new())
             }
             authz::HttpResponse::DeniedResponse(denied) => {
                 let status = denied.status.unwrap().code;
-                (u16::try_from(status).unwrap(), put(&denied.headers))
+                let status = u16::try_from(status).unwrap();
+                (status, put(&denied.headers), denied.body)
             }
             other => panic!("{other:?}"),
         };
         Answer {
-            verdict: Verdict::of_status(status),
             fields,
+            body: body.into_bytes(),
             forwarded,
             bucket: said(&metadata, "bucket_id").map(str::to_owned),
+            ..Answer::of(Verdict::of_status(status))
         }
     }
 }

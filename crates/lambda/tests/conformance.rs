@@ -8,7 +8,6 @@
 
 use std::path::Path;
 
-use http::HeaderMap;
 use serde_json::{Map, Value, json};
 use tollgate_conformance::{Abilities, Answer, Frontend, Request, Session, Stage, Verdict, run};
 use tollgate_testkit::lambda::{Function, FunctionLaunch, Invoked};
@@ -89,10 +88,8 @@ impl Session for Opened {
             other => panic!("{other:?}"),
         };
         Answer {
-            verdict,
-            fields: HeaderMap::new(),
-            forwarded: HeaderMap::new(),
             bucket,
+            ..Answer::of(verdict)
         }
     }
 }

@@ -23,10 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Proxy;
 
+/// What an origin got last: its target, and the fields.
+#[derive(Clone, Default)]
+struct Received {
+    target: Option<String>,
+    fields: HeaderMap,
+}
+
 /// A gateway, and what its origin got last.
 struct Opened {
     gateway: SocketAddr,
-    forwarded: Arc<Mutex<HeaderMap>>,
+    forwarded: Arc<Mutex<Received>>,
     drain: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -44,7 +51,7 @@ impl Frontend for Proxy {
     }
 
     fn open(&self, stage: &Stage) -> Box<dyn Session> {
-        let forwarded = Arc::new(Mutex::new(HeaderMap::new()));
+        let forwarded = Arc::new(Mutex::new(Received::default()));
         let origin = origin(Arc::clone(&forwarded));
         let policy = stage.policy_before(origin);
         let engine = Engine::new(policy, EngineOptions::default()).unwrap();
@@ -74,7 +81,7 @@ impl Frontend for Proxy {
 
 impl Session for Opened {
     fn ask(&mut self, request: &Request) -> Answer {
-        self.forwarded.lock().unwrap().clear();
+        *self.forwarded.lock().unwrap() = Received::default();
         let mut head = format!(
             "{} {} HTTP/1.1\r\nhost: api\r\nconnection: close\r\n",
             request.method, request.target
@@ -93,13 +100,16 @@ impl Session for Opened {
         stream.read_to_end(&mut answer).unwrap();
         let (line, fields) = head_of(&answer);
         let status: u16 = line[9..12].parse().unwrap();
-        let forwarded = self.forwarded.lock().unwrap().clone();
-        let bucket = forwarded.get("x-ratelimit-user-id");
+        let received = self.forwarded.lock().unwrap().clone();
+        let bucket = received.fields.get("x-ratelimit-user-id");
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
         Answer {
-            verdict: Verdict::of_status(status),
             fields,
+            body: answer[end.unwrap() + 4..].to_vec(),
             bucket: bucket.map(|id| id.to_str().unwrap().to_owned()),
-            forwarded,
+            forwarded: received.fields,
+            target: received.target,
+            ..Answer::of(Verdict::of_status(status))
         }
     }
 }
@@ -112,7 +122,7 @@ impl Drop for Opened {
 }
 
 /// An origin that answers everything with 200.
-fn origin(forwarded: Arc<Mutex<HeaderMap>>) -> SocketAddr {
+fn origin(forwarded: Arc<Mutex<Received>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -130,7 +140,9 @@ fn origin(forwarded: Arc<Mutex<HeaderMap>>) -> SocketAddr {
             if !head.ends_with(b"\r\n\r\n") {
                 continue;
             }
-            *forwarded.lock().unwrap() = head_of(&head).1;
+            let (line, fields) = head_of(&head);
+            let target = line.split(' ').nth(1).map(str::to_owned);
+            *forwarded.lock().unwrap() = Received { target, fields };
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
             let _ = stream.write_all(answer);
         }

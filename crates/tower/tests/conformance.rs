@@ -26,9 +26,13 @@ const NO_REWRITE: (&str, &str) = (
     "rewritten-paths",
     "who only asks cannot rewrite a path: 400",
 );
-const OTHERS: (&str, &str) = (
+const REFUSED: (&str, &str) = (
     "other-limiters",
-    "the asking proxy decides what else it forwards",
+    "who only asks cannot take other limiters' fields off: 400",
+);
+const FORWARDED: (&str, &str) = (
+    "other-limiters",
+    "the program decides what else it forwards",
 );
 
 /// The stage's clock, for services that want one of their own.
@@ -89,20 +93,24 @@ impl Frontend for Layered {
 
 impl Session for OpenLayer {
     fn ask(&mut self, request: &Request) -> Answer {
-        let forwarded = Arc::new(Mutex::new(HeaderMap::new()));
+        let forwarded = Arc::new(Mutex::new((None, HeaderMap::new())));
         let seen = Arc::clone(&forwarded);
         let inner = service_fn(move |request: http::Request<Empty<Bytes>>| {
-            seen.lock().unwrap().clone_from(request.headers());
+            let target = request.uri().to_string();
+            *seen.lock().unwrap() = (Some(target), request.headers().clone());
             async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) }
         });
         let asked = asked(request, &request.method, &request.target, Empty::new());
         let answer = now(self.layer.layer(inner).oneshot(asked)).unwrap();
-        let forwarded = forwarded.lock().unwrap().clone();
+        let (target, forwarded) = forwarded.lock().unwrap().clone();
+        let (parts, body) = answer.into_parts();
         Answer {
-            verdict: Verdict::of_status(answer.status().as_u16()),
-            fields: answer.headers().clone(),
+            fields: parts.headers,
+            body: now(body.collect()).unwrap().to_bytes().to_vec(),
             bucket: bucket(&forwarded),
             forwarded,
+            target,
+            ..Answer::of(Verdict::of_status(parts.status.as_u16()))
         }
     }
 }
@@ -139,7 +147,7 @@ impl Frontend for Check {
 
     fn abilities(&self) -> Abilities {
         Abilities {
-            not_these: &[NO_REWRITE, OTHERS],
+            not_these: &[NO_REWRITE, REFUSED],
             ..Abilities::default()
         }
     }
@@ -193,11 +201,17 @@ impl Session for OpenCheck {
                 forwarded.insert(name.clone(), value.clone());
             }
         }
+        let problem = fields.get("x-tollgate-problem");
+        let problem = problem.map(|problem| problem.as_bytes().to_vec());
+        let bucket = bucket(&forwarded);
+        let (parts, body) = answer.into_parts();
+        let body = now(body.collect()).unwrap().to_bytes().to_vec();
         Answer {
-            verdict,
-            fields: fields.clone(),
-            bucket: bucket(&forwarded),
+            fields: parts.headers,
+            body: problem.unwrap_or(body),
+            bucket,
             forwarded,
+            ..Answer::of(verdict)
         }
     }
 }
@@ -213,7 +227,7 @@ impl Frontend for Decide {
 
     fn abilities(&self) -> Abilities {
         Abilities {
-            not_these: &[OTHERS],
+            not_these: &[FORWARDED],
             ..Abilities::default()
         }
     }
@@ -252,11 +266,15 @@ impl Session for OpenDecide {
         for (name, value) in &fields(&answer["forward_headers"]) {
             forwarded.insert(name.clone(), value.clone());
         }
+        let query = request.query().map(|query| format!("?{query}"));
+        let path = answer["forward_path"].as_str();
         Answer {
-            verdict: Verdict::of_status(u16::try_from(status).unwrap()),
             fields: fields(&answer["headers"]),
+            body: answer["body"].to_string().into_bytes(),
             bucket: answer["bucket_id"].as_str().map(str::to_owned),
             forwarded,
+            target: path.map(|path| format!("{path}{}", query.unwrap_or_default())),
+            ..Answer::of(Verdict::of_status(u16::try_from(status).unwrap()))
         }
     }
 }
