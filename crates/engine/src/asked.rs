@@ -6,8 +6,9 @@ use http::{HeaderMap, Method};
 use tollgate_identity::User;
 use tollgate_policy::{RouteId, RouteMethod, Template};
 
+use crate::consult::Consult;
 use crate::decision::{Principal, Rejection, Unauthenticated};
-use crate::engine::{Consult, Engine};
+use crate::engine::Engine;
 use crate::head::RequestHead;
 use crate::identify::Identified;
 use crate::path_rewrite::PathRewrite;
@@ -82,6 +83,12 @@ pub enum Forwarding {
 // === impl Asked ===
 
 impl Asked<'_> {
+    /// Whether Tollgate's own paths are answered here. Whoever asks for hits alone forwards them like any
+    /// other; who says how it forwards can answer instead.
+    pub(crate) fn answers_own(self) -> bool {
+        !matches!(self.counting, Counting::Hits(_)) || self.forwarding != Forwarding::AsDecided
+    }
+
     /// A budget, where it is charged at all.
     pub(crate) fn counted<T>(self, budget: Option<T>) -> Option<T> {
         let is_looking = matches!(self.counting, Counting::Look | Counting::Nothing);

@@ -108,9 +108,9 @@ impl Engine {
             };
             let never = |matched: &Matched| matched.refuses_all();
             let looks = counted().any(|counted| hits(counted.place) == Hits::Take(0));
+            // What only looks would refuse the request that comes next.
             let is_open = !matched.iter().any(never)
-                // What only looks would refuse the request that comes next.
-                && !(looks && !table.peek(now, &checks(1), &mut readings));
+                && (!looks || table.peek(now, &checks(1), &mut readings));
             match is_open {
                 true => table.decide(now, &checks(0), &mut readings).admitted(),
                 false => {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tollgate_limiter::{Charged, Limit, Nanos, Now};
 
 use crate::asked::{Asked, Counting};
+use crate::consult::Consult;
 use crate::decision::{Decision, Verdict};
 use crate::descriptors::{Descriptor, DescriptorError};
-use crate::engine::{Consult, Engine};
+use crate::engine::Engine;
 use crate::head::RequestHead;
 use crate::limits::{CountedLimit, PrincipalKeys, RouteLimits};
 

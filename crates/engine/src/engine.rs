@@ -15,6 +15,7 @@ use tollgate_policy::{Per, PlanId, Policy, RouteId};
 
 use crate::asked::Asked;
 use crate::budget::{Budget, NetworkBudget};
+use crate::consult::Consult;
 use crate::consulted::{Consulted, InForce, LimitState};
 use crate::decision::{Decision, OwnAnswer, Principal, Rejection, Unauthenticated, Verdict};
 use crate::error::EngineError;
@@ -22,7 +23,7 @@ use crate::head::RequestHead;
 use crate::identify::{Identified, WhenKeysAreMissing};
 use crate::key_wait::KeyWait;
 use crate::keys::HashKey;
-use crate::limits::{CountedLimit, PrincipalKeys, RouteLimits};
+use crate::limits::{PrincipalKeys, RouteLimits};
 use crate::meters::{MeterTotals, Meters};
 use crate::path_rewrite::{PathRewrite, path_of};
 use crate::snapshot::Snapshot;
@@ -59,17 +60,6 @@ pub struct Engine {
     threads: usize,
 }
 
-/// How limits are consulted: at a cost for each of them, or at each one's own.
-#[derive(Clone, Copy)]
-pub(crate) enum Consult {
-    /// What they admit is counted.
-    Charge(Option<u64>),
-    /// What they admit is counted so many times; nothing for none.
-    Hits(u64),
-    /// Nothing is.
-    Look(Option<u64>),
-}
-
 /// What [`Engine::decide`] says.
 #[derive(Debug)]
 #[expect(
@@ -82,27 +72,6 @@ pub enum Outcome {
     /// The token's key is not known yet and was asked for; wait, then call
     /// [`Engine::decide_final`].
     AwaitKeys(KeyWait),
-}
-
-// === impl Consult ===
-
-impl Consult {
-    /// How many requests it stands for.
-    fn hits(self) -> u64 {
-        match self {
-            Self::Charge(_) => 1,
-            Self::Hits(hits) => hits,
-            Self::Look(_) => 0,
-        }
-    }
-
-    fn cost_of(self, limit: &CountedLimit) -> u64 {
-        match self {
-            Self::Charge(cost) | Self::Look(cost) => cost.unwrap_or(limit.cost),
-            Self::Hits(_) if limit.is_of_requests_under_way() => 0,
-            Self::Hits(hits) => limit.cost.saturating_mul(hits.max(1)),
-        }
-    }
 }
 
 // === impl Engine ===
@@ -315,7 +284,8 @@ impl Engine {
         }
         let standing = self.stand(&mut decision);
         decision.pass_due = decision.snapshot.due_pass(&decision, head.headers);
-        if let Some(own) = decision.snapshot.own_path(head.method, &path) {
+        let own = decision.snapshot.own_path(head.method, &path);
+        if let Some(own) = own.filter(|_| asked.answers_own()) {
             self.decide_own(&mut decision, head, asked, own);
             return Outcome::Decided(decision);
         }

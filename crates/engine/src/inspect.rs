@@ -11,9 +11,10 @@ use tollgate_identity::{PrincipalKey, User, client_network};
 use tollgate_limiter::{Now, Reading, Verdict as Count};
 use tollgate_policy::RouteId;
 
+use crate::consult::Consult;
 use crate::consulted::Consulted;
 use crate::decision::{Decision, Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::{Consult, Engine, refused};
+use crate::engine::{Engine, refused};
 use crate::limits::{CountedLimit, PrincipalKeys};
 use crate::path_rewrite::{PathRewrite, path_of};
 use crate::snapshot::Snapshot;

@@ -18,6 +18,7 @@ mod answer;
 mod api_keys;
 mod asked;
 mod budget;
+mod consult;
 mod consulted;
 mod decision;
 mod descriptors;

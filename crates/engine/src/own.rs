@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use tollgate_policy::{RouteId, normalize};
 
 use crate::answer::AnswerContext;
+use crate::consult::Consult;
 use crate::consulted::LimitState;
 use crate::decision::{Decision, OwnAnswer, Principal, Verdict};
-use crate::engine::{Consult, Engine};
+use crate::engine::Engine;
 use crate::head::RequestHead;
 use crate::snapshot::Snapshot;
 

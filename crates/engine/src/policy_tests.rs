@@ -12,9 +12,10 @@ use tollgate_policy::{
     normalize,
 };
 
+use crate::consult::Consult;
 use crate::consulted::{Consulted, LimitState};
 use crate::decision::{Decision, Principal, Rejection, Unauthenticated, Verdict};
-use crate::engine::{Consult, Engine, EngineOptions};
+use crate::engine::{Engine, EngineOptions};
 use crate::error::EngineError;
 use crate::limits::PrincipalKeys;
 use crate::path_rewrite::PathRewrite;

@@ -24,7 +24,18 @@ pub(crate) struct Question<'a> {
     headers: HeaderMap,
     address: Option<IpAddr>,
     caller: Option<NamedCaller<'a>>,
+    has_credential: bool,
     hits: u64,
+}
+
+/// Why a request cannot be decided by the policy.
+#[derive(Debug)]
+pub(crate) enum Misread {
+    /// Whoever asks is configured so: no question of its can be understood.
+    Configuration(Status),
+    /// The request is like that. Its caller may have wanted it to be: so it is refused, and no error,
+    /// for which Envoy would let it through.
+    Request,
 }
 
 /// What a descriptor says, by its well-known keys.
@@ -44,6 +55,14 @@ struct Entries<'a> {
     plan: Option<&'a str>,
 }
 
+// === impl Misread ===
+
+impl Misread {
+    fn configuration(message: impl Into<String>) -> Self {
+        Self::Configuration(Status::invalid_argument(message))
+    }
+}
+
 // === impl Question ===
 
 impl<'a> Question<'a> {
@@ -53,16 +72,16 @@ impl<'a> Question<'a> {
         hits_of_question: u32,
         identity: AskedIdentity,
         engine: &Engine,
-    ) -> Result<Self, Status> {
+    ) -> Result<Self, Misread> {
         let entries = descriptor.entries.iter();
         let entries = Entries::read(entries.map(|entry| (&*entry.key, &*entry.value)))?;
         if descriptor.limit.is_some() {
-            return Err(Status::invalid_argument(
+            return Err(Misread::configuration(
                 "a domain of the policy takes its limits from the policy: `limit` is not taken",
             ));
         }
         let Hits::Take(hits) = hits(descriptor, hits_of_question) else {
-            return Err(Status::invalid_argument(
+            return Err(Misread::configuration(
                 "a domain of the policy takes no negative hits",
             ));
         };
@@ -74,13 +93,12 @@ impl<'a> Question<'a> {
         hits: u64,
         identity: AskedIdentity,
         engine: &Engine,
-    ) -> Result<Self, Status> {
+    ) -> Result<Self, Misread> {
         let method = entries.method.ok_or_else(|| missing("method"))?;
-        let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| Status::invalid_argument("`method` is no HTTP method"))?;
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| Misread::Request)?;
         let template = entries.template.map(Template::parse).transpose();
         let template = template.map_err(|_| {
-            Status::invalid_argument("`template` is no path template, as `/orders/{order_id}` is")
+            Misread::configuration("`template` is no path template, as `/orders/{order_id}` is")
         })?;
         let path = match (entries.path, entries.template) {
             (Some(path), _) => path,
@@ -101,8 +119,9 @@ impl<'a> Question<'a> {
             address: entries.remote_address.map(address).transpose()?,
             caller: match identity {
                 AskedIdentity::Token => None,
-                AskedIdentity::Verified => Some(entries.caller(engine)?),
+                AskedIdentity::Verified => Some(entries.caller()?),
             },
+            has_credential: entries.has_credential(),
             hits,
         })
     }
@@ -129,7 +148,7 @@ impl<'a> Question<'a> {
     }
 
     pub(crate) fn has_credential(&self) -> bool {
-        !self.headers.is_empty()
+        self.has_credential
     }
 }
 
@@ -137,7 +156,7 @@ impl<'a> Question<'a> {
 
 impl<'a> Entries<'a> {
     /// Each key once, and no other: a misspelt one would be a limit that does not hold.
-    fn read(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Status> {
+    fn read(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Misread> {
         let mut read = Self::default();
         for (key, value) in entries {
             let slot = match key {
@@ -154,14 +173,14 @@ impl<'a> Entries<'a> {
                 "account" => &mut read.account,
                 "plan" => &mut read.plan,
                 _ => {
-                    return Err(Status::invalid_argument(
+                    return Err(Misread::configuration(
                         "the descriptor has a key that a domain of the policy does not know; see \
                          docs/integrations/envoy-rls.md",
                     ));
                 }
             };
             if slot.is_some() {
-                return Err(Status::invalid_argument(format!(
+                return Err(Misread::configuration(format!(
                     "the descriptor has `{key}` twice"
                 )));
             }
@@ -170,19 +189,23 @@ impl<'a> Entries<'a> {
         Ok(read)
     }
 
-    /// The fields that the engine reads: credentials, and a bucket id.
-    fn headers(&self, identity: AskedIdentity, engine: &Engine) -> Result<HeaderMap, Status> {
-        let named = [self.issuer, self.subject, self.account, self.plan];
+    fn has_credential(&self) -> bool {
         let shown = [self.authorization, self.token, self.api_key];
+        shown.iter().any(Option::is_some)
+    }
+
+    /// The fields that the engine reads: credentials, and a bucket id.
+    fn headers(&self, identity: AskedIdentity, engine: &Engine) -> Result<HeaderMap, Misread> {
+        let named = [self.issuer, self.subject, self.account, self.plan];
         match identity {
             AskedIdentity::Token if named.iter().any(Option::is_some) => {
-                return Err(Status::invalid_argument(
+                return Err(Misread::configuration(
                     "this domain believes credentials only; `issuer`, `subject`, `account` and \
                      `plan` are for domains with `identity: verified`",
                 ));
             }
-            AskedIdentity::Verified if shown.iter().any(Option::is_some) => {
-                return Err(Status::invalid_argument(
+            AskedIdentity::Verified if self.has_credential() => {
+                return Err(Misread::configuration(
                     "this domain is told who calls; credentials are for domains with `identity: \
                      token`",
                 ));
@@ -194,30 +217,30 @@ impl<'a> Entries<'a> {
         let policy = snapshot.policy();
         match (self.authorization, self.token) {
             (Some(_), Some(_)) => {
-                return Err(Status::invalid_argument(
+                return Err(Misread::configuration(
                     "the descriptor has both `authorization` and `token`",
                 ));
             }
             (Some(value), None) if value.contains(' ') => {
-                headers.insert(AUTHORIZATION, field("authorization", value)?);
+                headers.insert(AUTHORIZATION, field(value)?);
             }
             (Some(token), None) | (None, Some(token)) => {
                 let value = format!("Bearer {token}");
-                headers.insert(AUTHORIZATION, field("token", &value)?);
+                headers.insert(AUTHORIZATION, field(&value)?);
             }
             (None, None) => {}
         }
         let keys = policy.identity().api_keys.as_ref();
         if let (Some(value), Some(keys)) = (self.api_key, keys) {
-            headers.insert(name(&keys.header)?, field("api_key", value)?);
+            headers.insert(name(&keys.header)?, field(value)?);
         }
         if let (Some(value), Some(edge)) = (self.bucket_id, policy.edge()) {
-            headers.insert(name(&edge.id_header)?, field("bucket_id", value)?);
+            headers.insert(name(&edge.id_header)?, field(value)?);
         }
         Ok(headers)
     }
 
-    fn caller(&self, engine: &Engine) -> Result<NamedCaller<'a>, Status> {
+    fn caller(&self) -> Result<NamedCaller<'a>, Misread> {
         let subject = self.subject.filter(|subject| !subject.is_empty());
         let Some(subject) = subject else {
             return Ok(NamedCaller::Nobody);
@@ -231,37 +254,33 @@ impl<'a> Entries<'a> {
             account: given(self.account),
             plan: given(self.plan),
         };
-        let _ = engine;
         let names = [Some(issuer), Some(subject), self.account, self.plan];
         let is_name =
             |name: &str| name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control);
         match names.into_iter().flatten().all(is_name) {
             true => Ok(caller),
-            false => Err(Status::invalid_argument(
-                "`issuer`, `subject`, `account` and `plan` are at most 255 bytes without control \
-                 characters",
-            )),
+            false => Err(Misread::Request),
         }
     }
 }
 
-fn missing(key: &str) -> Status {
-    Status::invalid_argument(format!("the descriptor has no `{key}`"))
+fn missing(key: &str) -> Misread {
+    Misread::configuration(format!("the descriptor has no `{key}`"))
 }
 
-fn name(text: &str) -> Result<HeaderName, Status> {
-    HeaderName::from_bytes(text.as_bytes()).map_err(|_| Status::internal("a field has no name"))
+/// A name that the policy has checked.
+fn name(text: &str) -> Result<HeaderName, Misread> {
+    HeaderName::from_bytes(text.as_bytes()).map_err(|_| Misread::Request)
 }
 
-fn field(key: &str, value: &str) -> Result<HeaderValue, Status> {
-    let value = HeaderValue::from_str(value);
-    value.map_err(|_| Status::invalid_argument(format!("`{key}` cannot stand in a header field")))
+fn field(value: &str) -> Result<HeaderValue, Misread> {
+    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Misread::Request)
 }
 
 /// An address, or a network of which the first address stands for all.
-fn address(text: &str) -> Result<IpAddr, Status> {
+fn address(text: &str) -> Result<IpAddr, Misread> {
     let address = text.split('/').next().unwrap_or(text);
     address
         .parse()
-        .map_err(|_| Status::invalid_argument("`remote_address` is no IP address"))
+        .map_err(|_| Misread::configuration("`remote_address` is no IP address"))
 }

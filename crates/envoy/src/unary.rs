@@ -16,8 +16,8 @@ use tonic::Status;
 
 use crate::reply::ReplyBody;
 
-/// The largest message of a call: a token, a path and some values, with much room.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// The largest message of a call: all fields of a request that Envoy takes by default (60 KiB), twice.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 /// The longest that a call's message may take to come.
 const MESSAGE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// A flag, and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").

@@ -80,6 +80,11 @@ impl Holder {
         self.told.fetch_max(version, Ordering::AcqRel) < version
     }
 
+    /// It is told something now: what is on its way to it is older.
+    pub(super) fn supersede(&self) {
+        self.tells(self.next_version());
+    }
+
     /// Nothing that is on its way to it counts any more.
     pub(super) fn end(&self) {
         self.told.store(u64::MAX, Ordering::Release);
@@ -125,9 +130,7 @@ impl Buckets {
         divided.holders.insert(holder.id, (Arc::clone(holder), ttl));
         let holders = &divided.holders;
         let tell = |lowered: Assignment| {
-            let Some((other, ttl)) = holders.get(&lowered.holder) else {
-                return None;
-            };
+            let (other, ttl) = holders.get(&lowered.holder)?;
             let share = Assigned::Share(lowered.micro_per_s, rate);
             let told = Told {
                 action: assign::assignment(other.bucket.clone(), share, *ttl),
@@ -143,8 +146,7 @@ impl Buckets {
         let outcome = divided
             .divider
             .report(reported, rate.micro_per_s, times, tell);
-        // What is on its way to it is older.
-        holder.tells(holder.next_version());
+        holder.supersede();
         outcome.share
     }
 

@@ -11,7 +11,7 @@ use tonic::Status;
 use crate::messages::proto;
 use crate::messages::quota::{BucketId, BucketQuotaUsage};
 use crate::messages::rate_limit::{Entry, RateLimitDescriptor};
-use crate::question::Question;
+use crate::question::{Misread, Question};
 use crate::services::Shared;
 
 /// The longest that a report may speak of: a stream was away for so long, or its clock is wrong.
@@ -93,7 +93,11 @@ pub(super) fn divisible(
                     .collect(),
                 ..RateLimitDescriptor::default()
             };
-            let question = Question::read(&descriptor, 1, identity, engine)?;
+            let question = match Question::read(&descriptor, 1, identity, engine) {
+                Ok(question) => question,
+                Err(Misread::Configuration(status)) => return Err(status),
+                Err(Misread::Request) => return Ok(Divisible::Nothing),
+            };
             let (head, asked) = (question.head(peer), question.asked());
             let now = shared.clock.now();
             Ok(engine.divisible(&head, asked, usage.allowed, now))

@@ -36,6 +36,8 @@ const LOWERED_MAX: usize = 1_024;
 const TTL_MIN: Duration = Duration::from_secs(15);
 const TTL_MAX: Duration = Duration::from_secs(300);
 const REPORTS_PER_TTL: u32 = 3;
+/// The first: nobody knows yet how often there are reports.
+const TTL_FIRST: Duration = Duration::from_secs(60);
 /// A bucket without a request for so long is given up.
 const IDLE_MAX: Duration = Duration::from_secs(120);
 
@@ -173,7 +175,10 @@ impl Connection {
             shared.stats.quota_abandoned.one_more();
             return Ok(assign::abandon(id));
         }
-        let ttl = (usage.elapsed * REPORTS_PER_TTL).clamp(TTL_MIN, TTL_MAX);
+        let ttl = match usage.elapsed {
+            Duration::ZERO => TTL_FIRST,
+            elapsed => (elapsed * REPORTS_PER_TTL).clamp(TTL_MIN, TTL_MAX),
+        };
         let bucket = self.bucket(name, &id)?;
         let divided = match divisible {
             Divisible::Rate(rate) => Some(rate.bucket),
@@ -183,6 +188,7 @@ impl Connection {
             shared.buckets.abandon(before, bucket.holder.id);
         }
         bucket.divided = divided;
+        bucket.holder.supersede();
         let assigned = match divisible {
             Divisible::Everything => Assigned::All,
             Divisible::Nothing => Assigned::None,

@@ -11,7 +11,7 @@ use tonic::Status;
 use crate::ask;
 use crate::messages::rate_limit::{RateLimitRequest, RateLimitResponse};
 use crate::metadata::is_anonymous;
-use crate::question::Question;
+use crate::question::{Misread, Question};
 use crate::services::Shared;
 
 pub(super) async fn decide(
@@ -26,7 +26,14 @@ pub(super) async fn decide(
         ));
     };
     let engine = &shared.engine;
-    let question = Question::read(descriptor, request.hits_addend, identity, engine)?;
+    let question = match Question::read(descriptor, request.hits_addend, identity, engine) {
+        Ok(question) => question,
+        Err(Misread::Configuration(status)) => return Err(status),
+        Err(Misread::Request) => {
+            shared.stats.rate_limit_refused.one_more();
+            return Ok(answer::unreadable());
+        }
+    };
     let decision = ask::decide(shared, &question.head(peer), question.asked()).await;
     count(shared, &decision, question.has_credential());
     Ok(answer::answer(&decision))

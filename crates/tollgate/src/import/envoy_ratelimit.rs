@@ -3,7 +3,7 @@
 mod files;
 mod policy_text;
 
-use tollgate_policy::{DescriptorDomain, Diagnostics, DomainKind, import_ratelimit_file};
+use tollgate_policy::{DescriptorDomain, DomainKind, import_ratelimit_file};
 
 use self::files::Source;
 use super::waf::write;
@@ -70,34 +70,36 @@ fn tell(domains: &[DescriptorDomain]) {
     for domain in domains {
         let counts = policy_text::counts(domain);
         anstream::eprintln!(
-            "domain `{}`: {} rules, {} limits; exact but that a refused question counts nothing",
+            "domain `{}`: {}, {}; exact but that a refused question counts nothing",
             domain.name,
-            counts.rules,
-            counts.limits
+            counted(counts.rules, "rule"),
+            counted(counts.limits, "limit")
         );
         if counts.metrics_by_value > 0 {
             anstream::eprintln!(
-                "domain `{}`: left out `detailed_metric` and `value_to_metric` of {} rules: metrics \
-                 never hold what callers send",
+                "domain `{}`: left out `detailed_metric` and `value_to_metric` of {}: metrics never \
+                 hold what callers send",
                 domain.name,
-                counts.metrics_by_value
+                counted(counts.metrics_by_value, "rule")
             );
         }
         if counts.wildcard_keys > 0 {
             anstream::eprintln!(
-                "domain `{}`: {} keys end in `*`, which is taken as it is written; only values can \
-                 be prefixes",
+                "domain `{}`: the `*` at the end of {} is taken as it is written; only values can be \
+                 prefixes",
                 domain.name,
-                counts.wildcard_keys
+                counted(counts.wildcard_keys, "key")
             );
         }
     }
 }
 
-/// The policy is one that is accepted; else this is a bug of ours, and told as such.
-#[cfg(test)]
-fn accepted(text: &str) -> Result<tollgate_policy::Policy, Diagnostics> {
-    tollgate_policy::Policy::parse("imported.yaml", text, std::path::Path::new("."))
+/// `1 rule`, `2 rules`.
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A verdict of the policy to an answer for Envoy, which knows `OK` and `OVER_LIMIT` only.
 
 use http::HeaderMap;
-use tollgate_engine::{AnswerContext, Decision, LimitState, Verdict};
+use tollgate_engine::{AnswerContext, Decision, LimitState, Verdict, VerdictLabel};
 
-use crate::messages::proto::Duration;
+use crate::messages::proto::{Duration, Struct};
 use crate::messages::rate_limit::{DescriptorStatus, RateLimit, RateLimitResponse, Unit};
 use crate::metadata;
 use crate::rate_limit::encode;
@@ -39,6 +39,24 @@ pub(super) fn answer(decision: &Decision) -> RateLimitResponse {
             .push(encode::header(VERDICT, label));
     }
     response
+}
+
+/// A request that cannot be read is one that is refused.
+pub(super) fn unreadable() -> RateLimitResponse {
+    let verdict = metadata::label(VerdictLabel::BadRequest);
+    let fields = [("verdict".to_owned(), metadata::text(verdict))];
+    RateLimitResponse {
+        overall_code: encode::code(true),
+        statuses: vec![DescriptorStatus {
+            code: encode::code(true),
+            ..DescriptorStatus::default()
+        }],
+        response_headers_to_add: vec![encode::header(VERDICT, verdict.to_owned())],
+        dynamic_metadata: Some(Struct {
+            fields: fields.into(),
+        }),
+        ..RateLimitResponse::default()
+    }
 }
 
 /// The limit that refused, or else the one of which the least is left.

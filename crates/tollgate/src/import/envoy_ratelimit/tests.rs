@@ -18,6 +18,10 @@ descriptors:
   - {key: "wild*"}
 "#;
 
+fn accepted(text: &str) -> Result<tollgate_policy::Policy, tollgate_policy::Diagnostics> {
+    tollgate_policy::Policy::parse("imported.yaml", text, std::path::Path::new("."))
+}
+
 fn imported(text: &str) -> DescriptorDomain {
     import_ratelimit_file("f.yaml", text).unwrap().0
 }
