@@ -83,9 +83,10 @@ pub enum Forwarding {
 // === impl Asked ===
 
 impl Asked<'_> {
-    /// Whether Tollgate's own paths are answered here. Whoever only asks forwards them like any other.
+    /// Whether Tollgate's own paths are answered here. Whoever asks for hits alone forwards them like any
+    /// other; who says how it forwards can answer instead.
     pub(crate) fn answers_own(self) -> bool {
-        !matches!(self.counting, Counting::Hits(_))
+        !matches!(self.counting, Counting::Hits(_)) || self.forwarding != Forwarding::AsDecided
     }
 
     /// A budget, where it is charged at all.

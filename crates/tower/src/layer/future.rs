@@ -56,7 +56,7 @@ where
         match passage {
             Passage::Forward { request, decision } => Self::Inner {
                 answer: service.call(request),
-                decision: Some(*decision),
+                decision: Some(decision),
             },
             Passage::Answer(answer) => Self::Own {
                 answer: Some(answer),

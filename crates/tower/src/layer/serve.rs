@@ -37,10 +37,14 @@ pub struct Tollgate<S> {
 }
 
 /// What becomes of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one; a box would allocate on every request"
+)]
 pub(super) enum Passage<B> {
     Forward {
         request: Request<B>,
-        decision: Box<Decision>,
+        decision: Decision,
     },
     Answer(Response<Bytes>),
 }
@@ -161,6 +165,6 @@ fn pass<B>(gate: &Gate, mut parts: Parts, body: B, decision: Decision, started: 
     parts.extensions.insert(Caller::of(&decision));
     Passage::Forward {
         request: Request::from_parts(parts, body),
-        decision: Box::new(decision),
+        decision,
     }
 }
