@@ -1,8 +1,9 @@
 //! The listeners of those who ask about requests that they forward themselves: each worker serves its share of
 //! them on its own runtime, as it does its clients.
 
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -67,7 +68,11 @@ struct Front<S> {
     room: Arc<Semaphore>,
     /// The policy's, as it was at the start.
     timeouts: Timeouts,
+    /// Who may stay: others get one answer, and no time.
+    knows: Knows,
 }
+
+type Knows = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// How a service is told of the connection.
 trait Introduce {
@@ -115,13 +120,17 @@ impl Services {
             certificates: Vec::new(),
         };
         if let (Some(service), Some(config)) = (&self.check, policy.check_endpoint()) {
-            let fronts = bound.fronts("check", service, &config.listener, policy)?;
+            let trusted = config.clone();
+            let knows: Knows = Arc::new(move |peer| trusted.trusts(peer));
+            let fronts = bound.fronts("check", service, (&config.listener, knows), policy)?;
             for (share, front) in bound.shares.iter_mut().zip(fronts) {
                 share.check = Some(front);
             }
         }
         if let (Some(service), Some(config)) = (&self.grpc, policy.grpc()) {
-            let fronts = bound.fronts("grpc", service, &config.listener, policy)?;
+            // Its certificate says who may ask, if anything does.
+            let listener = (&config.listener, Arc::new(|_| true) as Knows);
+            let fronts = bound.fronts("grpc", service, listener, policy)?;
             for (share, front) in bound.shares.iter_mut().zip(fronts) {
                 share.grpc = Some(front);
             }
@@ -154,7 +163,7 @@ impl Bound {
         &mut self,
         name: &'static str,
         service: &S,
-        listener: &Listener,
+        (listener, knows): (&Listener, Knows),
         policy: &Policy,
     ) -> Result<Vec<Front<S>>, Failure> {
         let (sockets, tls) = bind(listener, self.shares.len())?;
@@ -169,6 +178,7 @@ impl Bound {
             service: service.clone(),
             room: Arc::clone(&room),
             timeouts: policy.timeouts().clone(),
+            knows: Arc::clone(&knows),
         });
         Ok(fronts.collect())
     }
@@ -229,9 +239,14 @@ where
             tokio::select! {
                 (Ok(room), (stream, peer)) = next => {
                     let (service, tls) = (self.service.clone(), self.tls.clone());
-                    let (timeouts, drain) = (self.timeouts.clone(), drain.clone());
+                    let drain = drain.clone();
+                    let mut timeouts = self.timeouts.clone();
+                    if !(self.knows)(peer.ip()) {
+                        timeouts.keep_alive = timeouts.keep_alive.min(timeouts.header);
+                    }
                     connections.spawn(async move {
-                        let introduced = Introduced { service, peer };
+                        let asked = Arc::default();
+                        let introduced = Introduced { service, peer, asked };
                         match tls {
                             None => converse(stream, introduced, &timeouts, &drain).await,
                             Some(tls) => {
@@ -260,6 +275,8 @@ where
 struct Introduced<S> {
     service: S,
     peer: SocketAddr,
+    /// Requests so far.
+    asked: Arc<AtomicU64>,
 }
 
 impl<S, B> tower::Service<Request<B>> for Introduced<S>
@@ -278,12 +295,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         S::introduce(&mut request, self.peer);
         self.service.call(request)
     }
 }
 
-/// Until the other end is done, or the gateway drains.
+/// Until the other end is done or asks nothing any more, or the gateway drains.
 async fn converse<S, B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     service: Introduced<S>,
@@ -314,13 +332,26 @@ async fn converse<S, B>(
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
+    let asked = Arc::clone(&service.asked);
     let service = TowerToHyperService::new(service);
     let conversation = server.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(conversation);
-    tokio::select! {
-        // What goes wrong is the other end's own: it hung up, or spoke no HTTP.
-        _ = conversation.as_mut() => return,
-        () = drain.cancelled() => conversation.as_mut().graceful_shutdown(),
+    // Without a request in time it is nobody's: hyper waits for the first bytes for ever.
+    let (mut seen, mut patience) = (0, timeouts.header);
+    loop {
+        tokio::select! {
+            // What goes wrong is the other end's own: it hung up, or spoke no HTTP.
+            _ = conversation.as_mut() => return,
+            () = drain.cancelled() => break,
+            () = tokio::time::sleep(patience) => {}
+        }
+        match asked.load(Ordering::Relaxed) {
+            0 => return,
+            // Nothing new for so long; a stream that is under way goes on to its end.
+            count if count == seen => break,
+            count => (seen, patience) = (count, timeouts.keep_alive),
+        }
     }
+    conversation.as_mut().graceful_shutdown();
     let _ = conversation.await;
 }

@@ -11,16 +11,15 @@ use reqwest::blocking::Client;
 pub(crate) struct Load {
     end: Arc<AtomicBool>,
     passed: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Load {
     pub(crate) fn start(url: &str, token: &str, per_second: u32) -> Self {
-        let (end, passed) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicU64::new(0)),
-        );
-        let (ended, counted) = (Arc::clone(&end), Arc::clone(&passed));
+        let end = Arc::new(AtomicBool::new(false));
+        let [passed, refused] = [(), ()].map(|()| Arc::new(AtomicU64::new(0)));
+        let (ended, counted, denied) = (end.clone(), passed.clone(), refused.clone());
         let (url, token) = (url.to_owned(), token.to_owned());
         let thread = std::thread::spawn(move || {
             let client = Client::builder().no_proxy().build().unwrap();
@@ -33,16 +32,24 @@ impl Load {
                 let due = begun + Duration::from_secs(1) * sent / per_second;
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 let answer = client.get(&url).bearer_auth(&token).send();
-                if answer.is_ok_and(|answer| answer.status() == 200) {
-                    counted.fetch_add(1, Ordering::Relaxed);
-                }
+                match answer.map(|answer| answer.status().as_u16()) {
+                    Ok(200) => counted.fetch_add(1, Ordering::Relaxed),
+                    Ok(429) => denied.fetch_add(1, Ordering::Relaxed),
+                    _ => 0,
+                };
             }
         });
         Self {
             end,
             passed,
+            refused,
             thread: Some(thread),
         }
+    }
+
+    /// How many were refused for a limit.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// How many were served.
