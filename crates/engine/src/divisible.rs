@@ -8,7 +8,7 @@ use tollgate_limiter::{Charged, Limit, Nanos, Now};
 use crate::asked::{Asked, Counting};
 use crate::consult::Consult;
 use crate::decision::{Decision, Verdict};
-use crate::descriptors::{Descriptor, DescriptorError};
+use crate::descriptors::Descriptor;
 use crate::engine::Engine;
 use crate::head::RequestHead;
 use crate::limits::{CountedLimit, PrincipalKeys, RouteLimits};
@@ -98,30 +98,24 @@ impl Engine {
     }
 
     /// As [`Engine::divisible`], of a descriptor that rules count. It has no quotas: nothing is charged.
-    ///
-    /// # Errors
-    /// As [`Engine::decide_descriptors`].
-    pub fn divisible_descriptor(
-        &self,
-        domain: &str,
-        descriptor: &Descriptor<'_>,
-    ) -> Result<Divisible, DescriptorError> {
+    #[must_use]
+    pub fn divisible_descriptor(&self, domain: &str, descriptor: &Descriptor<'_>) -> Divisible {
         let snapshot = self.snapshot();
         let counting = (self.hash_key(), &**self.table());
-        let matched = snapshot.domains.find(domain, descriptor, counting)?;
+        let matched = snapshot.domains.find(domain, descriptor, counting);
         let limit = matched.limit.filter(|limit| limit.is_enforced());
         let Some(amount) = limit.and_then(|limit| limit.amount) else {
-            return Ok(Divisible::Everything);
+            return Divisible::Everything;
         };
         let Some(key) = matched.key.filter(|_| amount.requests > 0) else {
-            return Ok(Divisible::Nothing);
+            return Divisible::Nothing;
         };
         let requests = u64::from(amount.requests);
-        Ok(Divisible::Rate(DividedRate {
+        Divisible::Rate(DividedRate {
             bucket: key.0,
             micro_per_s: (requests * MICRO / u64::from(amount.unit.seconds())).max(1),
             burst: requests,
-        }))
+        })
     }
 }
 

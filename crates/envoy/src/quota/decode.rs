@@ -74,9 +74,7 @@ pub(super) fn divisible(
                 entries,
                 ..Descriptor::default()
             };
-            engine
-                .divisible_descriptor(domain, &descriptor)
-                .map_err(|error| Status::resource_exhausted(error.to_string()))
+            Ok(engine.divisible_descriptor(domain, &descriptor))
         }
         DomainMeaning::Policy(AskedIdentity::Token) => Err(Status::invalid_argument(
             "quotas are for domains with `identity: verified` or with rules: a token would be a \
