@@ -83,9 +83,11 @@ pub enum Forwarding {
 // === impl Asked ===
 
 impl Asked<'_> {
-    /// Whether Tollgate's own paths are answered here. Whoever only asks forwards them like any other.
+    /// Whether Tollgate's own paths are answered here. Whoever only asks forwards them like any other, but
+    /// for external authorization, which takes an answer for its client.
     pub(crate) fn answers_own(self) -> bool {
-        !matches!(self.counting, Counting::Hits(_))
+        let only_asks = matches!(self.counting, Counting::Hits(_));
+        !only_asks || self.forwarding == Forwarding::PathAsSent
     }
 
     /// A budget, where it is charged at all.
