@@ -146,7 +146,6 @@ impl<'a> Question<'a> {
             // Envoy forwards the path that it asked about.
             forwarding: Forwarding::AsSent,
             caller: self.caller,
-            ..Asked::default()
         }
     }
 

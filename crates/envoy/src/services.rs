@@ -20,7 +20,7 @@ use crate::messages::{authz, quota, rate_limit};
 use crate::quota::{Buckets, QuotaService};
 use crate::reply::ReplyBody;
 use crate::stats::Stats;
-use crate::unary;
+use crate::unary::{self, Unread};
 
 /// The address of whoever asks: an extension that the listener puts into every request.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +152,8 @@ where
     let peer = peer(request.extensions());
     let outcome = match unary::read(request).await {
         Ok(question) => crate::rate_limit::should_rate_limit(shared, &question, peer).await,
-        Err(status) => Err(status),
+        Err(Unread::Message) => Ok(crate::rate_limit::unreadable(shared)),
+        Err(Unread::Call(status)) => Err(status),
     };
     if outcome.is_err() {
         shared.stats.rate_limit_errors.one_more();
@@ -166,7 +167,8 @@ where
 {
     let outcome = match unary::read_up_to(request, crate::authz::MESSAGE_BYTES_MAX).await {
         Ok(question) => Ok(crate::authz::check(shared, &question).await),
-        Err(status) => {
+        Err(Unread::Message) => Ok(crate::authz::unreadable(shared)),
+        Err(Unread::Call(status)) => {
             shared.stats.authz_errors.one_more();
             Err(status)
         }

@@ -1,7 +1,9 @@
 //! Calls of one message each way: a bounded message in, an answer or a status out.
 //!
 //! tonic's own unary calls answer `OUT_OF_RANGE` to a message that is too large and `INTERNAL` to one
-//! that is no message; here both are the caller's fault, and said so before anything is buffered.
+//! that is no message; here both are the caller's fault. The first is said before anything is buffered.
+//! The second is for the service to answer: a client of Envoy's can cause it by bytes that are no UTF-8,
+//! and an error would let it through.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -23,11 +25,21 @@ const MESSAGE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// A flag, and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX_BYTES: usize = 5;
 
+/// Why there is no message.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The call is none of this method: to be answered with this.
+    Call(Status),
+    /// One message has come, whole and not too large, and it does not decode.
+    Message,
+}
+
 /// Reads the message of a call.
 ///
 /// # Errors
-/// `RESOURCE_EXHAUSTED` for one that is too large, `INVALID_ARGUMENT` for what is no message.
-pub(crate) async fn read<M, B>(request: Request<B>) -> Result<M, Status>
+/// `RESOURCE_EXHAUSTED` for one that is too large, `INVALID_ARGUMENT` for what is not one message; and one
+/// that does not decode.
+pub(crate) async fn read<M, B>(request: Request<B>) -> Result<M, Unread>
 where
     M: Message + Default,
     B: http_body::Body<Data = Bytes>,
@@ -39,7 +51,7 @@ where
 ///
 /// # Errors
 /// As [`read`].
-pub(crate) async fn read_up_to<M, B>(request: Request<B>, bytes_max: usize) -> Result<M, Status>
+pub(crate) async fn read_up_to<M, B>(request: Request<B>, bytes_max: usize) -> Result<M, Unread>
 where
     M: Message + Default,
     B: http_body::Body<Data = Bytes>,
@@ -52,14 +64,13 @@ where
         Poll::Pending => match tokio::time::timeout(MESSAGE_WAIT_MAX, message).await {
             Ok(bytes) => bytes?,
             Err(_) => {
-                return Err(Status::deadline_exceeded(
-                    "the message did not come in time",
-                ));
+                let late = Status::deadline_exceeded("the message did not come in time");
+                return Err(Unread::Call(late));
             }
         },
     };
     // Why it cannot be read says no more than this, and could hold what was sent.
-    M::decode(bytes).map_err(|_| Status::invalid_argument("the message cannot be read"))
+    M::decode(bytes).map_err(|_| Unread::Message)
 }
 
 async fn message<B>(body: B, bytes_max: usize) -> Result<Bytes, Status>
@@ -117,6 +128,14 @@ fn joined(bytes: Bytes, data: Bytes) -> Bytes {
     both.put(bytes);
     both.put(data);
     both.freeze()
+}
+
+// === impl Unread ===
+
+impl From<Status> for Unread {
+    fn from(status: Status) -> Self {
+        Self::Call(status)
+    }
 }
 
 /// The answer to a call.
