@@ -29,8 +29,10 @@ pub enum Divisible {
 pub struct DividedRate {
     /// The bucket, in this process.
     pub bucket: u64,
-    /// Requests a second, in millionths; at least 1.
+    /// Units a second, in millionths; at least 1.
     pub micro_per_s: u64,
+    /// Units that one request costs: a bucket may be one of several costs.
+    pub cost: u64,
     /// Requests at once.
     pub burst: u64,
 }
@@ -114,6 +116,7 @@ impl Engine {
         Divisible::Rate(DividedRate {
             bucket: key.0,
             micro_per_s: (requests * MICRO / u64::from(amount.unit.seconds())).max(1),
+            cost: 1,
             burst: requests,
         })
     }
@@ -125,26 +128,33 @@ fn divided(decision: &Decision, bucket: impl Fn(&CountedLimit) -> u64) -> Divisi
         let limit = state.limit;
         let rate = match limit.counted.limit() {
             Limit::Quota(_) if !state.reading.admitted() => return Divisible::Nothing,
-            Limit::Rate(rate) => per_second(1, rate.interval(), limit.cost),
-            Limit::Window(window) => per_second(window.max(), window.length(), limit.cost),
+            Limit::Rate(rate) => per_second(1, rate.interval()),
+            Limit::Window(window) => per_second(window.max(), window.length()),
             Limit::Quota(_) | Limit::Concurrency(_) => continue,
         };
         let rate = DividedRate {
             bucket: bucket(limit),
             micro_per_s: rate,
+            cost: limit.cost.max(1),
             burst: (limit.capacity() / limit.cost.max(1)).max(1),
         };
-        if lowest.is_none_or(|lowest| rate.micro_per_s < lowest.micro_per_s) {
+        if lowest.is_none_or(|lowest| rate.requests() < lowest.requests()) {
             lowest = Some(rate);
         }
     }
     lowest.map_or(Divisible::Everything, Divisible::Rate)
 }
 
-/// Requests a second, in millionths, of so many units in a span.
-fn per_second(units: u64, span: Nanos, cost: u64) -> u64 {
-    let span = u128::from(span.0) * u128::from(cost.max(1));
-    let rate = u128::from(units) * 1_000_000_000 * u128::from(MICRO) / span.max(1);
+impl DividedRate {
+    /// Requests a second, in millionths.
+    fn requests(&self) -> u64 {
+        self.micro_per_s / self.cost.max(1)
+    }
+}
+
+/// Units a second, in millionths, of so many in a span.
+fn per_second(units: u64, span: Nanos) -> u64 {
+    let rate = u128::from(units) * 1_000_000_000 * u128::from(MICRO) / u128::from(span.0.max(1));
     u64::try_from(rate).unwrap_or(u64::MAX).max(1)
 }
 
@@ -194,7 +204,7 @@ plans:
         let policy = Policy::parse("p.yaml", text, Path::new(".")).unwrap();
         let engine = Engine::new(policy, EngineOptions::default()).unwrap();
         let rate = |divisible| match divisible {
-            Divisible::Rate(rate) => (rate.micro_per_s, rate.burst),
+            Divisible::Rate(rate) => (rate.requests(), rate.burst),
             other => panic!("{other:?}"),
         };
         assert_eq!(divisible(&engine, "free", 9), Divisible::Everything);

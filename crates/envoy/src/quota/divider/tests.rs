@@ -34,11 +34,24 @@ fn report(
     at_s: u64,
     cut_off: &[u64],
 ) -> Micro {
+    report_of(RATE, divider, oracle, (holder, demand), at_s, cut_off)
+}
+
+/// As [`report`], of another rate.
+fn report_of(
+    rate: Micro,
+    divider: &mut Divider,
+    oracle: &mut Oracle,
+    (holder, demand): (u64, Micro),
+    at_s: u64,
+    cut_off: &[u64],
+) -> Micro {
     let until = seconds(at_s + TTL_S);
     let holder = HolderId(holder);
-    let outcome = divider.report((holder, demand), RATE, (seconds(at_s), until), |lowered| {
+    let outcome = divider.report((holder, demand), rate, (seconds(at_s), until), |lowered| {
         (!cut_off.contains(&lowered.holder.0)).then_some(until)
     });
+    let outcome = outcome.unwrap();
     for lowered in &outcome.lowered {
         if let Some(told) = oracle.told.get_mut(&lowered.holder) {
             *told = (lowered.micro_per_s, until);
@@ -58,7 +71,7 @@ fn who_comes_back_under_its_name_has_its_share_at_once_and_who_has_none_waits() 
             let times = (seconds(1), until);
             let reported = (HolderId(holder), busy);
             let told = |_| Some(until);
-            divider.report(reported, RATE, times, told).share
+            divider.report(reported, RATE, times, told).unwrap().share
         };
         report(&mut divider, 1);
         divider.name(HolderId(1), &Arc::from("a"));
@@ -144,6 +157,26 @@ fn what_a_lost_holder_has_is_given_to_nobody_before_its_time_is_over() {
     empty.abandon(HolderId(2));
     assert!(empty.is_empty_at(seconds(31)));
     assert!(!divider.is_empty_at(seconds(31)));
+}
+
+#[test]
+fn there_are_so_many_holders_and_no_more_until_one_is_gone() {
+    let mut divider = Divider::default();
+    let ask = |divider: &mut Divider, holder: usize, at_s| {
+        let holder = HolderId(u64::try_from(holder).unwrap());
+        let times = (seconds(at_s), seconds(at_s + TTL_S));
+        let told = divider.report((holder, 1), RATE, times, |_| Some(seconds(at_s + TTL_S)));
+        told.is_some()
+    };
+    for holder in 0..HOLDERS_MAX {
+        assert!(ask(&mut divider, holder, 0));
+    }
+    assert!(!ask(&mut divider, HOLDERS_MAX, 1));
+    assert!(ask(&mut divider, 7, 1), "who has a share keeps it");
+    divider.lose(HolderId(0));
+    assert!(!ask(&mut divider, HOLDERS_MAX, 1));
+    divider.abandon(HolderId(1));
+    assert!(ask(&mut divider, HOLDERS_MAX, 1));
 }
 
 #[derive(Clone, Debug)]
