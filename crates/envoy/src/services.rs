@@ -119,7 +119,10 @@ where
                 })
             }
             quota::PATH => {
-                let service = QuotaService(Arc::clone(&self.shared));
+                let service = QuotaService {
+                    shared: Arc::clone(&self.shared),
+                    health: self.handle.clone(),
+                };
                 let mut service = quota::RateLimitQuotaServiceServer::new(service)
                     .max_decoding_message_size(REPORT_BYTES_MAX);
                 Box::pin(async move {

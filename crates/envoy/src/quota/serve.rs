@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::stream::unfold;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::buckets::Told;
 use super::held::Held;
+use crate::health::HealthHandle;
 use crate::messages::quota::{
     BucketAction, BucketQuotaUsage, RateLimitQuotaResponse, RateLimitQuotaService,
     RateLimitQuotaUsageReports,
@@ -32,7 +33,10 @@ const LOWERED_MAX: usize = 1_024;
 
 /// The service.
 #[derive(Clone)]
-pub(crate) struct QuotaService(pub(crate) Arc<Shared>);
+pub(crate) struct QuotaService {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) health: HealthHandle,
+}
 
 /// One stream.
 struct Connection {
@@ -44,6 +48,8 @@ struct Connection {
     pending: std::vec::IntoIter<BucketQuotaUsage>,
     held: Held,
     lowered: mpsc::Receiver<Told>,
+    /// Whether the services serve.
+    serving: watch::Receiver<bool>,
 }
 
 // === impl QuotaService ===
@@ -57,7 +63,7 @@ impl RateLimitQuotaService for QuotaService {
         &self,
         request: Request<Streaming<RateLimitQuotaUsageReports>>,
     ) -> Result<Response<Self::StreamRateLimitQuotasStream>, Status> {
-        let stats = &self.0.stats;
+        let stats = &self.shared.stats;
         if !stats.quota_streams.enter(STREAMS_MAX) {
             stats.quota_errors.one_more();
             return Err(Status::resource_exhausted("too many streams"));
@@ -69,13 +75,14 @@ impl RateLimitQuotaService for QuotaService {
         let node = node.map(Arc::from);
         let (sender, lowered) = mpsc::channel(LOWERED_MAX);
         let connection = Connection {
-            shared: Arc::clone(&self.0),
+            shared: Arc::clone(&self.shared),
             reports: request.into_inner(),
             peer,
             domain: None,
             pending: Vec::new().into_iter(),
-            held: Held::new(Arc::clone(&self.0), node, sender),
+            held: Held::new(Arc::clone(&self.shared), node, sender),
             lowered,
+            serving: self.health.changes(),
         };
         // After an error there is nothing more.
         let answers = unfold(Some(connection), |connection| async move {
@@ -100,10 +107,12 @@ impl Connection {
     async fn next(&mut self) -> Result<Option<RateLimitQuotaResponse>, Status> {
         loop {
             let bucket_action = tokio::select! {
-                // What shrinks is told first.
+                // What shrinks is told first, and what has come is answered before a drain ends the stream.
                 biased;
                 Some(told) = self.lowered.recv() => self.held.lower(&told),
                 () = std::future::ready(()), if self.pending.len() > 0 => self.answer().await?,
+                // Whoever is told so connects elsewhere; a drain would wait for the stream.
+                () = drain(&mut self.serving) => return Ok(None),
                 report = self.reports.message() => {
                     match report {
                         Ok(Some(report)) => self.read(report)?,
@@ -163,6 +172,14 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.shared.stats.quota_streams.leave();
+    }
+}
+
+/// Waits until the services serve no more.
+async fn drain(serving: &mut watch::Receiver<bool>) {
+    let is_unknown = serving.wait_for(|serving| !serving).await.is_err();
+    if is_unknown {
+        std::future::pending::<()>().await;
     }
 }
 

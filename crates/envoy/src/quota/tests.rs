@@ -344,6 +344,17 @@ async fn all_buckets_of_one_rate_in_a_stream_divide_one_share_of_it() {
 }
 
 #[tokio::test]
+async fn a_drain_ends_streams() {
+    let bench = Bench::new(POLICY);
+    let mut plane = Plane::connect(&bench, "apis").await;
+    plane.report(ALICE, 500).await;
+    bench.services.health().drain();
+    assert!(plane.answers.next().await.is_none());
+    assert_eq!(bench.services.stats().quota_streams.get(), 0);
+    assert_eq!(bench.services.stats().quota_errors.get(), 0);
+}
+
+#[tokio::test]
 async fn one_stream_more_than_divide_a_rate_is_refused_its_buckets_until_one_gives_up() {
     let bench = Bench::new(POLICY);
     let mut planes = Vec::new();
