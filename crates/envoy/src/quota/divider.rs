@@ -3,7 +3,8 @@
 //! Each *holder* (a stream, with all its buckets of the rate) is assigned a share until some time. Shares
 //! follow what holders last reported as demand. At no time is the sum of what is in force above the rate:
 //! a share grows only by what is free, and what a holder has that nobody hears of any more counts until
-//! its time is over, or until its data plane is heard of again.
+//! its time is over, or until its data plane is heard of again. A rate that is lowered is told to all at
+//! the next report.
 
 use std::sync::Arc;
 
@@ -104,8 +105,11 @@ impl Divider {
             rate.saturating_sub(taken.fold(0, Micro::saturating_add))
         };
         let mut free = free_for(&self.holders);
-        // To be well below the target, or above what is there, is reason to change something.
-        if free < target && !is_close(current.min(free), target) {
+        let all = self.holders.iter().map(|known| known.share);
+        let is_above = all.fold(0, Micro::saturating_add) > rate;
+        // To be well below the target, or above what is there, is reason to change something; and that
+        // the rate is less than it was.
+        if is_above || (free < target && !is_close(current.min(free), target)) {
             for (other, target) in self.holders.iter_mut().zip(&targets) {
                 if other.id == holder || !other.is_heard || other.share <= *target {
                     continue;

@@ -16,7 +16,7 @@ use crate::messages::quota::{
     BucketAction, BucketId, BucketQuotaUsage, RateLimitQuotaResponse, RateLimitQuotaServiceClient,
     RateLimitQuotaUsageReports, bucket_action, rate_limit_strategy,
 };
-use crate::testing::Bench;
+use crate::testing::{Bench, policy};
 
 const POLICY: &str = r#"identity: {anonymous: {plan: anonymous}}
 plans:
@@ -341,6 +341,26 @@ async fn all_buckets_of_one_rate_in_a_stream_divide_one_share_of_it() {
     // The whole stream is told in one message, before it asks.
     let lowered = first.told_all(PARTS_MAX).await;
     assert!(shares(&lowered) + share <= 360_000);
+}
+
+#[tokio::test]
+async fn a_rate_that_a_reload_lowers_is_told_to_all_at_the_next_report() {
+    let bench = Bench::new(POLICY);
+    let mut first = Plane::connect(&bench, "apis").await;
+    let mut second = Plane::connect(&bench, "apis").await;
+    first.report(ALICE, 500).await;
+    second.report(ALICE, 500).await;
+    assert_eq!(first.told().await, Told::Share(180_000, 12));
+    let lower = POLICY.replace("rate: 100/s", "rate: 10/s");
+    bench.engine.reload(policy(&lower)).unwrap();
+    // It wants no more than it has.
+    let Told::Share(share, _) = first.report(ALICE, 10).await else {
+        panic!("a share");
+    };
+    let Told::Share(others, _) = second.told().await else {
+        panic!("a share");
+    };
+    assert!(share + others <= 36_000, "{share} and {others}");
 }
 
 #[tokio::test]

@@ -160,6 +160,30 @@ fn what_a_lost_holder_has_is_given_to_nobody_before_its_time_is_over() {
 }
 
 #[test]
+fn a_lower_rate_is_told_to_all_who_hear_at_the_next_report() {
+    let (mut divider, mut oracle) = (Divider::default(), Oracle::default());
+    let busy = 200_000_000;
+    for holder in 1..=4 {
+        report(&mut divider, &mut oracle, (holder, busy), 0, &[]);
+    }
+    divider.lose(HolderId(4));
+    let lost = oracle.told[&HolderId(4)].0;
+    // One that wants nothing more than it has reports first.
+    let lower = RATE / 2;
+    report_of(lower, &mut divider, &mut oracle, (1, 1_000_000), 1, &[]);
+    let heard: Micro = (1..=3).map(|holder| oracle.told[&HolderId(holder)].0).sum();
+    assert!(heard + lost <= lower, "{heard} and {lost}");
+    // What a lost one has may be above it alone.
+    report_of(lost / 2, &mut divider, &mut oracle, (1, busy), 2, &[]);
+    assert_eq!(oracle.in_force(seconds(2)), lost);
+    for holder in 1..=3 {
+        report_of(lost / 2, &mut divider, &mut oracle, (holder, busy), 30, &[]);
+    }
+    let all = oracle.in_force(seconds(30));
+    assert!(all <= lost / 2 && is_close(all, lost / 2), "{all}");
+}
+
+#[test]
 fn there_are_so_many_holders_and_no_more_until_one_is_gone() {
     let mut divider = Divider::default();
     let ask = |divider: &mut Divider, holder: usize, at_s| {
