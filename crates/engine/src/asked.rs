@@ -78,15 +78,17 @@ pub enum Forwarding {
     PathAsSent,
     /// All as it was sent, but that [`crate::Decision::identity_fields`] are put over it.
     AsSent,
+    /// All as it was sent, by whoever has no answers of ours to give: Tollgate's own paths are any path.
+    WithoutAnswers,
 }
 
 // === impl Asked ===
 
 impl Asked<'_> {
-    /// Whether Tollgate's own paths are answered here. Whoever asks for hits alone forwards them like any
-    /// other; who says how it forwards can answer instead.
+    /// Whether Tollgate's own paths are answered here. Who has no answers of ours to give forwards them like
+    /// any other path.
     pub(crate) fn answers_own(self) -> bool {
-        !matches!(self.counting, Counting::Hits(_)) || self.forwarding != Forwarding::AsDecided
+        self.forwarding != Forwarding::WithoutAnswers
     }
 
     /// A budget, where it is charged at all.

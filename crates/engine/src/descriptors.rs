@@ -57,9 +57,6 @@ pub enum DescriptorError {
     /// More than can be decided as one.
     #[error("at most {DESCRIPTORS_MAX} descriptors with limits can be decided as one")]
     TooMany,
-    /// More different limits were brought along than are remembered, or one that cannot be counted.
-    #[error("too many different limits came with descriptors; write them as rules")]
-    TooManyOverrides,
 }
 
 // === impl Hits ===
@@ -90,7 +87,7 @@ impl Engine {
         for descriptor in descriptors {
             let found = snapshot
                 .domains
-                .find(domain, descriptor, (self.hash_key(), table))?;
+                .find(domain, descriptor, (self.hash_key(), table));
             matched.push(found);
         }
         rules::replace(&mut matched);

@@ -8,7 +8,7 @@ use tollgate_limiter::{Charged, Limit, Nanos, Now};
 use crate::asked::{Asked, Counting};
 use crate::consult::Consult;
 use crate::decision::{Decision, Verdict};
-use crate::descriptors::{Descriptor, DescriptorError};
+use crate::descriptors::Descriptor;
 use crate::engine::Engine;
 use crate::head::RequestHead;
 use crate::limits::{CountedLimit, PrincipalKeys, RouteLimits};
@@ -29,8 +29,10 @@ pub enum Divisible {
 pub struct DividedRate {
     /// The bucket, in this process.
     pub bucket: u64,
-    /// Requests a second, in millionths; at least 1.
+    /// Units a second, in millionths; at least 1.
     pub micro_per_s: u64,
+    /// Units that one request costs: a bucket may be one of several costs.
+    pub cost: u64,
     /// Requests at once.
     pub burst: u64,
 }
@@ -98,30 +100,25 @@ impl Engine {
     }
 
     /// As [`Engine::divisible`], of a descriptor that rules count. It has no quotas: nothing is charged.
-    ///
-    /// # Errors
-    /// As [`Engine::decide_descriptors`].
-    pub fn divisible_descriptor(
-        &self,
-        domain: &str,
-        descriptor: &Descriptor<'_>,
-    ) -> Result<Divisible, DescriptorError> {
+    #[must_use]
+    pub fn divisible_descriptor(&self, domain: &str, descriptor: &Descriptor<'_>) -> Divisible {
         let snapshot = self.snapshot();
         let counting = (self.hash_key(), &**self.table());
-        let matched = snapshot.domains.find(domain, descriptor, counting)?;
+        let matched = snapshot.domains.find(domain, descriptor, counting);
         let limit = matched.limit.filter(|limit| limit.is_enforced());
         let Some(amount) = limit.and_then(|limit| limit.amount) else {
-            return Ok(Divisible::Everything);
+            return Divisible::Everything;
         };
         let Some(key) = matched.key.filter(|_| amount.requests > 0) else {
-            return Ok(Divisible::Nothing);
+            return Divisible::Nothing;
         };
         let requests = u64::from(amount.requests);
-        Ok(Divisible::Rate(DividedRate {
+        Divisible::Rate(DividedRate {
             bucket: key.0,
             micro_per_s: (requests * MICRO / u64::from(amount.unit.seconds())).max(1),
+            cost: 1,
             burst: requests,
-        }))
+        })
     }
 }
 
@@ -131,26 +128,33 @@ fn divided(decision: &Decision, bucket: impl Fn(&CountedLimit) -> u64) -> Divisi
         let limit = state.limit;
         let rate = match limit.counted.limit() {
             Limit::Quota(_) if !state.reading.admitted() => return Divisible::Nothing,
-            Limit::Rate(rate) => per_second(1, rate.interval(), limit.cost),
-            Limit::Window(window) => per_second(window.max(), window.length(), limit.cost),
+            Limit::Rate(rate) => per_second(1, rate.interval()),
+            Limit::Window(window) => per_second(window.max(), window.length()),
             Limit::Quota(_) | Limit::Concurrency(_) => continue,
         };
         let rate = DividedRate {
             bucket: bucket(limit),
             micro_per_s: rate,
+            cost: limit.cost.max(1),
             burst: (limit.capacity() / limit.cost.max(1)).max(1),
         };
-        if lowest.is_none_or(|lowest| rate.micro_per_s < lowest.micro_per_s) {
+        if lowest.is_none_or(|lowest| rate.requests() < lowest.requests()) {
             lowest = Some(rate);
         }
     }
     lowest.map_or(Divisible::Everything, Divisible::Rate)
 }
 
-/// Requests a second, in millionths, of so many units in a span.
-fn per_second(units: u64, span: Nanos, cost: u64) -> u64 {
-    let span = u128::from(span.0) * u128::from(cost.max(1));
-    let rate = u128::from(units) * 1_000_000_000 * u128::from(MICRO) / span.max(1);
+impl DividedRate {
+    /// Requests a second, in millionths.
+    fn requests(&self) -> u64 {
+        self.micro_per_s / self.cost.max(1)
+    }
+}
+
+/// Units a second, in millionths, of so many in a span.
+fn per_second(units: u64, span: Nanos) -> u64 {
+    let rate = u128::from(units) * 1_000_000_000 * u128::from(MICRO) / u128::from(span.0.max(1));
     u64::try_from(rate).unwrap_or(u64::MAX).max(1)
 }
 
@@ -200,7 +204,7 @@ plans:
         let policy = Policy::parse("p.yaml", text, Path::new(".")).unwrap();
         let engine = Engine::new(policy, EngineOptions::default()).unwrap();
         let rate = |divisible| match divisible {
-            Divisible::Rate(rate) => (rate.micro_per_s, rate.burst),
+            Divisible::Rate(rate) => (rate.requests(), rate.burst),
             other => panic!("{other:?}"),
         };
         assert_eq!(divisible(&engine, "free", 9), Divisible::Everything);

@@ -12,7 +12,7 @@ mod encode;
 
 use tollgate_engine::{Asked, Counting, Decision, Forwarding, Verdict};
 
-use self::decode::Question;
+use self::decode::{Question, Unclear};
 use crate::ask;
 use crate::messages::authz::{CheckRequest, CheckResponse};
 use crate::services::Shared;
@@ -43,6 +43,13 @@ pub(crate) async fn check(shared: &Shared, request: &CheckRequest) -> CheckRespo
     let decision = ask::decide(shared, &head, BY_ENVOY).await;
     count(shared, &decision);
     encode::answer(&shared.engine, &decision, &head)
+}
+
+/// Answers a question that does not decode, as one that is about no request: it may be the client's doing, by
+/// bytes that are no UTF-8.
+pub(crate) fn unreadable(shared: &Shared) -> CheckResponse {
+    shared.stats.authz_refused.one_more();
+    encode::unclear(&Unclear::Message)
 }
 
 fn count(shared: &Shared, decision: &Decision) {

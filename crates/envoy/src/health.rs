@@ -39,6 +39,11 @@ impl HealthHandle {
         self.0.send_replace(false);
     }
 
+    /// Whether they serve, as it changes.
+    pub(crate) fn changes(&self) -> watch::Receiver<bool> {
+        self.0.subscribe()
+    }
+
     /// Whether the services serve.
     #[must_use]
     pub fn is_serving(&self) -> bool {
@@ -70,7 +75,7 @@ impl Health for HealthService {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let known = SERVICES.contains(&request.get_ref().service.as_str());
-        let mut changes = self.0.0.subscribe();
+        let mut changes = self.0.changes();
         changes.mark_changed();
         let stream = unfold(Some(changes), move |changes| async move {
             let mut changes = changes?;

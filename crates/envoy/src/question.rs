@@ -143,8 +143,8 @@ impl<'a> Question<'a> {
             template: self.template.as_ref(),
             counting: Counting::Hits(self.hits),
             cost: None,
-            // Envoy forwards the path that it asked about.
-            forwarding: Forwarding::AsSent,
+            // Envoy forwards the path that it asked about, and has `OK` and `OVER_LIMIT` for answers.
+            forwarding: Forwarding::WithoutAnswers,
             caller: self.caller,
         }
     }

@@ -56,5 +56,12 @@ pub(crate) async fn should_rate_limit(
     }
 }
 
+/// Answers a question that does not decode. A client of Envoy's can write bytes into it that are no UTF-8,
+/// and Envoy lets through what it gets an error for.
+pub(crate) fn unreadable(shared: &Shared) -> RateLimitResponse {
+    shared.stats.rate_limit_refused.one_more();
+    requests::unreadable()
+}
+
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use crate::messages::{authz, quota, rate_limit};
 use crate::quota::{Buckets, QuotaService};
 use crate::reply::ReplyBody;
 use crate::stats::Stats;
-use crate::unary;
+use crate::unary::{self, Unread};
 
 /// The address of whoever asks: an extension that the listener puts into every request.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +119,10 @@ where
                 })
             }
             quota::PATH => {
-                let service = QuotaService(Arc::clone(&self.shared));
+                let service = QuotaService {
+                    shared: Arc::clone(&self.shared),
+                    health: self.handle.clone(),
+                };
                 let mut service = quota::RateLimitQuotaServiceServer::new(service)
                     .max_decoding_message_size(REPORT_BYTES_MAX);
                 Box::pin(async move {
@@ -152,7 +155,8 @@ where
     let peer = peer(request.extensions());
     let outcome = match unary::read(request).await {
         Ok(question) => crate::rate_limit::should_rate_limit(shared, &question, peer).await,
-        Err(status) => Err(status),
+        Err(Unread::Message) => Ok(crate::rate_limit::unreadable(shared)),
+        Err(Unread::Call(status)) => Err(status),
     };
     if outcome.is_err() {
         shared.stats.rate_limit_errors.one_more();
@@ -166,7 +170,8 @@ where
 {
     let outcome = match unary::read_up_to(request, crate::authz::MESSAGE_BYTES_MAX).await {
         Ok(question) => Ok(crate::authz::check(shared, &question).await),
-        Err(status) => {
+        Err(Unread::Message) => Ok(crate::authz::unreadable(shared)),
+        Err(Unread::Call(status)) => {
             shared.stats.authz_errors.one_more();
             Err(status)
         }

@@ -16,7 +16,8 @@ pub struct Stats {
     pub rate_limit_unauthenticated: Counter,
     /// Questions answered `OVER_LIMIT` since nobody could say who calls (`on_failure: {identity: closed}`).
     pub rate_limit_unavailable: Counter,
-    /// Questions answered `OVER_LIMIT` for another reason: a path with two meanings, a bucket id.
+    /// Questions answered `OVER_LIMIT` for another reason: a path with two meanings, a bucket id, text
+    /// that is none.
     pub rate_limit_refused: Counter,
     /// Questions with a credential whose caller was taken for anonymous (`on_failure: {identity:
     /// open}`, `invalid_token: anonymous`).
@@ -31,7 +32,8 @@ pub struct Stats {
     pub authz_unauthenticated: Counter,
     /// Requests that it refused since nobody could say who calls.
     pub authz_unavailable: Counter,
-    /// Requests that it refused for another reason, or that Tollgate answered itself.
+    /// Requests that it refused for another reason, such as text that is none, or that Tollgate answered
+    /// itself.
     pub authz_refused: Counter,
     /// Questions of external authorization that could not be understood.
     pub authz_errors: Counter,

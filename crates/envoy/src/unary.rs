@@ -1,7 +1,9 @@
 //! Calls of one message each way: a bounded message in, an answer or a status out.
 //!
 //! tonic's own unary calls answer `OUT_OF_RANGE` to a message that is too large and `INTERNAL` to one
-//! that is no message; here both are the caller's fault, and said so before anything is buffered.
+//! that is no message; here both are the caller's fault. The first is said before anything is buffered.
+//! The second is for the service to answer: a client of Envoy's can cause it by bytes that are no UTF-8,
+//! and an error would let it through.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -23,11 +25,21 @@ const MESSAGE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// A flag, and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX_BYTES: usize = 5;
 
+/// Why there is no message.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The call is none of this method: to be answered with this.
+    Call(Status),
+    /// One message has come, whole and not too large, and it does not decode.
+    Message,
+}
+
 /// Reads the message of a call.
 ///
 /// # Errors
-/// `RESOURCE_EXHAUSTED` for one that is too large, `INVALID_ARGUMENT` for what is no message.
-pub(crate) async fn read<M, B>(request: Request<B>) -> Result<M, Status>
+/// `RESOURCE_EXHAUSTED` for one that is too large, `INVALID_ARGUMENT` for what is not one message; and one
+/// that does not decode.
+pub(crate) async fn read<M, B>(request: Request<B>) -> Result<M, Unread>
 where
     M: Message + Default,
     B: http_body::Body<Data = Bytes>,
@@ -39,7 +51,7 @@ where
 ///
 /// # Errors
 /// As [`read`].
-pub(crate) async fn read_up_to<M, B>(request: Request<B>, bytes_max: usize) -> Result<M, Status>
+pub(crate) async fn read_up_to<M, B>(request: Request<B>, bytes_max: usize) -> Result<M, Unread>
 where
     M: Message + Default,
     B: http_body::Body<Data = Bytes>,
@@ -52,14 +64,13 @@ where
         Poll::Pending => match tokio::time::timeout(MESSAGE_WAIT_MAX, message).await {
             Ok(bytes) => bytes?,
             Err(_) => {
-                return Err(Status::deadline_exceeded(
-                    "the message did not come in time",
-                ));
+                let late = Status::deadline_exceeded("the message did not come in time");
+                return Err(Unread::Call(late));
             }
         },
     };
     // Why it cannot be read says no more than this, and could hold what was sent.
-    M::decode(bytes).map_err(|_| Status::invalid_argument("the message cannot be read"))
+    M::decode(bytes).map_err(|_| Unread::Message)
 }
 
 async fn message<B>(body: B, bytes_max: usize) -> Result<Bytes, Status>
@@ -67,13 +78,15 @@ where
     B: http_body::Body<Data = Bytes>,
 {
     let mut body = pin!(body);
-    let mut bytes = Bytes::new();
+    let mut frames = Frames::default();
     loop {
-        if bytes.len() >= PREFIX_BYTES {
-            let length = length(&bytes, bytes_max)?;
-            if bytes.len() - PREFIX_BYTES > length {
+        let so_far = frames.bytes();
+        if so_far.len() >= PREFIX_BYTES {
+            let whole = PREFIX_BYTES + length(so_far, bytes_max)?;
+            if so_far.len() > whole {
                 return Err(Status::invalid_argument("more than one message"));
             }
+            frames.expect(whole);
         }
         let Some(frame) = body.as_mut().frame().await else {
             break;
@@ -81,9 +94,10 @@ where
         let frame = frame.map_err(|_| Status::cancelled("the call ended early"))?;
         // What is no data is trailers.
         if let Ok(data) = frame.into_data() {
-            bytes = joined(bytes, data);
+            frames.push(data);
         }
     }
+    let mut bytes = frames.into_bytes();
     if bytes.len() < PREFIX_BYTES || bytes.len() - PREFIX_BYTES != length(&bytes, bytes_max)? {
         return Err(Status::invalid_argument("no whole message"));
     }
@@ -108,15 +122,58 @@ fn length(bytes: &[u8], bytes_max: usize) -> Result<usize, Status> {
     Ok(length)
 }
 
-/// Frames laid end to end; the first as it is, which is all there is nearly always.
-fn joined(bytes: Bytes, data: Bytes) -> Bytes {
-    if bytes.is_empty() {
-        return data;
+/// Frames laid end to end.
+#[derive(Debug, Default)]
+struct Frames {
+    /// The first as it is, which is all there is nearly always.
+    first: Bytes,
+    /// All of them, once there are several.
+    joined: BytesMut,
+    /// Bytes that there will be, once that is known.
+    whole: usize,
+}
+
+// === impl Frames ===
+
+impl Frames {
+    fn bytes(&self) -> &[u8] {
+        match self.joined.is_empty() {
+            true => &self.first,
+            false => &self.joined,
+        }
     }
-    let mut both = BytesMut::with_capacity(bytes.len() + data.len());
-    both.put(bytes);
-    both.put(data);
-    both.freeze()
+
+    /// There will be so many bytes in all. Room for them is made once, when a second frame comes.
+    fn expect(&mut self, whole: usize) {
+        self.whole = whole;
+    }
+
+    fn push(&mut self, data: Bytes) {
+        if self.bytes().is_empty() {
+            self.first = data;
+            return;
+        }
+        let first = std::mem::take(&mut self.first);
+        let missing = self.whole.saturating_sub(self.joined.len());
+        self.joined.reserve(missing.max(first.len() + data.len()));
+        self.joined.put(first);
+        self.joined.put(data);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self.joined.is_empty() {
+            true => self.first,
+            false => self.joined.freeze(),
+        }
+    }
+}
+
+// === impl Unread ===
+
+impl From<Status> for Unread {
+    fn from(status: Status) -> Self {
+        Self::Call(status)
+    }
 }
 
 /// The answer to a call.
@@ -154,4 +211,34 @@ fn framed(message: &impl Message) -> Bytes {
     // There is room for all of it.
     let _ = message.encode(&mut bytes);
     bytes.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_frames_are_laid_into_room_that_is_made_once() {
+        let whole = 64 * 1024;
+        let mut frames = Frames::default();
+        frames.push(Bytes::from_static(b"abcde"));
+        frames.expect(whole);
+        let mut places = std::collections::HashSet::new();
+        for _ in 5..whole {
+            frames.push(Bytes::from_static(b"f"));
+            places.insert(frames.bytes().as_ptr());
+        }
+        assert_eq!((places.len(), frames.bytes().len()), (1, whole));
+        let bytes = frames.into_bytes();
+        assert!(bytes.starts_with(b"abcdef") && bytes.ends_with(b"f"));
+        let mut one = Frames::default();
+        let data = Bytes::from(vec![1; 9]);
+        one.push(Bytes::new());
+        one.push(data.clone());
+        assert_eq!(
+            one.into_bytes().as_ptr(),
+            data.as_ptr(),
+            "one frame is not copied"
+        );
+    }
 }

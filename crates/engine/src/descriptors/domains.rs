@@ -12,13 +12,14 @@ use tollgate_policy::{
     GrpcConfig, RuleValue,
 };
 
+use super::Descriptor;
 use super::rules::{Matched, Override, RuledLimit};
-use super::{Descriptor, DescriptorError};
 use crate::error::EngineError;
 use crate::keys::HashKey;
 use crate::snapshot::Snapshot;
 
-/// Different limits that questions bring along, remembered until the next reload.
+/// Different limits that questions bring along, remembered until the next reload. They may hold what a
+/// client wrote: beyond, rules count.
 const OVERRIDES_MAX: usize = 1_024;
 
 /// What the descriptors of a domain mean.
@@ -104,49 +105,60 @@ impl Domains {
         domain: &str,
         descriptor: &Descriptor<'_>,
         (hash, table): (&HashKey, &Table),
-    ) -> Result<Matched, DescriptorError> {
+    ) -> Matched {
         let Some(Domain::Rules(level)) = self.by_name.get(domain) else {
-            return Ok(Matched::default());
+            return Matched::default();
         };
         let mut name = Name::new(hash, domain);
-        let limit = match descriptor.limit {
-            Some(limit) => {
+        let brought = descriptor
+            .limit
+            .map(|limit| self.brought_along(limit, table));
+        let limit = match brought {
+            Some(Some(limit)) => {
                 for (key, value) in &descriptor.entries {
                     name.entry(key, value, false);
                 }
-                Some(self.brought_along(limit, table)?)
+                Some(limit)
+            }
+            // Without room the rule's own counts; where there is none, nothing passes. An error would let
+            // all of it through.
+            Some(None) => {
+                let of_rule = level.find(&descriptor.entries, &mut name);
+                of_rule.or_else(|| descriptor.limit.map(refusing))
             }
             None => level.find(&descriptor.entries, &mut name),
         };
         let unit = limit.as_ref().and_then(|limit| limit.amount);
-        Ok(Matched {
+        Matched {
             key: unit.map(|amount| name.bucket(amount)),
             limit,
-        })
+        }
     }
 
-    fn brought_along(
-        &self,
-        limit: Override,
-        table: &Table,
-    ) -> Result<Arc<RuledLimit>, DescriptorError> {
-        if let Some(known) = self.overrides.read().get(&limit) {
-            return Ok(Arc::clone(known));
+    /// What counts a limit that came along; nothing where there is no room for one more.
+    fn brought_along(&self, limit: Override, table: &Table) -> Option<Arc<RuledLimit>> {
+        if limit.requests == 0 {
+            return Some(refusing(limit));
         }
-        let plain = DescriptorLimit {
-            amount: DescriptorAmount::PerUnit(limit.requests, limit.unit),
-            name: None,
-            replaces: Vec::new(),
-            mode: DescriptorMode::Enforce,
-        };
-        let registered = registered(&plain, "", table);
-        let registered = registered.map_err(|_| DescriptorError::TooManyOverrides)?;
+        {
+            let overrides = self.overrides.read();
+            if let Some(known) = overrides.get(&limit) {
+                return Some(Arc::clone(known));
+            }
+            // Before it takes a place in the table.
+            if overrides.len() >= OVERRIDES_MAX {
+                return None;
+            }
+        }
+        let plain = plain(limit);
+        let registered = registered(&plain, "", table).ok()?;
         let made = Arc::new(RuledLimit::new(&plain, registered));
         let mut overrides = self.overrides.write();
+        // Others may have come first.
         if overrides.len() >= OVERRIDES_MAX && !overrides.contains_key(&limit) {
-            return Err(DescriptorError::TooManyOverrides);
+            return None;
         }
-        Ok(Arc::clone(overrides.entry(limit).or_insert(made)))
+        Some(Arc::clone(overrides.entry(limit).or_insert(made)))
     }
 }
 
@@ -208,6 +220,25 @@ impl Level {
         name.entry(key, value, false);
         by_value.any.as_deref()
     }
+}
+
+/// A limit that came along, as a rule would have it.
+fn plain(limit: Override) -> DescriptorLimit {
+    DescriptorLimit {
+        amount: DescriptorAmount::PerUnit(limit.requests, limit.unit),
+        name: None,
+        replaces: Vec::new(),
+        mode: DescriptorMode::Enforce,
+    }
+}
+
+/// Refuses all, in the unit of a limit that came along.
+fn refusing(limit: Override) -> Arc<RuledLimit> {
+    let nothing = Override {
+        requests: 0,
+        ..limit
+    };
+    Arc::new(RuledLimit::new(&plain(nothing), None))
 }
 
 /// What counts a limit: nothing where everything or nothing is admitted.

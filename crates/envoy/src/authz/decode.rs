@@ -23,6 +23,8 @@ pub(super) struct Question {
 /// Why a question is about no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unclear {
+    #[error("the question holds text that is not UTF-8, or is nested too deeply")]
+    Message,
     #[error("the question has no HTTP request")]
     NoRequest,
     #[error("the request's method is no token")]

@@ -376,8 +376,8 @@ async fn a_question_about_no_request_is_refused_to_the_client() {
     assert_eq!(bench.services.stats().authz_errors.get(), 7);
 }
 
-/// The `grpc-status` of a call with these bytes.
-async fn wire(bench: &Bench, message: &[u8]) -> String {
+/// The `grpc-status` of a call with these bytes, and the message that it is answered with.
+async fn wire(bench: &Bench, message: &[u8]) -> (String, Bytes) {
     let mut bytes = BytesMut::new();
     bytes.put_u8(0);
     bytes.put_u32(u32::try_from(message.len()).unwrap());
@@ -386,30 +386,40 @@ async fn wire(bench: &Bench, message: &[u8]) -> String {
     let call = call.body(Full::<Bytes>::from(bytes.freeze())).unwrap();
     let response = bench.services.clone().oneshot(call).await.unwrap();
     let in_head = response.headers().get("grpc-status").cloned();
-    let trailers = response.into_body().collect().await.unwrap();
-    let in_trailers = trailers
+    let body = response.into_body().collect().await.unwrap();
+    let in_trailers = body
         .trailers()
         .and_then(|map| map.get("grpc-status").cloned());
-    in_head
-        .or(in_trailers)
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .to_owned()
+    let status = in_head.or(in_trailers).unwrap();
+    let message = body.to_bytes();
+    let message = message.slice(message.len().min(5)..);
+    (status.to_str().unwrap().to_owned(), message)
+}
+
+/// Answered with a refusal to the client: an error would be Envoy's to decide on.
+fn assert_denied((status, message): (String, Bytes)) {
+    let answer = CheckResponse::decode(message).unwrap();
+    assert_eq!((&*status, denied(&answer).0), ("0", 400));
 }
 
 #[tokio::test]
-async fn case_117_questions_too_large_too_deep_or_no_text_are_the_callers_fault() {
+async fn case_117_questions_too_large_are_the_callers_fault_and_too_deep_or_no_text_are_denied() {
     let bench = bench();
-    assert_eq!(wire(&bench, &vec![0; 5 << 20]).await, "8");
+    assert_eq!(wire(&bench, &vec![0; 5 << 20]).await.0, "8");
     // A path of two bytes that are no UTF-8: attributes > request > http > path.
     let http = [0x22, 2, 0xff, 0xfe];
     let request = [&[0x12, 4][..], &http].concat();
     let attributes = [&[0x22, 6][..], &request].concat();
-    assert_eq!(
-        wire(&bench, &[&[0x0a, 8][..], &attributes].concat()).await,
-        "3"
-    );
+    assert_denied(wire(&bench, &[&[0x0a, 8][..], &attributes].concat()).await);
+    // A field that a client has written, in a whole question.
+    let fields = [("authorization", "Bearer alice")];
+    let mut field = question("GET", "/orders", CLIENT, &fields).encode_to_vec();
+    let name = field
+        .windows(5)
+        .position(|bytes| bytes == b"alice")
+        .unwrap();
+    field[name] = 0xff;
+    assert_denied(wire(&bench, &field).await);
     // Metadata within metadata: a Struct that holds itself 10,000 times.
     let mut deep: Vec<u8> = Vec::new();
     for _ in 0..10_000 {
@@ -422,13 +432,17 @@ async fn case_117_questions_too_large_too_deep_or_no_text_are_the_callers_fault(
     let whole = [0x12, 0x0a, 0x5a, 0x0a];
     let whole = whole.iter().fold(deep, |inner, tag| within(*tag, &inner));
     assert!(whole.len() < super::MESSAGE_BYTES_MAX, "{}", whole.len());
-    assert_eq!(wire(&bench, &whole).await, "3");
+    assert_denied(wire(&bench, &whole).await);
     let many = (0..100_000).map(|index| (index.to_string(), String::new()));
     let mut fields = question("GET", "/orders", CLIENT, &[]);
     let attributes = fields.attributes.as_mut().unwrap();
     attributes.context_extensions = many.collect();
-    assert_eq!(wire(&bench, &fields.encode_to_vec()).await, "8");
-    assert_eq!(bench.services.stats().authz_errors.get(), 4);
+    assert_eq!(wire(&bench, &fields.encode_to_vec()).await.0, "8");
+    let stats = bench.services.stats();
+    assert_eq!(
+        (stats.authz_errors.get(), stats.authz_refused.get()),
+        (2, 3)
+    );
     // As large as Envoy lets a head be is understood.
     let large = "x".repeat(60 * 1024);
     let large = question("GET", "/orders", CLIENT, &[("x-large", &large)]);

@@ -31,6 +31,7 @@ pub(super) enum Assigned {
     Share(Micro, DividedRate),
 }
 
+/// What a bucket is told, for so long.
 pub(super) fn assignment(bucket: BucketId, assigned: Assigned, ttl: Duration) -> BucketAction {
     let ttl_s = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
     let action = bucket_action::QuotaAssignmentAction {
@@ -61,14 +62,15 @@ fn strategy(assigned: Assigned) -> rate_limit_strategy::Strategy {
         Assigned::None => return blanket(BlanketRule::DenyAll),
         Assigned::Share(share, rate) => (share, rate),
     };
-    let tokens = u128::from(share) * u128::from(FILL_INTERVAL_S) / 1_000_000;
+    let of_requests = share / rate.cost.max(1);
+    let tokens = u128::from(of_requests) * u128::from(FILL_INTERVAL_S) / 1_000_000;
     let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
     if tokens == 0 {
         // Less than one in an hour.
         return blanket(BlanketRule::DenyAll);
     }
     let of_burst = u128::from(rate.burst) * u128::from(share) / u128::from(rate.micro_per_s.max(1));
-    let of_second = u128::from(share / 1_000_000 / BURST_PARTS_OF_SECOND);
+    let of_second = u128::from(of_requests / 1_000_000 / BURST_PARTS_OF_SECOND);
     let burst = u32::try_from(of_burst.min(of_second)).unwrap_or(u32::MAX);
     Strategy::TokenBucket(TokenBucket {
         max_tokens: burst.max(1),
@@ -86,9 +88,14 @@ mod tests {
     use super::*;
 
     fn bucket(share: Micro, micro_per_s: u64, burst: u64) -> Option<(u32, u32)> {
+        of_cost(1, share, micro_per_s, burst)
+    }
+
+    fn of_cost(cost: u64, share: Micro, micro_per_s: u64, burst: u64) -> Option<(u32, u32)> {
         let rate = DividedRate {
             bucket: 0,
             micro_per_s,
+            cost,
             burst,
         };
         match strategy(Assigned::Share(share, rate)) {
@@ -111,5 +118,7 @@ mod tests {
             "less than one an hour is none"
         );
         assert_eq!(bucket(u64::MAX, u64::MAX, 1), Some((1, u32::MAX)));
+        // Units to requests of ten each.
+        assert_eq!(of_cost(10, 50_000_000, 100_000_000, 20), Some((1, 18_000)));
     }
 }

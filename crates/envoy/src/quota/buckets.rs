@@ -1,4 +1,4 @@
-//! All buckets of all streams: who holds which share, in shards of their own lock.
+//! All rates of all streams: who holds which share, in shards of their own lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,23 +10,20 @@ use tokio::sync::mpsc;
 use tollgate_engine::DividedRate;
 use tollgate_engine::limiter::Nanos;
 
-use super::assign::{self, Assigned};
 use super::divider::{Assignment, Divider, HolderId, Micro};
-use crate::messages::quota::{BucketAction, BucketId};
 
 /// Locks; a report holds one for the time of a division.
 const SHARDS: usize = 64;
 /// Reports of a shard between two looks for what is over.
 const SWEEP_EVERY: u32 = 1_024;
 
-/// A holder: one bucket of one stream, and how it is told of things.
+/// A holder: one stream with all its buckets of one rate, and how it is told of things.
 #[derive(Debug)]
 pub(super) struct Holder {
     pub(super) id: HolderId,
-    pub(super) bucket: BucketId,
     /// The data plane, where it has a name.
     node: Option<Arc<str>>,
-    pub(super) sender: mpsc::Sender<Told>,
+    sender: mpsc::Sender<Told>,
     /// How many assignments were made for it, under its shard's lock.
     made: AtomicU64,
     /// Which of them its stream told last.
@@ -38,7 +35,8 @@ pub(super) struct Holder {
 pub(super) struct Told {
     holder: Arc<Holder>,
     version: u64,
-    pub(super) action: BucketAction,
+    pub(super) rate: DividedRate,
+    pub(super) share: Micro,
 }
 
 /// Shares in force.
@@ -57,20 +55,33 @@ struct Shard {
 #[derive(Debug, Default)]
 struct Divided {
     divider: Divider,
-    holders: HashMap<HolderId, (Arc<Holder>, Duration)>,
+    holders: HashMap<HolderId, Held>,
+}
+
+/// A holder and its time.
+#[derive(Debug)]
+struct Held {
+    holder: Arc<Holder>,
+    ttl: Duration,
+    /// What any bucket of it was told is over then.
+    until: Nanos,
+}
+
+/// When a report comes, and for how long its answer is in force.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) now: Nanos,
+    pub(super) ttl: Duration,
+    /// Until when something is in force that buckets were told before.
+    pub(super) until: Nanos,
 }
 
 // === impl Holder ===
 
 impl Holder {
-    pub(super) fn new(
-        id: HolderId,
-        (bucket, node): (BucketId, Option<Arc<str>>),
-        sender: mpsc::Sender<Told>,
-    ) -> Self {
+    pub(super) fn new(id: HolderId, node: Option<Arc<str>>, sender: mpsc::Sender<Told>) -> Self {
         Self {
             id,
-            bucket,
             node,
             sender,
             made: AtomicU64::new(0),
@@ -101,9 +112,9 @@ impl Holder {
 // === impl Told ===
 
 impl Told {
-    /// The action, unless its stream was told something newer since.
-    pub(super) fn if_current(self) -> Option<BucketAction> {
-        self.holder.tells(self.version).then_some(self.action)
+    /// Whether its stream, which has this holder of the rate, was told nothing newer since.
+    pub(super) fn is_current(&self, holder: &Holder) -> bool {
+        self.holder.id == holder.id && self.holder.tells(self.version)
     }
 }
 
@@ -123,44 +134,48 @@ impl Buckets {
         HolderId(self.next_holder.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A holder's demand of a rate, and what it is assigned until `now + ttl`. Others are told of smaller
-    /// shares where that is needed for it.
+    /// A holder's demand of a rate, and what it is assigned. Others are told of smaller shares where that
+    /// is needed for it. `None` where the rate has too many holders.
     pub(super) fn report(
         &self,
         (holder, demand): (&Arc<Holder>, Micro),
         rate: DividedRate,
-        (now, ttl): (Nanos, Duration),
-    ) -> Micro {
+        times: Times,
+    ) -> Option<Micro> {
         let mut shard = self.shard(rate.bucket).lock();
+        let Times { now, ttl, until } = times;
         shard.sweep(now);
-        let divided = shard.divided.entry(rate.bucket).or_default();
-        divided.holders.insert(holder.id, (Arc::clone(holder), ttl));
-        let holders = &divided.holders;
+        let Divided { divider, holders } = shard.divided.entry(rate.bucket).or_default();
         let tell = |lowered: Assignment| {
-            let (other, ttl) = holders.get(&lowered.holder)?;
-            let share = Assigned::Share(lowered.micro_per_s, rate);
+            let other = holders.get_mut(&lowered.holder)?;
             let told = Told {
-                action: assign::assignment(other.bucket.clone(), share, *ttl),
-                version: other.next_version(),
-                holder: Arc::clone(other),
+                holder: Arc::clone(&other.holder),
+                version: other.holder.next_version(),
+                rate,
+                share: lowered.micro_per_s,
             };
-            other.sender.try_send(told).ok()?;
-            // Its time begins anew.
-            Some(after(now, *ttl))
+            other.holder.sender.try_send(told).ok()?;
+            // The time of those that are told begins anew; others of its buckets may keep theirs.
+            other.until = other.until.max(after(now, other.ttl));
+            Some(other.until)
         };
+        let until = until.max(after(now, ttl));
+        if let Some(node) = &holder.node {
+            divider.came_back(node);
+        }
         let reported = (holder.id, demand);
-        let times = (now, after(now, ttl));
+        let outcome = divider.report(reported, rate.micro_per_s, (now, until), tell)?;
         if let Some(node) = &holder.node {
-            divided.divider.came_back(node);
+            divider.name(holder.id, node);
         }
-        let outcome = divided
-            .divider
-            .report(reported, rate.micro_per_s, times, tell);
-        if let Some(node) = &holder.node {
-            divided.divider.name(holder.id, node);
-        }
+        let held = Held {
+            holder: Arc::clone(holder),
+            ttl,
+            until,
+        };
+        holders.insert(holder.id, held);
         holder.supersede();
-        outcome.share
+        Some(outcome.share)
     }
 
     /// The stream is gone: what the holder has counts until its time is over.
@@ -188,7 +203,8 @@ impl Buckets {
     }
 }
 
-fn after(now: Nanos, ttl: Duration) -> Nanos {
+/// So long after now.
+pub(super) fn after(now: Nanos, ttl: Duration) -> Nanos {
     Nanos(now.0.saturating_add(Nanos::from(ttl).0))
 }
 

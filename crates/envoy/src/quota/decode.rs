@@ -35,6 +35,11 @@ impl Usage {
         }
     }
 
+    /// Requests that wanted to pass.
+    pub(super) fn requests(&self) -> u64 {
+        self.allowed.saturating_add(self.denied)
+    }
+
     /// Requests a second, in millionths, that wanted to pass. The time is in whole seconds, rounded down
     /// by Envoy: less than one counts as one.
     pub(super) fn demand(&self) -> u64 {
@@ -48,17 +53,26 @@ fn span(span: &proto::Duration) -> Duration {
     Duration::from_secs(u64::try_from(span.seconds).unwrap_or(0))
 }
 
+/// Why nothing of a bucket can be divided.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    /// The domain is none for quotas: there is nothing that the stream could say.
+    Domain(Status),
+    /// The bucket is none that the domain can have. Its name may hold what a client wrote.
+    Bucket,
+}
+
 /// What of a bucket may be divided, after its usage was charged.
 ///
 /// # Errors
-/// A bucket that the domain cannot have: the stream's configuration is wrong.
+/// A domain, or a bucket of it, that has no quotas; nothing was charged.
 pub(super) fn divisible(
     shared: &Shared,
     domain: &str,
     bucket: &BucketId,
     usage: Usage,
     peer: IpAddr,
-) -> Result<Divisible, Status> {
+) -> Result<Divisible, Unfit> {
     let engine = &shared.engine;
     match engine.snapshot().meaning_of(domain) {
         DomainMeaning::Unknown => Ok(Divisible::Everything),
@@ -74,14 +88,14 @@ pub(super) fn divisible(
                 entries,
                 ..Descriptor::default()
             };
-            engine
-                .divisible_descriptor(domain, &descriptor)
-                .map_err(|error| Status::resource_exhausted(error.to_string()))
+            Ok(engine.divisible_descriptor(domain, &descriptor))
         }
-        DomainMeaning::Policy(AskedIdentity::Token) => Err(Status::invalid_argument(
-            "quotas are for domains with `identity: verified` or with rules: a token would be a \
-             bucket's name",
-        )),
+        DomainMeaning::Policy(AskedIdentity::Token) => {
+            Err(Unfit::Domain(Status::invalid_argument(
+                "quotas are for domains with `identity: verified` or with rules: a token would be a \
+                 bucket's name",
+            )))
+        }
         DomainMeaning::Policy(identity @ AskedIdentity::Verified) => {
             let entries = bucket.bucket.iter();
             let descriptor = RateLimitDescriptor {
@@ -95,7 +109,7 @@ pub(super) fn divisible(
             };
             let question = match Question::read(&descriptor, 1, identity, engine) {
                 Ok(question) => question,
-                Err(Misread::Configuration(status)) => return Err(status),
+                Err(Misread::Configuration(_)) => return Err(Unfit::Bucket),
                 Err(Misread::Request) => return Ok(Divisible::Nothing),
             };
             let (head, asked) = (question.head(peer), question.asked());

@@ -1,9 +1,10 @@
 //! Divides one rate among those who ask for it: a state machine without clock, lock or wire.
 //!
-//! Each *holder* (a bucket of one stream) is assigned a share until some time. Shares follow what
-//! holders last reported as demand. At no time is the sum of what is in force above the rate: a share
-//! grows only by what is free, and what a holder has that nobody hears of any more counts until its time
-//! is over, or until its data plane is heard of again.
+//! Each *holder* (a stream, with all its buckets of the rate) is assigned a share until some time. Shares
+//! follow what holders last reported as demand. At no time is the sum of what is in force above the rate:
+//! a share grows only by what is free, and what a holder has that nobody hears of any more counts until
+//! its time is over, or until its data plane is heard of again. A rate that is lowered is told to all at
+//! the next report.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use tollgate_engine::limiter::Nanos;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct HolderId(pub(crate) u64);
 
-/// A share: requests a second, in millionths.
+/// A share: units a second, in millionths.
 pub(crate) type Micro = u64;
 
 /// A holder's share.
@@ -51,6 +52,8 @@ pub(crate) struct Divider {
     holders: Vec<Holder>,
 }
 
+/// Holders of one rate, lost ones included: a report walks all of them under a lock.
+pub(crate) const HOLDERS_MAX: usize = 256;
 /// Of its part a holder without demand keeps a fiftieth, to begin with when it has some again.
 const IDLE_PARTS: u64 = 50;
 /// A share that is right within a tenth stays as it is: a token bucket that is replaced begins full.
@@ -62,17 +65,18 @@ impl Divider {
     /// A holder reports its demand; its share is in force until `until`.
     ///
     /// `rate` may have changed since. `tell` says until when a lowered share is in force, where it was
-    /// told: else the old one stays.
+    /// told: else the old one stays. `None` where there are too many holders already.
     pub(crate) fn report(
         &mut self,
         (holder, demand): (HolderId, Micro),
         rate: Micro,
         (now, until): (Nanos, Nanos),
         mut tell: impl FnMut(Assignment) -> Option<Nanos>,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         self.expire(now);
         let place = match self.holders.iter().position(|known| known.id == holder) {
             Some(place) => place,
+            None if self.holders.len() >= HOLDERS_MAX => return None,
             None => {
                 self.holders.push(Holder {
                     id: holder,
@@ -101,8 +105,11 @@ impl Divider {
             rate.saturating_sub(taken.fold(0, Micro::saturating_add))
         };
         let mut free = free_for(&self.holders);
-        // To be well below the target, or above what is there, is reason to change something.
-        if free < target && !is_close(current.min(free), target) {
+        let all = self.holders.iter().map(|known| known.share);
+        let is_above = all.fold(0, Micro::saturating_add) > rate;
+        // To be well below the target, or above what is there, is reason to change something; and that
+        // the rate is less than it was.
+        if is_above || (free < target && !is_close(current.min(free), target)) {
             for (other, target) in self.holders.iter_mut().zip(&targets) {
                 if other.id == holder || !other.is_heard || other.share <= *target {
                     continue;
@@ -125,7 +132,7 @@ impl Divider {
         }
         known.until = until;
         outcome.share = known.share;
-        outcome
+        Some(outcome)
     }
 
     /// A data plane that was lost is there again: it enforces what it will be told now, and no more what it
@@ -182,7 +189,8 @@ impl Divider {
     fn targets(&self, rate: Micro) -> Vec<Micro> {
         let heard = || self.holders.iter().filter(|holder| holder.is_heard);
         let lost = self.holders.iter().filter(|holder| !holder.is_heard);
-        let lost = lost.map(|holder| holder.share).sum();
+        let lost = lost.map(|holder| holder.share);
+        let lost = lost.fold(0, Micro::saturating_add);
         let left = u128::from(rate.saturating_sub(lost));
         let count = u128::try_from(heard().count().max(1)).unwrap_or(1);
         let highest = heard().map(|holder| holder.demand).max().unwrap_or(0);
@@ -205,7 +213,7 @@ impl Divider {
 }
 
 /// Within a tenth.
-fn is_close(share: Micro, target: Micro) -> bool {
+pub(super) fn is_close(share: Micro, target: Micro) -> bool {
     share.abs_diff(target) <= target / CLOSE_PARTS
 }
 

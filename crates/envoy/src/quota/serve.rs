@@ -1,70 +1,55 @@
 //! Streams: reports in, assignments out.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::stream::unfold;
-use tokio::sync::mpsc;
-use tollgate_engine::Divisible;
+use tokio::sync::{mpsc, watch};
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::assign::{self, Assigned};
-use super::buckets::{Holder, Told};
-use super::decode::{self, Usage};
+use super::buckets::Told;
+use super::held::Held;
+use crate::health::HealthHandle;
 use crate::messages::quota::{
-    BucketAction, BucketId, BucketQuotaUsage, RateLimitQuotaResponse, RateLimitQuotaService,
+    BucketAction, BucketQuotaUsage, RateLimitQuotaResponse, RateLimitQuotaService,
     RateLimitQuotaUsageReports,
 };
 use crate::services::{Shared, peer};
 
 /// Streams at once.
 const STREAMS_MAX: u64 = 1_000;
-/// Buckets of one stream.
-const BUCKETS_PER_STREAM_MAX: usize = 10_000;
-/// Buckets of all streams.
-const BUCKETS_MAX: u64 = 100_000;
-/// Entries of a bucket's name, and their bytes together.
-const ENTRIES_MAX: usize = 32;
-const NAME_BYTES_MAX: usize = 4_096;
+/// Usages that are answered with one message; those of a longer report are answered with several.
+const USAGES_PER_ANSWER: usize = 1_024;
+/// Usages, and rates, after which others have their turn on the thread.
+const USAGES_PER_TURN: usize = 256;
+const RATES_PER_TURN: usize = 16;
 /// Metadata with the name of the data plane, which no two have; and its length at most.
 const NODE: &str = "x-tollgate-node";
 const NODE_BYTES_MAX: usize = 256;
 /// Smaller shares that a stream has not read yet; beyond that it keeps what it has.
 const LOWERED_MAX: usize = 1_024;
-/// An assignment is in force for three reports, and no less and no longer than this.
-const TTL_MIN: Duration = Duration::from_secs(15);
-const TTL_MAX: Duration = Duration::from_secs(300);
-const REPORTS_PER_TTL: u32 = 3;
-/// The first: nobody knows yet how often there are reports.
-const TTL_FIRST: Duration = Duration::from_secs(60);
-/// A bucket without a request for so long is given up.
-const IDLE_MAX: Duration = Duration::from_secs(120);
 
 /// The service.
 #[derive(Clone)]
-pub(crate) struct QuotaService(pub(crate) Arc<Shared>);
+pub(crate) struct QuotaService {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) health: HealthHandle,
+}
 
-/// One stream, and what it holds.
+/// One stream.
 struct Connection {
     shared: Arc<Shared>,
     reports: Streaming<RateLimitQuotaUsageReports>,
     peer: IpAddr,
-    node: Option<Arc<str>>,
     domain: Option<String>,
-    buckets: HashMap<Vec<(String, String)>, Bucket>,
-    sender: mpsc::Sender<Told>,
+    /// What of the last report is not answered yet.
+    pending: std::vec::IntoIter<BucketQuotaUsage>,
+    held: Held,
     lowered: mpsc::Receiver<Told>,
-}
-
-struct Bucket {
-    holder: Arc<Holder>,
-    /// The bucket that its share is of, if it has one.
-    divided: Option<u64>,
-    idle: Duration,
+    /// Whether the services serve.
+    serving: watch::Receiver<bool>,
 }
 
 // === impl QuotaService ===
@@ -78,7 +63,7 @@ impl RateLimitQuotaService for QuotaService {
         &self,
         request: Request<Streaming<RateLimitQuotaUsageReports>>,
     ) -> Result<Response<Self::StreamRateLimitQuotasStream>, Status> {
-        let stats = &self.0.stats;
+        let stats = &self.shared.stats;
         if !stats.quota_streams.enter(STREAMS_MAX) {
             stats.quota_errors.one_more();
             return Err(Status::resource_exhausted("too many streams"));
@@ -90,14 +75,14 @@ impl RateLimitQuotaService for QuotaService {
         let node = node.map(Arc::from);
         let (sender, lowered) = mpsc::channel(LOWERED_MAX);
         let connection = Connection {
-            shared: Arc::clone(&self.0),
+            shared: Arc::clone(&self.shared),
             reports: request.into_inner(),
             peer,
-            node,
             domain: None,
-            buckets: HashMap::new(),
-            sender,
+            pending: Vec::new().into_iter(),
+            held: Held::new(Arc::clone(&self.shared), node, sender),
             lowered,
+            serving: self.health.changes(),
         };
         // After an error there is nothing more.
         let answers = unfold(Some(connection), |connection| async move {
@@ -121,31 +106,30 @@ impl Connection {
     /// The next thing to tell; `None` at the stream's end.
     async fn next(&mut self) -> Result<Option<RateLimitQuotaResponse>, Status> {
         loop {
-            let answer = tokio::select! {
-                // What shrinks is told first.
+            let bucket_action = tokio::select! {
+                // What shrinks is told first, and what has come is answered before a drain ends the stream.
                 biased;
-                Some(lowered) = self.lowered.recv() => {
-                    let Some(action) = lowered.if_current() else { continue };
-                    self.shared.stats.quota_assignments.one_more();
-                    RateLimitQuotaResponse { bucket_action: vec![action] }
+                Some(told) = self.lowered.recv() => self.held.lower(&told),
+                () = std::future::ready(()), if self.pending.len() > 0 => self.answer().await?,
+                // Whoever is told so connects elsewhere; a drain would wait for the stream.
+                () = drain(&mut self.serving) => return Ok(None),
+                report = self.reports.message() => {
+                    match report {
+                        Ok(Some(report)) => self.read(report)?,
+                        // However it ends: what was assigned counts until its time is over.
+                        Ok(None) => return Ok(None),
+                        Err(status) => return Err(whose_fault(&status)),
+                    }
+                    continue;
                 }
-                report = self.reports.message() => match report {
-                    Ok(Some(report)) => self.answer(report)?,
-                    // However it ends: what was assigned counts until its time is over.
-                    Ok(None) => return Ok(None),
-                    Err(status) => return Err(whose_fault(&status)),
-                },
             };
-            if !answer.bucket_action.is_empty() {
-                return Ok(Some(answer));
+            if !bucket_action.is_empty() {
+                return Ok(Some(RateLimitQuotaResponse { bucket_action }));
             }
         }
     }
 
-    fn answer(
-        &mut self,
-        report: RateLimitQuotaUsageReports,
-    ) -> Result<RateLimitQuotaResponse, Status> {
+    fn read(&mut self, report: RateLimitQuotaUsageReports) -> Result<(), Status> {
         match &self.domain {
             None if report.domain.is_empty() => {
                 return Err(Status::invalid_argument("the first report has no domain"));
@@ -156,138 +140,47 @@ impl Connection {
                 return Err(Status::invalid_argument("a stream speaks of one domain"));
             }
         }
-        if report.bucket_quota_usages.len() > BUCKETS_PER_STREAM_MAX {
-            return Err(Status::resource_exhausted("too many buckets in one report"));
-        }
-        let mut actions = Vec::with_capacity(report.bucket_quota_usages.len());
-        for usage in report.bucket_quota_usages {
-            self.shared.stats.quota_reports.one_more();
-            actions.push(self.one(usage)?);
-        }
-        Ok(RateLimitQuotaResponse {
-            bucket_action: actions,
-        })
+        self.pending = report.bucket_quota_usages.into_iter();
+        Ok(())
     }
 
-    fn one(&mut self, report: BucketQuotaUsage) -> Result<BucketAction, Status> {
-        let usage = Usage::of(&report);
-        let id = report.bucket_id.unwrap_or_default();
-        let name = name(&id)?;
-        let shared = Arc::clone(&self.shared);
+    /// Answers the next usages of a report. The rates that they are of are divided once for all of them.
+    async fn answer(&mut self) -> Result<Vec<BucketAction>, Status> {
         let domain = self.domain.as_deref().unwrap_or_default();
-        let divisible = decode::divisible(&shared, domain, &id, usage, self.peer)?;
-        let idle = self.bucket(name.clone(), &id)?.had(usage);
-        if idle >= IDLE_MAX {
-            if let Some(bucket) = self.buckets.remove(&name) {
-                bucket.give_back(&shared);
-            }
-            shared.stats.quota_abandoned.one_more();
-            return Ok(assign::abandon(id));
-        }
-        let ttl = match usage.elapsed {
-            Duration::ZERO => TTL_FIRST,
-            elapsed => (elapsed * REPORTS_PER_TTL).clamp(TTL_MIN, TTL_MAX),
-        };
-        let bucket = self.bucket(name, &id)?;
-        let divided = match divisible {
-            Divisible::Rate(rate) => Some(rate.bucket),
-            Divisible::Everything | Divisible::Nothing => None,
-        };
-        if let (Some(before), true) = (bucket.divided, bucket.divided != divided) {
-            shared.buckets.abandon(before, bucket.holder.id);
-        }
-        bucket.divided = divided;
-        bucket.holder.supersede();
-        let assigned = match divisible {
-            Divisible::Everything => Assigned::All,
-            Divisible::Nothing => Assigned::None,
-            Divisible::Rate(rate) => {
-                let now = shared.clock.now().mono;
-                let reported = (&bucket.holder, usage.demand());
-                Assigned::Share(shared.buckets.report(reported, rate, (now, ttl)), rate)
-            }
-        };
-        shared.stats.quota_assignments.one_more();
-        Ok(assign::assignment(id, assigned, ttl))
-    }
-
-    fn bucket(
-        &mut self,
-        name: Vec<(String, String)>,
-        id: &BucketId,
-    ) -> Result<&mut Bucket, Status> {
-        let is_full = self.buckets.len() >= BUCKETS_PER_STREAM_MAX;
-        match self.buckets.entry(name) {
-            std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
-            std::collections::hash_map::Entry::Vacant(free) => {
-                let shared = &self.shared;
-                if is_full || !shared.stats.quota_buckets.enter(BUCKETS_MAX) {
-                    return Err(Status::resource_exhausted("too many buckets"));
-                }
-                let number = shared.buckets.holder_id();
-                let named = (id.clone(), self.node.clone());
-                let holder = Holder::new(number, named, self.sender.clone());
-                let holder = Arc::new(holder);
-                Ok(free.insert(Bucket {
-                    holder,
-                    divided: None,
-                    idle: Duration::ZERO,
-                }))
+        let mut actions = Vec::new();
+        for place in 0..USAGES_PER_ANSWER {
+            let Some(usage) = self.pending.next() else {
+                break;
+            };
+            self.shared.stats.quota_reports.one_more();
+            actions.extend(self.held.take(usage, domain, self.peer)?);
+            if place % USAGES_PER_TURN == USAGES_PER_TURN - 1 {
+                tokio::task::yield_now().await;
             }
         }
+        let mut rates = 0_usize;
+        while self.held.divide_next(&mut actions).is_some() {
+            rates += 1;
+            if rates.is_multiple_of(RATES_PER_TURN) {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(actions)
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        for bucket in self.buckets.values() {
-            if let Some(divided) = bucket.divided {
-                self.shared.buckets.lose(divided, bucket.holder.id);
-            }
-            self.shared.stats.quota_buckets.leave();
-        }
         self.shared.stats.quota_streams.leave();
     }
 }
 
-// === impl Bucket ===
-
-impl Bucket {
-    /// How long it has had no request.
-    fn had(&mut self, usage: Usage) -> Duration {
-        self.idle = match usage.allowed.saturating_add(usage.denied) {
-            0 => self.idle + usage.elapsed,
-            _ => Duration::ZERO,
-        };
-        self.idle
+/// Waits until the services serve no more.
+async fn drain(serving: &mut watch::Receiver<bool>) {
+    let is_unknown = serving.wait_for(|serving| !serving).await.is_err();
+    if is_unknown {
+        std::future::pending::<()>().await;
     }
-
-    fn give_back(self, shared: &Shared) {
-        self.holder.end();
-        if let Some(divided) = self.divided {
-            shared.buckets.abandon(divided, self.holder.id);
-        }
-        shared.stats.quota_buckets.leave();
-    }
-}
-
-/// A bucket's name in one order.
-fn name(id: &BucketId) -> Result<Vec<(String, String)>, Status> {
-    let bytes = id.bucket.iter().map(|(key, value)| key.len() + value.len());
-    if id.bucket.is_empty()
-        || id.bucket.len() > ENTRIES_MAX
-        || bytes.sum::<usize>() > NAME_BYTES_MAX
-    {
-        return Err(Status::invalid_argument(format!(
-            "a bucket's name has 1 to {ENTRIES_MAX} entries, of at most {NAME_BYTES_MAX} bytes"
-        )));
-    }
-    let entries = id.bucket.iter();
-    let mut name: Vec<_> = entries
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    name.sort_unstable();
-    Ok(name)
 }
 
 /// tonic says of a message that is too large that it is out of range, and of one that is none that we

@@ -14,6 +14,8 @@ use crate::metadata::is_anonymous;
 use crate::question::{Misread, Question};
 use crate::services::Shared;
 
+pub(super) use answer::unreadable;
+
 pub(super) async fn decide(
     shared: &Shared,
     request: &RateLimitRequest,
@@ -31,7 +33,7 @@ pub(super) async fn decide(
         Err(Misread::Configuration(status)) => return Err(status),
         Err(Misread::Request) => {
             shared.stats.rate_limit_refused.one_more();
-            return Ok(answer::unreadable());
+            return Ok(unreadable());
         }
     };
     let decision = ask::decide(shared, &question.head(peer), question.asked()).await;

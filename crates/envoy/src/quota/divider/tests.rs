@@ -34,11 +34,24 @@ fn report(
     at_s: u64,
     cut_off: &[u64],
 ) -> Micro {
+    report_of(RATE, divider, oracle, (holder, demand), at_s, cut_off)
+}
+
+/// As [`report`], of another rate.
+fn report_of(
+    rate: Micro,
+    divider: &mut Divider,
+    oracle: &mut Oracle,
+    (holder, demand): (u64, Micro),
+    at_s: u64,
+    cut_off: &[u64],
+) -> Micro {
     let until = seconds(at_s + TTL_S);
     let holder = HolderId(holder);
-    let outcome = divider.report((holder, demand), RATE, (seconds(at_s), until), |lowered| {
+    let outcome = divider.report((holder, demand), rate, (seconds(at_s), until), |lowered| {
         (!cut_off.contains(&lowered.holder.0)).then_some(until)
     });
+    let outcome = outcome.unwrap();
     for lowered in &outcome.lowered {
         if let Some(told) = oracle.told.get_mut(&lowered.holder) {
             *told = (lowered.micro_per_s, until);
@@ -58,7 +71,7 @@ fn who_comes_back_under_its_name_has_its_share_at_once_and_who_has_none_waits() 
             let times = (seconds(1), until);
             let reported = (HolderId(holder), busy);
             let told = |_| Some(until);
-            divider.report(reported, RATE, times, told).share
+            divider.report(reported, RATE, times, told).unwrap().share
         };
         report(&mut divider, 1);
         divider.name(HolderId(1), &Arc::from("a"));
@@ -144,6 +157,50 @@ fn what_a_lost_holder_has_is_given_to_nobody_before_its_time_is_over() {
     empty.abandon(HolderId(2));
     assert!(empty.is_empty_at(seconds(31)));
     assert!(!divider.is_empty_at(seconds(31)));
+}
+
+#[test]
+fn a_lower_rate_is_told_to_all_who_hear_at_the_next_report() {
+    let (mut divider, mut oracle) = (Divider::default(), Oracle::default());
+    let busy = 200_000_000;
+    for holder in 1..=4 {
+        report(&mut divider, &mut oracle, (holder, busy), 0, &[]);
+    }
+    divider.lose(HolderId(4));
+    let lost = oracle.told[&HolderId(4)].0;
+    // One that wants nothing more than it has reports first.
+    let lower = RATE / 2;
+    report_of(lower, &mut divider, &mut oracle, (1, 1_000_000), 1, &[]);
+    let heard: Micro = (1..=3).map(|holder| oracle.told[&HolderId(holder)].0).sum();
+    assert!(heard + lost <= lower, "{heard} and {lost}");
+    // What a lost one has may be above it alone.
+    report_of(lost / 2, &mut divider, &mut oracle, (1, busy), 2, &[]);
+    assert_eq!(oracle.in_force(seconds(2)), lost);
+    for holder in 1..=3 {
+        report_of(lost / 2, &mut divider, &mut oracle, (holder, busy), 30, &[]);
+    }
+    let all = oracle.in_force(seconds(30));
+    assert!(all <= lost / 2 && is_close(all, lost / 2), "{all}");
+}
+
+#[test]
+fn there_are_so_many_holders_and_no_more_until_one_is_gone() {
+    let mut divider = Divider::default();
+    let ask = |divider: &mut Divider, holder: usize, at_s| {
+        let holder = HolderId(u64::try_from(holder).unwrap());
+        let times = (seconds(at_s), seconds(at_s + TTL_S));
+        let told = divider.report((holder, 1), RATE, times, |_| Some(seconds(at_s + TTL_S)));
+        told.is_some()
+    };
+    for holder in 0..HOLDERS_MAX {
+        assert!(ask(&mut divider, holder, 0));
+    }
+    assert!(!ask(&mut divider, HOLDERS_MAX, 1));
+    assert!(ask(&mut divider, 7, 1), "who has a share keeps it");
+    divider.lose(HolderId(0));
+    assert!(!ask(&mut divider, HOLDERS_MAX, 1));
+    divider.abandon(HolderId(1));
+    assert!(ask(&mut divider, HOLDERS_MAX, 1));
 }
 
 #[derive(Clone, Debug)]

@@ -42,7 +42,7 @@ pub(super) fn answer(decision: &Decision) -> RateLimitResponse {
 }
 
 /// A request that cannot be read is one that is refused.
-pub(super) fn unreadable() -> RateLimitResponse {
+pub(crate) fn unreadable() -> RateLimitResponse {
     let verdict = metadata::label(VerdictLabel::BadRequest);
     let fields = [("verdict".to_owned(), metadata::text(verdict))];
     RateLimitResponse {

@@ -10,8 +10,8 @@ use tonic_health::pb::health_client::HealthClient;
 use tower::ServiceExt;
 
 use super::RULES;
-use crate::messages::rate_limit::{PATH, RateLimitDescriptor};
-use crate::testing::{Bench, request};
+use crate::messages::rate_limit::{PATH, RateLimitDescriptor, RateLimitResponse};
+use crate::testing::{Bench, is_ok, request};
 
 fn framed(flag: u8, length: usize, message: &[u8]) -> Bytes {
     let mut bytes = BytesMut::new();
@@ -23,18 +23,25 @@ fn framed(flag: u8, length: usize, message: &[u8]) -> Bytes {
 
 /// The status of a call with these bytes: its `grpc-status`.
 async fn call(bench: &Bench, path: &str, body: Bytes) -> String {
+    answered(bench, path, body).await.0
+}
+
+/// The status of a call with these bytes, and the message that it is answered with.
+async fn answered(bench: &Bench, path: &str, body: Bytes) -> (String, Bytes) {
     let request = Request::post(path)
         .header("content-type", "application/grpc")
         .body(Full::new(body))
         .unwrap();
     let response = bench.services.clone().oneshot(request).await.unwrap();
     let in_head = response.headers().get("grpc-status").cloned();
-    let trailers = response.into_body().collect().await.unwrap();
-    let in_trailers = trailers
+    let body = response.into_body().collect().await.unwrap();
+    let in_trailers = body
         .trailers()
         .and_then(|map| map.get("grpc-status").cloned());
     let status = in_head.or(in_trailers).unwrap();
-    status.to_str().unwrap().to_owned()
+    let message = body.to_bytes();
+    let message = message.slice(message.len().min(5)..);
+    (status.to_str().unwrap().to_owned(), message)
 }
 
 const INVALID_ARGUMENT: &str = "3";
@@ -42,7 +49,8 @@ const RESOURCE_EXHAUSTED: &str = "8";
 const UNIMPLEMENTED: &str = "12";
 
 #[tokio::test]
-async fn case_117_messages_too_large_too_many_or_no_text_are_the_caller_s_fault() {
+async fn case_117_messages_too_large_or_too_many_are_the_caller_s_fault_and_no_text_is_over_limit()
+{
     let bench = Bench::new(RULES);
     // Five megabytes, refused by their prefix: the rest is never read.
     let large = vec![0; 5 << 20];
@@ -64,13 +72,31 @@ async fn case_117_messages_too_large_too_many_or_no_text_are_the_caller_s_fault(
         call(&bench, PATH, framed(0, fitting.len(), &fitting)).await,
         RESOURCE_EXHAUSTED
     );
-    // A domain of two bytes that are no UTF-8.
-    let no_text = [0x0a, 2, 0xff, 0xfe];
+    let stats = bench.services.stats();
+    assert_eq!(stats.rate_limit_errors.get(), 3);
+    // A value that a client has written, and that is no UTF-8: an error would let it through.
+    let good = request("rules", &[&[("user", "alice")]]).encode_to_vec();
+    let name = good.windows(5).position(|bytes| bytes == b"alice").unwrap();
+    let mut no_text = good.clone();
+    no_text[name] = 0xff;
+    for message in [no_text, vec![0x0a, 2, 0xff, 0xfe], vec![0xff; 3]] {
+        let (status, message) = answered(&bench, PATH, framed(0, message.len(), &message)).await;
+        assert_eq!(status, "0");
+        let answer = RateLimitResponse::decode(message).unwrap();
+        assert!(!is_ok(&answer));
+        let said = &answer.response_headers_to_add[0];
+        assert_eq!(
+            (&*said.key, &*said.value),
+            ("x-tollgate-verdict", "bad_request")
+        );
+    }
     assert_eq!(
-        call(&bench, PATH, framed(0, 4, &no_text)).await,
-        INVALID_ARGUMENT
+        (
+            stats.rate_limit_errors.get(),
+            stats.rate_limit_refused.get()
+        ),
+        (3, 3)
     );
-    assert_eq!(bench.services.stats().rate_limit_errors.get(), 4);
 }
 
 #[tokio::test]
@@ -83,7 +109,6 @@ async fn frames_that_are_no_single_message_are_refused() {
         (framed(0, good.len() + 1, &good), INVALID_ARGUMENT),
         (framed(0, good.len() - 1, &good), INVALID_ARGUMENT),
         (framed(1, good.len(), &good), UNIMPLEMENTED),
-        (framed(0, 3, &[0xff, 0xff, 0xff]), INVALID_ARGUMENT),
     ];
     for (bytes, status) in cases {
         assert_eq!(call(&bench, PATH, bytes.clone()).await, status, "{bytes:?}");
