@@ -280,6 +280,15 @@ async fn what_is_said_twice_or_cannot_be_read_is_refused() {
         "/orders",
         "api.example.com/orders",
         "https://api/orders#x",
+        // What nginx makes of a host that a client wrote: it forwards what is behind it.
+        "http://api.example.com?/orders",
+        "http://api.example.com#/orders",
+        "http://a@b/orders",
+        "http://api.example.com\\/orders",
+        "http:///orders",
+        "http://api example.com/orders",
+        "ftp://api.example.com/orders",
+        "http://api.example.com",
         "",
     ] {
         let fields = [
