@@ -52,6 +52,45 @@ async fn a_decision_says_all_that_a_gateway_would_do() {
 }
 
 #[tokio::test]
+async fn a_program_is_told_every_field_that_a_gateway_would_have_changed() {
+    let sections = "forward: {authorization: false}\nedge: {after: true}\n";
+    let bench = Bench::under("token_cookie: session", sections);
+    let question = json!({
+        "method": "GET", "path": "/orders", "remote_address": CLIENT,
+        "headers": {
+            "accept": "*/*",
+            "Authorization": bench.bearer("alice"),
+            "Cookie": ["a=1; session=x", "b=2"],
+            "RateLimit": "\"burst\";r=9",
+            "X-Ratelimit-User-Id": ["forged", "twice"],
+            "X_Tollgate_Subject": "mallory",
+            "x-tollgate-anything": "mallory",
+        },
+    });
+    let told = bench.post("/v1/decide", &question).await.json();
+    let expected = json!({
+        "authorization": [""],
+        "cookie": ["a=1; b=2"],
+        "ratelimit": [""],
+        "x-ratelimit-user-id": [told["bucket_id"]],
+        "x-tollgate-account": ["acme"],
+        "x-tollgate-anything": [""],
+        "x-tollgate-plan": ["standard"],
+        "x-tollgate-subject": ["alice"],
+        "x_tollgate_subject": [""],
+    });
+    assert_eq!(told["forward_headers"], expected, "{told:#}");
+    let told = bench.post("/v1/decide", &get("/orders")).await.json();
+    let expected = json!({
+        "x-ratelimit-user-id": [told["bucket_id"]],
+        "x-tollgate-account": [""],
+        "x-tollgate-plan": ["anonymous"],
+        "x-tollgate-subject": [""],
+    });
+    assert_eq!(told["forward_headers"], expected, "all of them, always");
+}
+
+#[tokio::test]
 async fn what_is_only_checked_takes_nothing_and_a_cost_takes_more() {
     let bench = Bench::new();
     let mut check = get("/orders");
