@@ -419,6 +419,34 @@ async fn what_tollgate_answers_itself_is_asked_at_own_and_does_not_pass_a_check(
 }
 
 #[tokio::test]
+async fn who_asks_at_own_spends_the_budgets_of_its_network() {
+    let bench = Bench::under("", "edge: {before: {per_network: {rate: 1/s, burst: 2}}}\n");
+    let bearer = bench.bearer("alice");
+    let own = async |uri: &str, client: &str, bearer: &str| {
+        let authorization = [("authorization", bearer)];
+        let fields = with(forwarded("GET", uri, client), &authorization);
+        bench.ask("GET", "/own", &fields).await.status
+    };
+    let ids = "/ratelimit-user-id";
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(own(ids, CLIENT, &bearer).await);
+    }
+    assert_eq!(statuses, [200, 200, 429], "ids cost the network of theirs");
+    assert_eq!(own(ids, "192.0.2.8", &bearer).await, 200);
+
+    let mut garbage = Vec::new();
+    for serial in 0..300 {
+        let token = format!("Bearer e30.e30.{serial}");
+        garbage.push(own("/rate_limit", CLIENT, &token).await);
+    }
+    garbage.dedup();
+    assert_eq!(garbage, [401, 429], "a verification costs, each time");
+    let other = own("/rate_limit", "192.0.2.8", "Bearer e30.e30.x").await;
+    assert_eq!(other, 401, "another network has its own");
+}
+
+#[tokio::test]
 async fn health_is_told_to_everybody_and_verdicts_are_counted_by_dialect() {
     let bench = Bench::new();
     let health = bench
