@@ -59,6 +59,9 @@ pub enum Counting {
     /// The limits of the caller are consulted and nothing is taken of them; of budgets of its network
     /// nothing is said.
     Look,
+    /// As [`Counting::Look`], but the budgets of its network are charged: for what is answered to a
+    /// caller whom nobody knows yet, and not forwarded.
+    Budgets,
     /// As [`Counting::Charge`], so many times over; nothing is charged for none, and what one request
     /// more would meet is looked at. Limits on requests under way count nothing: of a request that is
     /// asked about nobody says when it ends.
@@ -104,7 +107,7 @@ impl Counting {
         match self {
             Self::Charge => Some(Consult::Charge(cost)),
             Self::Hits(hits) => Some(Consult::Hits(hits)),
-            Self::Look => Some(Consult::Look(cost)),
+            Self::Look | Self::Budgets => Some(Consult::Look(cost)),
             Self::Nothing => None,
         }
     }

@@ -1,5 +1,6 @@
 //! A policy, an issuer's key and a clock for this crate's tests.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tollgate_engine::limiter::{Clock, FakeClock, Now};
 use tollgate_engine::policy::{CheckEndpoint, Policy};
 use tollgate_engine::{Engine, EngineOptions};
@@ -18,6 +20,8 @@ use crate::{CheckService, Peer, TollgateLayer};
 
 /// 2026-01-01.
 const START_UNIX_S: u64 = 1_767_225_600;
+
+const RING: &str = "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 0 - current\n";
 
 /// Three routes, two plans, and a proxy in front of the one that asks.
 const POLICY: &str = "
@@ -65,18 +69,29 @@ impl Clock for SharedClock {
 impl Bench {
     pub(crate) fn new() -> Self {
         let key = SigningKey::generate("k1", Algorithm::EdDsa);
-        let jwks = format!("{{inline: '{}'}}", json!({ "keys": [key.jwk()] }));
-        Self::with(key, &jwks)
+        let jwks = inline(&key);
+        Self::with(key, &jwks, "", "")
+    }
+
+    /// With this line of `identity` and these sections besides; there is a ring of bucket ids.
+    pub(crate) fn under(identity: &str, sections: &str) -> Self {
+        let mut ring = NamedTempFile::new().unwrap();
+        ring.write_all(RING.as_bytes()).unwrap();
+        let identity = format!("  bucket_keys: {}\n  {identity}", ring.path().display());
+        let key = SigningKey::generate("k1", Algorithm::EdDsa);
+        let jwks = inline(&key);
+        Self::with(key, &jwks, &identity, sections)
     }
 
     /// An issuer whose keys nobody has fetched.
     pub(crate) fn without_keys() -> Self {
         let key = SigningKey::generate("k1", Algorithm::EdDsa);
-        Self::with(key, "https://i/jwks")
+        Self::with(key, "https://i/jwks", "", "")
     }
 
-    fn with(key: SigningKey, jwks: &str) -> Self {
+    fn with(key: SigningKey, jwks: &str, identity: &str, sections: &str) -> Self {
         let text = POLICY.replace("JWKS", jwks);
+        let text = text.replace("\nroutes:", &format!("\n{identity}\nroutes:")) + sections;
         let policy = Policy::parse("test.yaml", &text, Path::new("."));
         let policy = policy.unwrap_or_else(|wrong| panic!("{wrong}"));
         let config: CheckEndpoint = policy.check_endpoint().unwrap().clone();
@@ -146,6 +161,10 @@ impl Bench {
         self.ask_as("127.0.0.1:4711", "POST", path, &json, &body)
             .await
     }
+}
+
+fn inline(key: &SigningKey) -> String {
+    format!("{{inline: '{}'}}", json!({ "keys": [key.jwk()] }))
 }
 
 /// An answer, whole.

@@ -1,11 +1,21 @@
--- Asks Tollgate's check endpoint about a request:
+-- Asks Tollgate about a request:
+--   http-request lua.tollgate_own 127.0.0.1:8082 if { path /rate_limit }
 --   http-request lua.tollgate 127.0.0.1:8082
 --
--- A request that may pass goes on with the verified identity; any other gets Tollgate's answer as it
--- is. Where Tollgate cannot be asked, nobody passes: 503.
+-- tollgate: a request that may pass goes on with the verified identity; any other gets Tollgate's answer
+-- as it is. tollgate_own: the client gets what Tollgate answers itself. Where Tollgate cannot be asked, or
+-- the client has no address (a UNIX socket), nobody passes: 503.
 
 -- Milliseconds until an answer is there.
 local TIMEOUT_MS = 1000
+
+-- Fields that Tollgate says who calls in, and that replace a client's own. Where the policy's
+-- `forward.identity_headers` or `edge.id_header` gives them other names, write those here; the field of
+-- `edge.pass` is to be deleted.
+local IDENTITY = {
+    ["x-tollgate-subject"] = true, ["x-tollgate-account"] = true, ["x-tollgate-plan"] = true,
+    ["x-ratelimit-user-id"] = true,
+}
 
 -- Fields of the question that are ours to write, or the connection's.
 local OURS = {
@@ -31,7 +41,7 @@ local function values(list)
     return found
 end
 
-local function refuse(txn, status, headers, body)
+local function answer_with(txn, status, headers, body)
     local reply = txn:reply { status = status }
     for name, list in pairs(headers) do
         if not OF_THE_CONNECTION[name] then
@@ -52,14 +62,17 @@ local function question(txn)
     -- The client's address as HAProxy sees it, after what came with the request.
     local before = txn.http:req_get_headers()["x-forwarded-for"]
     local hops = before and values(before) or {}
-    hops[#hops + 1] = txn.sf:src()
+    local source = txn.sf:src()
+    -- Without it, the last hop would be what the client wrote.
+    if not source or source == "" then error("the client has no address") end
+    hops[#hops + 1] = source
     fields["x-forwarded-for"] = { table.concat(hops, ", ") }
     return fields
 end
 
-local function ask(txn, address)
+local function ask(txn, address, path)
     return core.httpclient():get {
-        url = "http://" .. address .. "/check",
+        url = "http://" .. address .. path,
         headers = question(txn),
         timeout = TIMEOUT_MS,
     }
@@ -73,31 +86,39 @@ local function is_tollgates(answer)
     return kind ~= nil and values(kind)[1] == "application/problem+json"
 end
 
+-- Tollgate's answer; nil where there was none, and the client has been told so.
+local function answer_of(txn, address, path)
+    local asked, answer = pcall(ask, txn, address, path)
+    if asked and is_tollgates(answer) then return answer end
+    local headers = {
+        ["content-type"] = { "application/problem+json" },
+        ["cache-control"] = { "no-store" },
+        ["retry-after"] = { "5" },
+    }
+    answer_with(txn, 503, headers, '{"type":"about:blank","title":"Service Unavailable","status":503}')
+end
+
+core.register_action("tollgate_own", { "http-req" }, function(txn, address)
+    local answer = answer_of(txn, address, "/own")
+    if answer then answer_with(txn, answer.status, answer.headers, answer.body) end
+end, 1)
+
 core.register_action("tollgate", { "http-req" }, function(txn, address)
-    local asked, answer = pcall(ask, txn, address)
-    if not asked or not is_tollgates(answer) then
-        local headers = {
-            ["content-type"] = { "application/problem+json" },
-            ["cache-control"] = { "no-store" },
-            ["retry-after"] = { "5" },
-        }
-        refuse(txn, 503, headers, '{"type":"about:blank","title":"Service Unavailable","status":503}')
-        return
-    end
+    local answer = answer_of(txn, address, "/check")
+    if not answer then return end
     if answer.status ~= 200 then
-        refuse(txn, answer.status, answer.headers, answer.body)
+        answer_with(txn, answer.status, answer.headers, answer.body)
         return
     end
-    for name, list in pairs(answer.headers) do
-        local value = values(list)[1] or ""
-        if name == "ratelimit" then
-            txn:set_var("txn.tollgate_left", value)
-        elseif name == "ratelimit-policy" then
-            txn:set_var("txn.tollgate_limits", value)
-        elseif name:sub(1, 11) == "x-tollgate-" then
-            -- A client's own is removed also where there is nothing to say.
-            txn.http:req_del_header(name)
-            if value ~= "" then txn.http:req_set_header(name, value) end
-        end
+    -- A client's own goes also where there is nothing to say.
+    for name in pairs(IDENTITY) do
+        txn.http:req_del_header(name)
+        local list = answer.headers[name]
+        local value = list and values(list)[1] or ""
+        if value ~= "" then txn.http:req_set_header(name, value) end
+    end
+    for variable, name in pairs { tollgate_left = "ratelimit", tollgate_limits = "ratelimit-policy" } do
+        local list = answer.headers[name]
+        if list then txn:set_var("txn." .. variable, values(list)[1] or "") end
     end
 end, 1)

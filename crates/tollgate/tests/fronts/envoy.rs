@@ -20,6 +20,8 @@ fn envoy_with_jwt_authn_and_the_global_rate_limit_service() {
         Dialect {
             verifies: false,
             shows_own: false,
+            // Nor does it say anything of the fields that go on to the origin.
+            shows_identity: false,
             ..Dialect::default()
         },
     );

@@ -1,10 +1,12 @@
 //! An issuer, an origin and a gateway that is asked, and where a proxy listens before them.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, RequestBuilder, Response};
+use tempfile::NamedTempFile;
 use tollgate_testkit::peers::{Gateway, Peer, Signal, free_address, workspace_root};
 use tollgate_testkit::{Algorithm, Issuer, Origin};
 
@@ -12,15 +14,20 @@ const AUDIENCE: &str = "https://api.example.com";
 /// A proxy may take so long to say that it was not told in time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Of bucket ids.
+const RING: &str = "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 0 - current\n";
+
 const PLANS: &str = "
-routes: [GET /orders, 'GET /orders/{order_id}', POST /orders, GET /billing]
+routes: [GET /orders, 'GET /orders/{order_id}', POST /orders, GET /billing, GET /headers]
 plans:
   standard:
     upgrade_url: https://example.com/upgrade
     limits: [{name: burst, rate: 1/1h, burst: 3}]
     routes:
       GET /billing: [{name: burst, rate: 1000/s}]
+      GET /headers: [{name: burst, rate: 1000/s}]
 default_plan: standard
+edge: {after: true}
 ";
 
 /// Everything but the proxy.
@@ -32,6 +39,7 @@ pub(crate) struct Stage {
     pub(crate) client: Client,
     gateway: Option<Peer>,
     plans: &'static str,
+    ring: NamedTempFile,
     listen: SocketAddr,
     admin: SocketAddr,
     check: SocketAddr,
@@ -46,6 +54,8 @@ impl Stage {
     /// With these routes and plans.
     pub(crate) fn with_plans(plans: &'static str) -> Self {
         let address = || free_address().unwrap();
+        let mut ring = NamedTempFile::new().unwrap();
+        ring.write_all(RING.as_bytes()).unwrap();
         let mut stage = Self {
             issuer: Issuer::with_keys(&[Algorithm::Es256]).unwrap(),
             origin: Origin::start().unwrap(),
@@ -57,6 +67,7 @@ impl Stage {
                 .unwrap(),
             gateway: None,
             plans,
+            ring,
             listen: address(),
             admin: address(),
             check: address(),
@@ -75,6 +86,7 @@ check: {{listen: {}}}
 grpc: {{listen: {}, domains: {{apis: {{identity: verified}}}}}}
 origin: {}
 identity:
+  bucket_keys: {}
   issuers:
     - {{issuer: '{}', audience: '{AUDIENCE}', jwks: '{}', algorithms: [ES256]}}
 counting: {{snapshot: counts.bin}}
@@ -84,6 +96,7 @@ counting: {{snapshot: counts.bin}}
             self.check,
             self.grpc,
             self.origin.url(),
+            self.ring.path().display(),
             self.issuer.url(),
             self.issuer.jwks_url(),
             self.plans,

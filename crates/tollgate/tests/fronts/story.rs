@@ -1,6 +1,6 @@
 //! One story for all proxies: what each of them has to do with Tollgate's verdicts.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tollgate_testkit::peers::Peer;
 
 use crate::stage::{Stage, eventually, field};
@@ -16,6 +16,9 @@ pub(crate) struct Dialect {
     pub(crate) verifies: bool,
     /// It can show what Tollgate answers itself.
     pub(crate) shows_own: bool,
+    /// The origin gets the whole verified identity, and nothing else by which a client could claim one
+    /// or mislead a limiter; else the subject only.
+    pub(crate) shows_identity: bool,
 }
 
 impl Default for Dialect {
@@ -25,6 +28,7 @@ impl Default for Dialect {
             slow: 503,
             verifies: true,
             shows_own: true,
+            shows_identity: true,
         }
     }
 }
@@ -33,6 +37,7 @@ fn lives_up(stage: &mut Stage, dialect: Dialect) {
     limits_each_user_on_each_endpoint(stage);
     says_why(stage, dialect);
     lets_nobody_claim(stage);
+    tells_the_origin_who_calls(stage, dialect);
     stands_without_tollgate(stage, dialect);
 }
 
@@ -119,12 +124,71 @@ fn lets_nobody_claim(stage: &Stage) {
     );
 }
 
+fn tells_the_origin_who_calls(stage: &Stage, dialect: Dialect) {
+    let asked = || {
+        let request = stage.request("GET", "/headers");
+        request.bearer_auth(stage.token("carol"))
+    };
+    let mut claims = vec!["x-tollgate-subject"];
+    if dialect.shows_identity {
+        claims.extend([
+            "x-tollgate-account",
+            "x-tollgate-plan",
+            "x_tollgate_subject",
+            "x-ratelimit-user-id",
+            "ratelimit",
+            "ratelimit-policy",
+            "ratelimit-limit",
+            "x-ratelimit-remaining",
+            "x-envoy-ratelimited",
+        ]);
+    }
+    let forged = claims
+        .iter()
+        .fold(asked(), |request, name| request.header(*name, "mallory"));
+    let answer = forged.send().unwrap();
+    assert_eq!(answer.status(), 200);
+    let text = answer.text().unwrap();
+    assert!(!text.contains("mallory"), "{text}");
+    let got: Value = serde_json::from_str(&text).unwrap();
+    is_carols(&got["headers"], dialect);
+
+    // Proxies delete what `Connection` nominates: this must not be the identity.
+    let nominated = "keep-alive, X-Tollgate-Subject, X-Tollgate-Plan, X-Ratelimit-User-Id";
+    let answer = asked().header("connection", nominated).send().unwrap();
+    if answer.status() != 400 {
+        assert_eq!(answer.status(), 200);
+        let got: Value = answer.json().unwrap();
+        is_carols(&got["headers"], dialect);
+        let passed_on = got["headers"]["connection"].to_string();
+        assert!(!passed_on.to_lowercase().contains("x-tollgate"));
+    }
+}
+
+fn is_carols(fields: &Value, dialect: Dialect) {
+    assert_eq!(fields["x-tollgate-subject"], json!(["carol"]), "{fields:#}");
+    if dialect.shows_identity {
+        assert_eq!(fields["x-tollgate-plan"], json!(["standard"]));
+        let id = fields["x-ratelimit-user-id"][0].as_str().unwrap();
+        assert!(id.contains(".k1."), "{id}");
+    }
+}
+
 fn stands_without_tollgate(stage: &mut Stage, dialect: Dialect) {
+    let mut paths = vec!["/billing"];
+    if dialect.shows_own {
+        paths.push("/rate_limit");
+    }
+    let statuses = |stage: &Stage| -> Vec<u16> {
+        let status = |path: &&str| stage.get(path, "alice").status().as_u16();
+        paths.iter().map(status).collect()
+    };
     stage.origin.reset_hits();
     stage.stand_still();
-    let slow = stage.get("/billing", "alice").status().as_u16();
+    let slow = statuses(stage);
     stage.go_on();
-    assert_eq!(slow, dialect.slow, "Tollgate stands still");
+    let expected = vec![dialect.slow; paths.len()];
+    assert_eq!(slow, expected, "Tollgate stands still");
     eventually("it goes on", || {
         stage.get("/billing", "alice").status() == 200
     });
@@ -132,8 +196,8 @@ fn stands_without_tollgate(stage: &mut Stage, dialect: Dialect) {
     stage.go_down();
     stage.origin.reset_hits();
     for _ in 0..3 {
-        let down = stage.get("/billing", "alice").status().as_u16();
-        assert_eq!(down, dialect.down, "Tollgate is not there");
+        let expected = vec![dialect.down; paths.len()];
+        assert_eq!(statuses(stage), expected, "Tollgate is not there");
     }
     assert_eq!(stage.origin.hits_total(), 0, "nobody passes unchecked");
 

@@ -1,8 +1,8 @@
 //! The original request as a proxy states it: which fields say so, and what they may say.
 
 use http::header::HeaderName;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method};
 
 /// Method and target of a request that somebody else received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,15 +110,26 @@ fn path_of(value: &HeaderValue, name: &HeaderName) -> Result<PathAndQuery, Uncle
     PathAndQuery::try_from(bytes).map_err(|_| Unclear::Unreadable(known(name)))
 }
 
+/// The path of a whole URL, which nginx puts together of the scheme, the client's `Host` and its target.
+///
+/// Read by its bytes: a parser of URLs ends the host of `http://api.example.com?/orders/7` at the `?` and takes
+/// the path for `/`, while nginx forwards `/orders/7`. A host that holds anything but a name and a port
+/// is refused.
 fn path_of_url(value: &HeaderValue, name: &HeaderName) -> Result<PathAndQuery, Unclear> {
     let unreadable = Unclear::Unreadable(known(name));
-    if value.as_bytes().contains(&b'#') {
+    let bytes = value.as_bytes();
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| bytes.strip_prefix(scheme.as_bytes()))
+        .ok_or(unreadable)?;
+    let ends_authority = |byte: &u8| matches!(byte, b'/' | b'?' | b'#' | b'\\');
+    let end = rest.iter().position(ends_authority).ok_or(unreadable)?;
+    let (authority, path) = rest.split_at(end);
+    let is_host = !authority.contains(&b'@') && Authority::try_from(authority).is_ok();
+    if !is_host || !path.starts_with(b"/") || path.contains(&b'#') {
         return Err(unreadable);
     }
-    let url = Uri::try_from(value.as_bytes()).map_err(|_| unreadable)?;
-    let is_whole = url.scheme().is_some() && url.authority().is_some();
-    let path = url.into_parts().path_and_query;
-    path.filter(|_| is_whole).ok_or(unreadable)
+    PathAndQuery::try_from(path).map_err(|_| unreadable)
 }
 
 /// The name as documentation writes it.

@@ -195,12 +195,13 @@ impl Inner {
             }
         };
         let head = original.head();
-        // Of what is no path of Tollgate's own nothing is taken here: it is not forwarded either.
-        let look = Asked {
-            counting: Counting::Look,
+        // Of what is no path of Tollgate's own nothing is taken here: it is not forwarded either. But whoever
+        // asks costs a verification, and may ask for bucket ids.
+        let asked = Asked {
+            counting: Counting::Budgets,
             ..AS_SENT
         };
-        let decision = self.gate.decide(&head, look, Patience::begin()).await;
+        let decision = self.gate.decide(&head, asked, Patience::begin()).await;
         self.stats.count(original.dialect, decision.label());
         encode::own(&self.gate.engine, &decision, &head, head_only).unwrap_or_else(|| {
             let detail = "Tollgate answers nothing itself at the original request's path";

@@ -280,6 +280,15 @@ async fn what_is_said_twice_or_cannot_be_read_is_refused() {
         "/orders",
         "api.example.com/orders",
         "https://api/orders#x",
+        // What nginx makes of a host that a client wrote: it forwards what is behind it.
+        "http://api.example.com?/orders",
+        "http://api.example.com#/orders",
+        "http://a@b/orders",
+        "http://api.example.com\\/orders",
+        "http:///orders",
+        "http://api example.com/orders",
+        "ftp://api.example.com/orders",
+        "http://api.example.com",
         "",
     ] {
         let fields = [
@@ -407,6 +416,34 @@ async fn what_tollgate_answers_itself_is_asked_at_own_and_does_not_pass_a_check(
         bench.ask("GET", "/check/envoyorders", &other).await.status,
         404
     );
+}
+
+#[tokio::test]
+async fn who_asks_at_own_spends_the_budgets_of_its_network() {
+    let bench = Bench::under("", "edge: {before: {per_network: {rate: 1/s, burst: 2}}}\n");
+    let bearer = bench.bearer("alice");
+    let own = async |uri: &str, client: &str, bearer: &str| {
+        let authorization = [("authorization", bearer)];
+        let fields = with(forwarded("GET", uri, client), &authorization);
+        bench.ask("GET", "/own", &fields).await.status
+    };
+    let ids = "/ratelimit-user-id";
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(own(ids, CLIENT, &bearer).await);
+    }
+    assert_eq!(statuses, [200, 200, 429], "ids cost the network of theirs");
+    assert_eq!(own(ids, "192.0.2.8", &bearer).await, 200);
+
+    let mut garbage = Vec::new();
+    for serial in 0..300 {
+        let token = format!("Bearer e30.e30.{serial}");
+        garbage.push(own("/rate_limit", CLIENT, &token).await);
+    }
+    garbage.dedup();
+    assert_eq!(garbage, [401, 429], "a verification costs, each time");
+    let other = own("/rate_limit", "192.0.2.8", "Bearer e30.e30.x").await;
+    assert_eq!(other, 401, "another network has its own");
 }
 
 #[tokio::test]

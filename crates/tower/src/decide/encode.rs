@@ -27,7 +27,7 @@ pub(super) struct Told<'a> {
     /// What the caller is to get instead of the origin's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
-    /// Fields to put over those of the request that is forwarded; empty ones to remove.
+    /// Fields to put over those of the request that is forwarded; those with an empty value to remove.
     #[serde(skip_serializing_if = "Option::is_none")]
     forward_headers: Option<Lines>,
     /// The path to forward.
@@ -96,11 +96,6 @@ impl<'a> Told<'a> {
             PathRewrite::AsSent => Cow::Borrowed(question.path()),
             PathRewrite::Canonical(path) => Cow::Borrowed(&**path),
         };
-        let identity = is_allowed.then(|| {
-            let mut fields = HeaderMap::new();
-            decision.identity_fields(&mut fields);
-            Lines::of(&fields)
-        });
         let wait = match decision.verdict {
             Verdict::Limit { retry_after } => retry_after.map(|wait| wait.as_secs_ceil().max(1)),
             _ => None,
@@ -115,7 +110,7 @@ impl<'a> Told<'a> {
             status: status.as_u16(),
             headers,
             body,
-            forward_headers: identity,
+            forward_headers: is_allowed.then(|| forwarded(decision, head.headers)),
             forward_path: is_allowed.then_some(path),
             route: decision.snapshot.route_name(decision.route),
             plan: decision.plan_name(),
@@ -127,6 +122,29 @@ impl<'a> Told<'a> {
             token: token.map(Token::text),
         }
     }
+}
+
+/// What the gateway would have changed in the request's fields, each with its whole value: the verified
+/// identity, always all of it, and whatever else ends here. What is removed has an empty value: a program that
+/// writes it all the same lets nothing forged through.
+fn forwarded(decision: &Decision, sent: &HeaderMap) -> Lines {
+    let mut after = sent.clone();
+    decision.forward_headers(&mut after);
+    let mut fields = HeaderMap::new();
+    decision.identity_fields(&mut fields);
+    for name in sent.keys().filter(|name| !after.contains_key(*name)) {
+        fields.insert(name.clone(), HeaderValue::from_static(""));
+    }
+    for name in after.keys() {
+        if sent.get_all(name) == after.get_all(name) {
+            continue;
+        }
+        fields.remove(name);
+        for value in after.get_all(name) {
+            fields.append(name.clone(), value.clone());
+        }
+    }
+    Lines::of(&fields)
 }
 
 fn answer_of(

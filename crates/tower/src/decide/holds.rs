@@ -13,6 +13,9 @@ pub(super) const HOLDS_MAX: usize = 65_536;
 /// How long the end of a request is waited for. What is not settled by then has ended, at its charge.
 pub(super) const HOLD_MAX: Duration = Duration::from_secs(600);
 
+/// Requests that one call ends at most because their time is over; the next ends more.
+pub(super) const EXPIRED_MAX: usize = 1_024;
+
 /// Names a held request; nobody guesses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Token([u8; 16]);
@@ -80,31 +83,43 @@ impl Holds {
 
     /// Fills a place; gives it up where there is nothing to hold.
     pub(super) fn fill(&self, token: Token, charge: Option<Charge>) {
-        let mut held = self.0.lock();
-        match (charge, held.charges.get_mut(&token)) {
-            (Some(charge), Some(hold)) => hold.charge = Some(charge),
-            _ => drop(held.remove(token)),
-        }
+        // What is over ends outside the lock: it gives its places back.
+        let _ended = {
+            let mut held = self.0.lock();
+            match held.charges.get_mut(&token) {
+                Some(hold) if charge.is_some() => std::mem::replace(&mut hold.charge, charge),
+                _ => held.remove(token).or(charge),
+            }
+        };
     }
 
     /// Takes out what is settled; `None` where there is no such request, or it has ended.
-    pub(super) fn take(&self, token: Token) -> Option<Charge> {
-        self.0.lock().remove(token)
+    pub(super) fn take(&self, token: Token, now: Now) -> Option<Charge> {
+        let mut held = self.0.lock();
+        let hold = held.charges.get(&token)?;
+        if hold.ends.0 <= now.mono {
+            return None;
+        }
+        held.remove(token)
     }
 
-    /// Ends what is over its time; how many had not been settled.
+    /// Ends what is over its time, at most [`EXPIRED_MAX`]; how many had been let through and not settled.
     pub(super) fn expire(&self, now: Now) -> u64 {
-        let mut expired = 0;
+        let mut expired: Vec<Charge> = Vec::new();
         let mut held = self.0.lock();
-        while let Some((ends, token)) = held.ends.first_key_value() {
+        for _ in 0..EXPIRED_MAX {
+            let Some((ends, token)) = held.ends.first_key_value() else {
+                break;
+            };
             if ends.0 > now.mono {
                 break;
             }
             let token = *token;
-            drop(held.remove(token));
-            expired += 1;
+            expired.extend(held.remove(token));
         }
-        expired
+        // They give their places back outside the lock.
+        drop(held);
+        expired.len() as u64
     }
 
     pub(super) fn len(&self) -> usize {

@@ -148,7 +148,7 @@ impl DecisionApi {
         let now = gate.now();
         stats.count_expired(self.holds.expire(now));
         let token = Token::parse(&settlement.token);
-        let Some(charge) = token.and_then(|token| self.holds.take(token)) else {
+        let Some(charge) = token.and_then(|token| self.holds.take(token, now)) else {
             let detail = "no request is held by this token: it was settled, or its time is over";
             return problem(StatusCode::NOT_FOUND, detail);
         };

@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
+use tollgate_engine::RequestHead;
+use tollgate_engine::limiter::Clock;
 
-use super::holds::{HOLD_MAX, HOLDS_MAX, Holds};
+use super::holds::{EXPIRED_MAX, HOLD_MAX, HOLDS_MAX, Holds};
 use crate::bench::Bench;
 
 const CLIENT: &str = "192.0.2.7";
@@ -49,6 +51,45 @@ async fn a_decision_says_all_that_a_gateway_would_do() {
         !told.to_string().contains("alice"),
         "refused: nobody needs the name"
     );
+}
+
+#[tokio::test]
+async fn a_program_is_told_every_field_that_a_gateway_would_have_changed() {
+    let sections = "forward: {authorization: false}\nedge: {after: true}\n";
+    let bench = Bench::under("token_cookie: session", sections);
+    let question = json!({
+        "method": "GET", "path": "/orders", "remote_address": CLIENT,
+        "headers": {
+            "accept": "*/*",
+            "Authorization": bench.bearer("alice"),
+            "Cookie": ["a=1; session=x", "b=2"],
+            "RateLimit": "\"burst\";r=9",
+            "X-Ratelimit-User-Id": ["forged", "twice"],
+            "X_Tollgate_Subject": "mallory",
+            "x-tollgate-anything": "mallory",
+        },
+    });
+    let told = bench.post("/v1/decide", &question).await.json();
+    let expected = json!({
+        "authorization": [""],
+        "cookie": ["a=1; b=2"],
+        "ratelimit": [""],
+        "x-ratelimit-user-id": [told["bucket_id"]],
+        "x-tollgate-account": ["acme"],
+        "x-tollgate-anything": [""],
+        "x-tollgate-plan": ["standard"],
+        "x-tollgate-subject": ["alice"],
+        "x_tollgate_subject": [""],
+    });
+    assert_eq!(told["forward_headers"], expected, "{told:#}");
+    let told = bench.post("/v1/decide", &get("/orders")).await.json();
+    let expected = json!({
+        "x-ratelimit-user-id": [told["bucket_id"]],
+        "x-tollgate-account": [""],
+        "x-tollgate-plan": ["anonymous"],
+        "x-tollgate-subject": [""],
+    });
+    assert_eq!(told["forward_headers"], expected, "all of them, always");
 }
 
 #[tokio::test]
@@ -236,8 +277,38 @@ fn held_requests_have_a_bound_and_settled_ones_leave_nothing() {
             .collect();
         assert!(holds.reserve(now).is_err());
         for token in tokens {
-            assert!(holds.take(token).is_none(), "nothing was charged");
+            assert!(holds.take(token, now).is_none(), "nothing was charged");
         }
         assert_eq!(holds.len(), 0);
     }
+}
+
+#[test]
+fn what_is_over_ends_a_bounded_number_at_a_time_and_only_what_was_let_through_is_counted() {
+    let bench = Bench::new();
+    let holds = Holds::default();
+    let now = bench.clock.now();
+    for _ in 0..EXPIRED_MAX {
+        holds.reserve(now).unwrap();
+    }
+    let (method, headers) = (http::Method::GET, http::HeaderMap::new());
+    let head = RequestHead {
+        method: &method,
+        path: "/orders",
+        query: None,
+        headers: &headers,
+        peer: [192, 0, 2, 7].into(),
+        certificate: None,
+    };
+    let decision = bench.engine.decide_final(&head, now);
+    let charge = bench.engine.charge_of(decision, &head);
+    assert!(charge.is_some());
+    let token = holds.reserve(now).unwrap();
+    holds.fill(token, charge);
+    bench.advance(HOLD_MAX.as_secs());
+    let later = bench.clock.now();
+    assert_eq!(holds.expire(later), 0, "calls that broke off");
+    assert_eq!(holds.len(), 1);
+    assert!(holds.take(token, later).is_none(), "its time is over");
+    assert_eq!((holds.expire(later), holds.len()), (1, 0));
 }
