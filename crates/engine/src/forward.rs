@@ -109,16 +109,12 @@ impl Snapshot {
     }
 
     /// Whether a request has a field of ours that [`Decision::identity_fields`] is not put over: an
-    /// origin that folds spellings would take it for the verified one. Nor may there be a bucket id where
-    /// clients have none.
+    /// origin that folds spellings would take it for the verified one.
     pub(crate) fn has_foreign_claim(&self, headers: &HeaderMap) -> bool {
         let door = self.api_keys.as_ref();
-        let after_only = self.edge.as_ref().filter(|edge| edge.before.is_none());
-        let of_nobody = after_only.map(|edge| &edge.id_header);
         let is_foreign = |name: &HeaderName| {
             let is_credential = door.is_some_and(|door| door.is_the_field(name));
-            let is_own = |own: &HeaderName| own == name && of_nobody != Some(own);
-            let is_covered = || self.forward.own().any(is_own);
+            let is_covered = || self.forward.own().any(|own| own == name);
             !is_credential && self.is_ours(name) && !is_covered()
         };
         headers.keys().any(is_foreign)

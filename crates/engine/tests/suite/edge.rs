@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tollgate_engine::{AnswerContext, Asked, Decision, Forbidden, Forwarding, Rejection, Verdict};
+use tollgate_engine::{AnswerContext, Decision, Forbidden, Verdict};
 
 use crate::support::{Ask, Bench, REST, START_UNIX_S};
 
@@ -458,27 +458,4 @@ fn case_102_ids_live_through_a_rotation_and_counts_too() {
         is_mismatch(&edge.decide("GET", "/orders", &alice, &new)),
         "revoked"
     );
-}
-
-#[test]
-fn a_client_that_can_have_no_id_shows_none_to_whoever_forwards_as_it_was_sent() {
-    for (edge, passes) in [("after: true", false), (BEFORE, true)] {
-        let edge = Edge::new(edge);
-        let token = edge.alice();
-        let ask = Ask::new("GET", "/orders").bearer(&token);
-        let id = match passes {
-            true => edge.id(&token, "GET", "/orders"),
-            false => "std.k1.AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
-        };
-        let ask = ask.header("x-ratelimit-user-id", &id);
-        let as_sent = Asked {
-            forwarding: Forwarding::AsSent,
-            ..Asked::default()
-        };
-        let now = edge.bench.clock_now();
-        let decision = edge.bench.engine.decide_final_as(&ask.head(), as_sent, now);
-        let refused = matches!(decision.verdict, Verdict::BadRequest(Rejection::Claim));
-        assert_eq!(refused, !passes);
-        assert_eq!(matches!(decision.verdict, Verdict::Allow), passes);
-    }
 }
