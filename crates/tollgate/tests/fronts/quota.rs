@@ -105,7 +105,8 @@ fn three_envoys_share_one_rate_and_keep_it_when_one_is_killed_and_one_cut_off() 
     // It serves on by its last share, until that one's time is over; then it lets nobody pass.
     let cut_off = fronts.pop().unwrap();
     cut_off.relay.cut();
-    let (total, allowed) = admitted(&stage, "one cut off", IN_FORCE + SETTLED);
+    // It may have been told of a smaller share in vain, just before its connection was found dead.
+    let (total, allowed) = admitted(&stage, "one cut off", 2 * IN_FORCE + SETTLED);
     assert!(total <= allowed + allowed * OFF_PERCENT / 100);
     let (total, allowed) = admitted(&stage, "the last one", Duration::from_secs(20));
     assert_near(total, allowed);
