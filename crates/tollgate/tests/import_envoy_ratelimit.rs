@@ -61,10 +61,10 @@ fn a_folder_becomes_a_policy_that_check_accepts_with_a_report() {
     assert_eq!((code, out.as_str()), (0, ""), "{err}");
     assert_eq!(
         err,
-        "domain `mongo_cps`: 1 rule, 1 limit; exact but that a refused question counts nothing\n\
+        "domain `mongo_cps`: 1 rule, 1 limit; what is decided otherwise than there: docs/integrations/envoy-rls.md\n\
          domain `mongo_cps`: left out `detailed_metric` and `value_to_metric` of 1 rule: metrics \
          never hold what callers send\n\
-         domain `edge`: 1 rule, 1 limit; exact but that a refused question counts nothing\n"
+         domain `edge`: 1 rule, 1 limit; what is decided otherwise than there: docs/integrations/envoy-rls.md\n"
     );
     let (code, _, err) = run(folder.path(), &["check", "tollgate.yaml"]);
     assert_eq!(code, 0, "{err}");
@@ -107,4 +107,27 @@ fn two_files_of_one_domain_are_told_or_merged() {
     let merged = ["import", "envoy-ratelimit", "config", "--merge"];
     let (code, out, _) = run(folder.path(), &merged);
     assert_eq!((code, out.matches("- key:").count()), (0, 2));
+}
+
+#[test]
+fn folders_in_folders_are_read_and_what_contradicts_itself_is_not_written() {
+    let folder = folder(&[("a.yaml", MONGO)]);
+    let deeper = folder.path().join("config/deeper");
+    std::fs::create_dir(&deeper).unwrap();
+    std::fs::write(deeper.join("b.yaml"), EDGE).unwrap();
+    // An earlier state, as Kubernetes has it beside the mounted one.
+    let earlier = folder.path().join("config/..data");
+    std::fs::create_dir(&earlier).unwrap();
+    std::fs::write(earlier.join("a.yaml"), MONGO).unwrap();
+    let import = ["import", "envoy-ratelimit", "config"];
+    let (code, out, err) = run(folder.path(), &import);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("mongo_cps") && out.contains("edge"));
+
+    std::fs::write(deeper.join("c.yaml"), MONGO).unwrap();
+    let merge = ["import", "envoy-ratelimit", "--merge", "config"];
+    let (code, out, err) = run(folder.path(), &merge);
+    assert_ne!(code, 0);
+    assert!(out.is_empty(), "{out}");
+    assert!(err.contains("have one already"), "{err}");
 }

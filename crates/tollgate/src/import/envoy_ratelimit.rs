@@ -3,12 +3,17 @@
 mod files;
 mod policy_text;
 
-use tollgate_policy::{DescriptorDomain, DomainKind, import_ratelimit_file};
+use std::path::Path;
+
+use tollgate_policy::{DescriptorDomain, DomainKind, Policy, import_ratelimit_file};
 
 use self::files::Source;
 use super::waf::write;
 use crate::cli::ImportRatelimitArgs;
 use crate::failure::Failure;
+
+/// What the policy is called in an error, before it has a name.
+const MADE: &str = "the policy that was made";
 
 pub(super) fn run(args: &ImportRatelimitArgs) -> Result<(), Failure> {
     let sources = files::read(&args.files)?;
@@ -16,7 +21,12 @@ pub(super) fn run(args: &ImportRatelimitArgs) -> Result<(), Failure> {
     let mut wrong = Vec::new();
     for source in &sources {
         match import_ratelimit_file(&source.file, &source.text) {
-            Ok((domain, _)) => domains.push((domain, source)),
+            Ok((domain, warnings)) => {
+                if !warnings.is_empty() {
+                    anstream::eprint!("{}", warnings.render(true));
+                }
+                domains.push((domain, source));
+            }
             Err(found) => wrong.push(found),
         }
     }
@@ -29,6 +39,8 @@ pub(super) fn run(args: &ImportRatelimitArgs) -> Result<(), Failure> {
     }
     let merged = merge(domains, args.merge)?;
     let text = policy_text::policy(&merged);
+    // Files that were good one by one may contradict each other, put together.
+    Policy::parse(MADE, &text, Path::new(".")).map_err(Failure::Policy)?;
     tell(&merged);
     write(args.out.as_deref(), &text)
 }
@@ -70,7 +82,7 @@ fn tell(domains: &[DescriptorDomain]) {
     for domain in domains {
         let counts = policy_text::counts(domain);
         anstream::eprintln!(
-            "domain `{}`: {}, {}; exact but that a refused question counts nothing",
+            "domain `{}`: {}, {}; what is decided otherwise than there: docs/integrations/envoy-rls.md",
             domain.name,
             counted(counts.rules, "rule"),
             counted(counts.limits, "limit")

@@ -17,13 +17,16 @@ pub(super) struct Source {
     pub(super) text: String,
 }
 
-/// Reads files; of folders those that envoyproxy/ratelimit reads (`*.yaml`), and `*.yml`, in the order of
-/// their names.
+/// Folders within folders.
+const DEPTH_MAX: usize = 8;
+
+/// Reads files; of folders, and of those in them, the ones that envoyproxy/ratelimit reads (`*.yaml`), and
+/// `*.yml`, in the order of their names.
 pub(super) fn read(arguments: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut files = Vec::new();
     for argument in arguments {
         if argument.is_dir() {
-            files.extend(in_folder(argument)?);
+            in_folder(argument, DEPTH_MAX, &mut files)?;
         } else {
             files.push(argument.clone());
         }
@@ -37,18 +40,29 @@ pub(super) fn read(arguments: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     files.iter().map(|file| one(file)).collect()
 }
 
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn in_folder(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let reading = || Failure::system(format!("read the folder {}", folder.display()));
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(reading())? {
-        let path = entry.map_err(reading())?.path();
+    let entries = fs::read_dir(folder).map_err(reading())?;
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(reading())?;
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         let extension = path.extension().and_then(|extension| extension.to_str());
-        if matches!(extension, Some("yaml" | "yml")) && path.is_file() {
+        // Kubernetes mounts a folder's earlier states beside it, as `..data`.
+        if path.is_dir() && !name.starts_with("..") {
+            if depth == 0 {
+                return Err(Failure::NotHeld(format!(
+                    "{} is {DEPTH_MAX} folders deep: name it by itself",
+                    path.display()
+                )));
+            }
+            in_folder(&path, depth - 1, files)?;
+        } else if matches!(extension, Some("yaml" | "yml")) && path.is_file() {
             files.push(path);
         }
     }
-    files.sort();
-    Ok(files)
+    Ok(())
 }
 
 fn one(path: &Path) -> Result<Source, Failure> {
