@@ -9,7 +9,6 @@
 
 mod claimed;
 mod client;
-mod conformance;
 mod drain;
 mod early;
 mod floods;
@@ -22,6 +21,7 @@ mod origin;
 mod paths;
 mod pool;
 mod refused;
+mod rfc9113;
 mod streams;
 mod timeouts;
 mod tls;
