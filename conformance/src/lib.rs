@@ -2,9 +2,9 @@
 //!
 //! - `cases/*.yaml`: policies, and requests with what is to become of them
 //! - [`Frontend`]: a way in, as its own crate's test shows it to the suite
-//! - [`run`]: every case that a frontend can express, and what it cannot
+//! - [`run()`]: every case that a frontend can express, and what it cannot
 //!
-//! A frontend's test stands in its own crate and calls [`run`]; `docs/conformance.md` has a row for each, which
+//! A frontend's test stands in its own crate and calls [`run()`]; `docs/conformance.md` has a row for each, which
 //! the test holds against what it saw.
 #![allow(
     clippy::unwrap_used,
