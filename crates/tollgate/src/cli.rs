@@ -3,6 +3,7 @@
 mod admin;
 mod aws;
 mod explain;
+mod import;
 mod plan;
 mod subject;
 mod usage;
@@ -13,10 +14,10 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use admin::{AdminKeysCommand, ApiArgs, NewAdminKeyArgs, RevokeAdminKeyArgs};
 pub(crate) use aws::{
-    CapacityArgs, CompileAwsArgs, CompileCommand, EdgeCommand, EdgeRunArgs, ImportCommand,
-    ImportRatelimitArgs, ImportWafArgs, UsagePlansArgs, WafCommand,
+    CapacityArgs, CompileAwsArgs, CompileCommand, EdgeCommand, EdgeRunArgs, WafCommand,
 };
 pub(crate) use explain::{ExplainArgs, TopArgs};
+pub(crate) use import::{ImportCommand, ImportRatelimitArgs, ImportWafArgs, UsagePlansArgs};
 pub(crate) use plan::{ChangeArgs, PlanCommand, TimesArgs, WhomArgs};
 pub(crate) use subject::{GrantArgs, ResetArgs, SubjectArgs, SubjectCommand};
 pub(crate) use usage::{

@@ -8,7 +8,7 @@ use std::path::Path;
 use tollgate_policy::{DescriptorDomain, DomainKind, Policy, import_ratelimit_file};
 
 use self::files::Source;
-use super::waf::write;
+use super::write;
 use crate::cli::ImportRatelimitArgs;
 use crate::failure::Failure;
 

@@ -1,6 +1,7 @@
 //! The listeners of those who ask about requests that they forward themselves: each worker serves its share of
 //! them on its own runtime, as it does its clients.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +21,7 @@ use tollgate_engine::Engine;
 use tollgate_limiter::SystemClock;
 use tollgate_policy::{CheckEndpoint, GrpcConfig, Listener, Policy, Timeouts};
 use tollgate_proxy::{ServerTls, accept, shake_hands};
-use tollgate_tower::{CheckService, Peer};
+use tollgate_tower::{CheckBody, CheckService, Peer};
 
 use super::workers::bind;
 use crate::failure::Failure;
@@ -74,20 +75,38 @@ struct Front<S> {
 
 type Knows = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
-/// How a service is told of the connection.
-trait Introduce {
+/// A service behind a listener, and how it is told of the connection.
+trait Answer:
+    tower::Service<
+        Request<Incoming>,
+        Response = Response<Self::Body>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    type Body: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + 'static;
+
     /// Puts the peer's address into the request's extensions.
-    fn introduce<B>(request: &mut Request<B>, peer: SocketAddr);
+    fn introduce(request: &mut Request<Incoming>, peer: SocketAddr);
 }
 
-impl Introduce for CheckService {
-    fn introduce<B>(request: &mut Request<B>, peer: SocketAddr) {
+impl Answer for CheckService {
+    type Body = CheckBody;
+
+    fn introduce(request: &mut Request<Incoming>, peer: SocketAddr) {
         request.extensions_mut().insert(Peer(peer));
     }
 }
 
-impl Introduce for tollgate_envoy::Services {
-    fn introduce<B>(request: &mut Request<B>, peer: SocketAddr) {
+impl Answer for tollgate_envoy::Services {
+    type Body = tollgate_envoy::ReplyBody;
+
+    fn introduce(request: &mut Request<Incoming>, peer: SocketAddr) {
         let peer = tollgate_envoy::Peer(peer);
         request.extensions_mut().insert(peer);
     }
@@ -205,20 +224,7 @@ impl Share {
 
 // === impl Front ===
 
-impl<S, B> Front<S>
-where
-    S: tower::Service<Request<Incoming>, Response = Response<B>>
-        + Introduce
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+impl<S: Answer> Front<S> {
     /// Serves until `drain` is cancelled, then lets what was asked be answered, and cuts what is left when the
     /// policy's drain time is up.
     async fn run(self, drain: CancellationToken) {
@@ -279,10 +285,7 @@ struct Introduced<S> {
     asked: Arc<AtomicU64>,
 }
 
-impl<S, B> tower::Service<Request<B>> for Introduced<S>
-where
-    S: tower::Service<Request<B>> + Introduce,
-{
+impl<S: Answer> tower::Service<Request<Incoming>> for Introduced<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
@@ -294,7 +297,7 @@ where
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         self.asked.fetch_add(1, Ordering::Relaxed);
         S::introduce(&mut request, self.peer);
         self.service.call(request)
@@ -302,24 +305,12 @@ where
 }
 
 /// Until the other end is done or asks nothing any more, or the gateway drains.
-async fn converse<S, B>(
+async fn converse<S: Answer>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     service: Introduced<S>,
     timeouts: &Timeouts,
     drain: &CancellationToken,
-) where
-    S: tower::Service<Request<Incoming>, Response = Response<B>>
-        + Introduce
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+) {
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http1()

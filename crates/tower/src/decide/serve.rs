@@ -61,13 +61,9 @@ impl DecisionApi {
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let questions = match read(parts, body).await {
-            Ok(body) => Questions::decode(&body),
-            Err(refusal) => return refusal,
-        };
-        let questions = match questions {
+        let questions = match read(stats, parts, body, Questions::decode).await {
             Ok(questions) => questions,
-            Err(malformed) => return refused(stats, &malformed),
+            Err(refusal) => return refusal,
         };
         stats.count_expired(self.holds.expire(gate.now()));
         let patience = Patience::begin();
@@ -137,13 +133,9 @@ impl DecisionApi {
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let settlement = match read(parts, body).await {
-            Ok(body) => Settlement::decode(&body),
-            Err(refusal) => return refusal,
-        };
-        let settlement = match settlement {
+        let settlement = match read(stats, parts, body, Settlement::decode).await {
             Ok(settlement) => settlement,
-            Err(malformed) => return refused(stats, &malformed),
+            Err(refusal) => return refusal,
         };
         let now = gate.now();
         stats.count_expired(self.holds.expire(now));
@@ -160,8 +152,26 @@ impl DecisionApi {
     }
 }
 
+/// What a body says.
+async fn read<B, T>(
+    stats: &CheckStats,
+    parts: &Parts,
+    body: B,
+    decode: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+) -> Result<T, Response<Bytes>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let body = whole(parts, body).await?;
+    decode(&body).map_err(|malformed| {
+        stats.count_unclear();
+        problem(StatusCode::BAD_REQUEST, &malformed.to_string())
+    })
+}
+
 /// A whole body of JSON, within bounds of size and time.
-async fn read<B>(parts: &Parts, body: B) -> Result<Bytes, Response<Bytes>>
+async fn whole<B>(parts: &Parts, body: B) -> Result<Bytes, Response<Bytes>>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -187,11 +197,6 @@ where
             Err(problem(StatusCode::REQUEST_TIMEOUT, detail))
         }
     }
-}
-
-fn refused(stats: &CheckStats, malformed: &Malformed) -> Response<Bytes> {
-    stats.count_unclear();
-    problem(StatusCode::BAD_REQUEST, &malformed.to_string())
 }
 
 /// A problem in the place of a decision.
