@@ -23,16 +23,20 @@ const BATCHES: usize = 10_000;
 /// The prime by which the walk over the callers steps, so that neighbours in memory are none in time.
 const STEP: usize = 619;
 
-/// Measures all of them for so many rounds, and puts the figures beside each other, as Markdown.
+/// Measures all of them, or `only` those whose name contains one of these words and the service alone, for so
+/// many rounds, and puts the figures beside each other, as Markdown.
 ///
 /// # Errors
 /// When a layer cannot be made, or refuses what it should let pass.
-pub(crate) fn run(rounds: u32) -> Result<String, BenchError> {
+pub(crate) fn run(rounds: u32, only: &[String]) -> Result<String, BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .map_err(|error| BenchError::Layers(error.to_string()))?;
     let mut contenders = contenders().map_err(BenchError::Layers)?;
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|word| name.contains(word));
+    let mut place = 0..;
+    contenders.retain(|contender| place.next() == Some(0) || wanted(contender.name));
     let mut figures: Vec<Vec<f64>> = vec![Vec::new(); contenders.len()];
     // The first round fills caches and tables.
     for round in 0..=rounds {
@@ -67,6 +71,18 @@ pub(crate) fn run(rounds: u32) -> Result<String, BenchError> {
     Ok(text)
 }
 
+/// The request as a server's parser hands it over: hyper makes room for as many fields as it has read.
+fn as_read(request: &Request<()>) -> Request<()> {
+    let mut read = Request::new(());
+    *read.uri_mut() = request.uri().clone();
+    *read.extensions_mut() = request.extensions().clone();
+    read.headers_mut().reserve(request.headers().len());
+    for (name, value) in request.headers() {
+        read.headers_mut().append(name.clone(), value.clone());
+    }
+    read
+}
+
 /// Nanoseconds a call, in one round: the median of its batches.
 #[expect(
     clippy::cast_precision_loss,
@@ -78,7 +94,7 @@ fn measured(contender: &mut Contender, runtime: &Runtime) -> Result<f64, BenchEr
         let places = (batch * BATCH..).map(|place| place * STEP % KEYS);
         let requests: Vec<Request<()>> = places
             .take(BATCH)
-            .map(|place| contender.requests[place].clone())
+            .map(|place| as_read(&contender.requests[place]))
             .collect();
         let began = Instant::now();
         let passed = runtime.block_on((contender.call)(requests));

@@ -99,7 +99,7 @@ fn run(arguments: Arguments) -> Result<(), BenchError> {
         Some(Command::Bare { listen, origin }) => return bare::serve(listen, origin),
         Some(Command::RlsLimitador { listen }) => return rls::serve(listen),
         Some(Command::Tower) => {
-            println!("{}", layers::run(arguments.rounds)?);
+            println!("{}", layers::run(arguments.rounds, &arguments.only)?);
             return Ok(());
         }
         None => {}

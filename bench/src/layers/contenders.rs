@@ -26,6 +26,21 @@ use crate::load::{AUDIENCE, ISSUER};
 
 /// The field that the peer's key is taken from.
 const USER_FIELD: &str = "x-user";
+/// What comes with every request of a program behind a load balancer.
+const FIELDS: [(&str, &str); 7] = [
+    ("host", "api.example.com"),
+    ("user-agent", "orders-client/2.4"),
+    ("accept", "application/json"),
+    ("accept-encoding", "gzip, br"),
+    ("x-forwarded-for", "203.0.113.9"),
+    ("x-forwarded-proto", "https"),
+    (
+        "traceparent",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ),
+];
+/// Of a policy whose service takes the caller from the request's extensions.
+const WITHOUT_FIELDS: &str = "forward: {identity_headers: off}\nresponses: {headers: none}\n";
 /// A burst that nobody uses up, and how fast it comes back.
 const BURST: u32 = 1_000_000;
 const PERIOD: Duration = Duration::from_nanos(100);
@@ -97,20 +112,26 @@ pub(super) fn contenders() -> Result<Vec<Contender>, String> {
         ),
         contender(
             "tollgate-address",
-            "route, one limit for the client's network, fields for service and answer",
+            "route, one limit for the client's network",
             &anonymous,
-            tollgate(&key)?.layer(Answering),
+            tollgate(&key, WITHOUT_FIELDS)?.layer(Answering),
         ),
         contender(
             "tollgate-token",
-            "verified token (EdDSA, remembered), route, plan, one limit for the user, the same fields",
+            "verified token (EdDSA, remembered), route, plan, one limit for the user",
             &with_tokens,
-            tollgate(&key)?.layer(Answering),
+            tollgate(&key, WITHOUT_FIELDS)?.layer(Answering),
+        ),
+        contender(
+            "tollgate-token-fields",
+            "the same, and writes two fields into the request and two into the answer",
+            &with_tokens,
+            tollgate(&key, "")?.layer(Answering),
         ),
     ])
 }
 
-fn tollgate(key: &SigningKey) -> Result<TollgateLayer, String> {
+fn tollgate(key: &SigningKey, fields: &str) -> Result<TollgateLayer, String> {
     let jwks = json!({ "keys": [key.jwk()] });
     let text = format!(
         "tollgate: 1\n\
@@ -126,7 +147,8 @@ fn tollgate(key: &SigningKey) -> Result<TollgateLayer, String> {
          plans:\n\
          \x20 anonymous: {{limits: [{{name: burst, rate: 10000000/s, burst: {BURST}, per: network}}]}}\n\
          \x20 standard: {{limits: [{{name: burst, rate: 10000000/s, burst: {BURST}}}]}}\n\
-         default_plan: standard\n"
+         default_plan: standard\n\
+         {fields}"
     );
     let policy = Policy::parse("tower.yaml", &text, Path::new("."));
     let options = EngineOptions {
@@ -153,6 +175,9 @@ fn requests(key: Option<&SigningKey>) -> Vec<Request<()>> {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(peer);
         let fields = request.headers_mut();
+        for (name, value) in FIELDS {
+            fields.append(name, http::HeaderValue::from_static(value));
+        }
         if let Some(key) = key {
             let header = json!({ "alg": "EdDSA", "kid": key.kid(), "typ": "JWT" });
             let claims = json!({

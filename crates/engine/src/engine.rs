@@ -362,8 +362,10 @@ impl Engine {
         own: &[OwnLimit],
         asked: Consult,
     ) {
+        let Some(plan) = decision.plan else { return };
         let per_network = |own: &OwnLimit| own.limit.per == Per::Network;
-        let wanted = decision.snapshot.limits.any_per_network() || own.iter().any(per_network);
+        let list = decision.snapshot.limits.of(plan, decision.route);
+        let wanted = list.per_network || own.iter().any(per_network);
         let keys = self.network_keys(decision, head, wanted);
         self.charge(decision, &keys, own, asked);
     }

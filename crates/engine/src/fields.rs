@@ -5,14 +5,16 @@
 
 use std::fmt::Write;
 
-use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 use tollgate_policy::{HeaderStyle, ResetStyle};
 
 use crate::consulted::LimitState;
 use crate::decision::Decision;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// What the items of a few limits take, in bytes; more is written on the heap first.
+const LEFT_BYTES: usize = 128;
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 impl Decision {
@@ -60,22 +62,26 @@ impl Decision {
     }
 
     fn draft_10(&self, headers: &mut HeaderMap) {
-        let mut left = BytesMut::with_capacity(64);
+        let mut left: SmallVec<[u8; LEFT_BYTES]> = SmallVec::new();
         for state in self.limits.binding() {
             if !left.is_empty() {
-                left.extend_from_slice(b",");
+                left.push(b',');
             }
             left.extend_from_slice(state.limit.quoted.as_bytes());
-            let _ = write!(left, ";r={}", state.reading.remaining);
+            left.extend_from_slice(b";r=");
+            let mut digits = itoa::Buffer::new();
+            left.extend_from_slice(digits.format(state.reading.remaining).as_bytes());
             // `t` speaks of additional quota; a full bucket gets none.
             if state.reading.next.0 > 0 {
-                let _ = write!(left, ";t={}", state.reading.next.as_secs_ceil());
+                left.extend_from_slice(b";t=");
+                let next_s = digits.format(state.reading.next.as_secs_ceil());
+                left.extend_from_slice(next_s.as_bytes());
             }
         }
         if let Some(policy) = self.limits.policy_field() {
             headers.insert(RATELIMIT_POLICY, policy.clone());
         }
-        if let Ok(left) = HeaderValue::from_maybe_shared(left.freeze()) {
+        if let Ok(left) = HeaderValue::from_bytes(&left) {
             headers.insert(RATELIMIT, left);
         }
     }

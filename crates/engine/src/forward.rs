@@ -78,15 +78,16 @@ impl ForwardNames {
     }
 
     /// A field by which a client could claim an identity or a rate limit.
+    #[inline]
     fn is_claim(&self, name: &HeaderName) -> bool {
         let name = name.as_str();
         let first = name.as_bytes().first().copied().unwrap_or_default();
-        self.first_letters[usize::from(first)]
-            && (starts_with_own_prefix(name)
-                || STRIPPED
-                    .iter()
-                    .any(|stripped| is_spelling_of(stripped, name))
-                || self.is_own(name))
+        self.first_letters[usize::from(first)] && self.is_claim_of_that_letter(name)
+    }
+
+    fn is_claim_of_that_letter(&self, name: &str) -> bool {
+        let is_spelling = |known: &&str| is_spelling_of(known, name);
+        starts_with_own_prefix(name) || STRIPPED.iter().any(is_spelling) || self.is_own(name)
     }
 
     fn is_own(&self, name: &str) -> bool {

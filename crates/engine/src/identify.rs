@@ -2,7 +2,7 @@
 
 use tollgate_identity::{
     CERTIFICATE_ISSUER, CertificateError, CertificateVerdict, Credential, FailureBudget,
-    TokenVerdict, User, client_network, credential,
+    TokenVerdict, User, bearer_bytes, client_network, credential,
 };
 use tollgate_limiter::Now;
 use tollgate_policy::{FailMode, InvalidToken, PlanId};
@@ -41,6 +41,14 @@ impl Snapshot {
         missing: WhenKeysAreMissing,
         failures: &NetworkBudget<'_>,
     ) -> Identified {
+        // Nearly every request: a token that is in memory, and nothing beside it that could count.
+        if self.api_keys.is_none()
+            && let Some(token) = bearer_bytes(head.headers)
+            && let Some(user) = self.verifier.recall(token, now.unix_s())
+        {
+            let (plan, source) = self.plan_of(&user);
+            return Identified::Caller(Principal::User(user), plan, source);
+        }
         let in_field = credential(head.headers, None);
         if let Some(identified) = self.by_api_key(&in_field, head, now, failures) {
             return identified;

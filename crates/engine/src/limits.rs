@@ -60,6 +60,8 @@ pub(crate) struct RouteLimits {
     pub(crate) policy_fields: PolicyFields,
     /// There is a throttle among them.
     pub(crate) throttles: bool,
+    /// One of them is counted per client network.
+    pub(crate) per_network: bool,
 }
 
 /// `"burst";q=200;w=2, …` of the binding limits; `None` when there are none.
@@ -77,7 +79,6 @@ pub(crate) struct LimitTable {
     /// `list_of[plan × routes + route]` is an index into `lists`.
     list_of: Vec<u32>,
     routes: usize,
-    per_network: bool,
 }
 
 /// A principal's keys, worked out once a decision.
@@ -127,7 +128,6 @@ impl LimitTable {
             lists: Vec::new(),
             list_of: Vec::with_capacity(routes * policy.plans().len()),
             routes,
-            per_network: false,
         };
         // Most routes of a plan share one slice in the policy: compile each slice once.
         let mut seen = std::collections::HashMap::new();
@@ -158,14 +158,7 @@ impl LimitTable {
                 table.list_of.push(list);
             }
         }
-        let mut limits = table.lists.iter().flat_map(|list| list.limits.iter());
-        table.per_network = limits.any(|limit| limit.per == Per::Network);
         Ok(table)
-    }
-
-    /// True when some limit is counted per client network, also for verified users.
-    pub(crate) fn any_per_network(&self) -> bool {
-        self.per_network
     }
 
     pub(crate) fn of(&self, plan: PlanId, route: RouteId) -> &Arc<RouteLimits> {
@@ -195,6 +188,7 @@ impl RouteLimits {
         };
         Ok(Self {
             policy_fields: PolicyFields { usual, throttled },
+            per_network: limits.iter().any(|limit| limit.per == Per::Network),
             limits,
             throttles,
         })

@@ -67,9 +67,9 @@ impl VerdictCache {
         })
     }
 
-    pub(crate) fn digest(&self, token: &str) -> TokenDigest {
+    pub(crate) fn digest(&self, token: &[u8]) -> TokenDigest {
         let mut hash = self.hash.clone();
-        hash.update_padded(token.as_bytes());
+        hash.update_padded(token);
         // The length tells a token from the same one with zero bytes behind it.
         let mut length = Block::default();
         length[..8].copy_from_slice(&(token.len() as u64).to_le_bytes());
@@ -186,20 +186,20 @@ mod tests {
     #[test]
     fn an_entry_holds_within_its_times_and_keys() {
         let cache = VerdictCache::new(100, &[1; 16]).unwrap();
-        let digest = cache.digest("a.b.c");
+        let digest = cache.digest(b"a.b.c");
         cache.put_valid(digest, entry(7));
         let at = |now_s, generation| cache.valid(&digest, now_s, |_| generation).is_some();
         assert_eq!(
             [at(9, 7), at(10, 7), at(99, 7), at(100, 7), at(50, 8)],
             [false, true, true, false, false]
         );
-        assert!(cache.valid(&cache.digest("a.b.d"), 50, |_| 7).is_none());
+        assert!(cache.valid(&cache.digest(b"a.b.d"), 50, |_| 7).is_none());
     }
 
     #[test]
     fn a_refusal_is_forgotten_in_time_and_with_the_keys() {
         let cache = VerdictCache::new(100, &[1; 16]).unwrap();
-        let digest = cache.digest("x");
+        let digest = cache.digest(b"x");
         let entry = RefusedEntry {
             reason: TokenError::Signature,
             keys: Some((0, 7)),
@@ -217,7 +217,7 @@ mod tests {
     fn a_flood_of_refusals_stays_within_its_budget_and_pushes_nobody_out() {
         let cache = VerdictCache::new(1000, &[1; 16]).unwrap();
         for n in 0..500 {
-            cache.put_valid(cache.digest(&format!("valid {n}")), entry(7));
+            cache.put_valid(cache.digest(format!("valid {n}").as_bytes()), entry(7));
         }
         for n in 0..50_000 {
             let entry = RefusedEntry {
@@ -225,14 +225,14 @@ mod tests {
                 keys: None,
                 remembered_s: 0..99,
             };
-            cache.put_refused(cache.digest(&format!("garbage {n}")), entry);
+            cache.put_refused(cache.digest(format!("garbage {n}").as_bytes()), entry);
         }
         let (valid, refused) = cache.len();
         assert_eq!(valid, 500);
         assert!(refused <= 1000, "{refused}");
         let kept = (0..500).filter(|n| {
             cache
-                .valid(&cache.digest(&format!("valid {n}")), 50, |_| 7)
+                .valid(&cache.digest(format!("valid {n}").as_bytes()), 50, |_| 7)
                 .is_some()
         });
         assert_eq!(kept.count(), 500);
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn another_process_digests_otherwise() {
         let [one, other] =
-            [[1; 16], [2; 16]].map(|secret| VerdictCache::new(1, &secret).unwrap().digest("t"));
+            [[1; 16], [2; 16]].map(|secret| VerdictCache::new(1, &secret).unwrap().digest(b"t"));
         assert_ne!(one, other);
         assert!(VerdictCache::new(0, &[0; 16]).is_none());
     }

@@ -111,6 +111,22 @@ pub fn credential<'h>(headers: &'h HeaderMap, token_cookie: Option<&str>) -> Cre
     }
 }
 
+/// What stands where a token does, where the request has one `Authorization` field and its scheme is Bearer;
+/// not looked at. For whoever can tell a token that [`credential`] once read, byte by byte.
+pub fn bearer_bytes(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else {
+        return None;
+    };
+    behind_bearer(field.as_bytes())
+}
+
+fn behind_bearer(field: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = field.split_at_checked(BEARER.len())?;
+    let token = rest.strip_prefix(b" ")?;
+    scheme.eq_ignore_ascii_case(BEARER).then_some(token)
+}
+
 fn in_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Credential<'h> {
     match cookie(headers, name) {
         Ok(None) => Credential::None,
@@ -124,9 +140,7 @@ fn in_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Credential<'h> {
 
 fn one(field: &HeaderValue) -> Credential<'_> {
     let bytes = field.as_bytes();
-    if let Some(token) = bytes.get(BEARER.len() + 1..)
-        && bytes[..BEARER.len()].eq_ignore_ascii_case(BEARER)
-        && bytes[BEARER.len()] == b' '
+    if let Some(token) = behind_bearer(bytes)
         && is_token(token)
         && let Ok(token) = str::from_utf8(token)
     {

@@ -70,7 +70,7 @@ pub use certificate::{
 };
 pub use cookies::{CookieTwice, cookie, remove_cookies};
 pub use error::{ApiKeysError, IdentityError};
-pub use headers::{Credential, CredentialError, credential, is_spelling_of};
+pub use headers::{Credential, CredentialError, bearer_bytes, credential, is_spelling_of};
 pub use jwks::{
     Fetch, FetchError, Fetched, KeyHolder, KeyLocation, KeySet, KeySetError, KeyStatus, LocalKeys,
     RefreshPace, keep_keys,

@@ -11,7 +11,7 @@ use crate::{
     token::{
         TokenError,
         claims::{self, ClaimRules, Claims},
-        compact::{self, Compact},
+        compact::{self, Compact, TOKEN_BYTES_MAX},
         header::Header,
         signature,
     },
@@ -129,6 +129,21 @@ impl Verifier {
         verdict
     }
 
+    /// Whose token this is, if it is in memory and still holds: what [`Verifier::verify`] would say of it, without
+    /// another look at its shape. `None` says nothing of it.
+    pub fn recall(&self, token: &[u8], now_unix_s: u64) -> Option<Arc<User>> {
+        let cache = self.cache.as_ref()?;
+        if token.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let user = cache.valid(&cache.digest(token), now_unix_s, |issuer| {
+            self.generation_of(issuer)
+        })?;
+        self.counters.cache_hits.increment();
+        self.counters.valid.increment();
+        Some(user)
+    }
+
     /// The live keys of an issuer, by its place in the configuration.
     pub fn keys(&self, issuer: usize) -> Option<&Arc<KeyHolder>> {
         self.issuers.get(issuer).map(|issuer| &issuer.rules.keys)
@@ -171,7 +186,10 @@ impl Verifier {
                 return TokenVerdict::Invalid(reason);
             }
         };
-        let digest = self.cache.as_ref().map(|cache| cache.digest(token));
+        let digest = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.digest(token.as_bytes()));
         if let (Some(cache), Some(digest)) = (&self.cache, &digest) {
             if let Some(known) = self.remembered(cache, digest, now_s) {
                 self.counters.cache_hits.increment();
@@ -198,12 +216,16 @@ impl Verifier {
         digest: &TokenDigest,
         now_s: u64,
     ) -> Option<TokenVerdict> {
-        let generation_of = |issuer: usize| self.issuers[issuer].rules.keys.generation();
+        let generation_of = |issuer| self.generation_of(issuer);
         if let Some(user) = cache.valid(digest, now_s, generation_of) {
             return Some(TokenVerdict::Valid(user));
         }
         let reason = cache.refused(digest, now_s, generation_of)?;
         Some(TokenVerdict::Invalid(reason))
+    }
+
+    fn generation_of(&self, issuer: usize) -> u64 {
+        self.issuers[issuer].rules.keys.generation()
     }
 
     fn remember(&self, cache: &VerdictCache, digest: TokenDigest, finding: &Finding, now_s: u64) {

@@ -20,7 +20,7 @@ use support::*;
 use tollgate_identity::{
     Algorithm, Credential, CredentialError, IdentityError, IssuerRules, KeyHolder, KeySet,
     KeySetError, LocalKeys, Secret, TokenError, TokenVerdict, Verifier, VerifierConfig, credential,
-    token::verify_jws,
+    token::{TOKEN_BYTES_MAX, verify_jws},
 };
 
 #[path = "attacks/claims.rs"]

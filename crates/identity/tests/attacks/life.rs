@@ -24,6 +24,36 @@ fn case_018_the_cache_never_outlives_the_token() {
 }
 
 #[test]
+fn case_018_what_is_recalled_is_what_would_be_said() {
+    let keys = holder(&all_keys());
+    let verifier = verifier_of(vec![rules(ISSUER, Arc::clone(&keys))]);
+    let token = with_claims(json!({"exp": NOW_S + 100}));
+    let recalled = |token: &str, now_s| verifier.recall(token.as_bytes(), now_s);
+    assert_eq!(recalled(&token, NOW_S), None, "not before it was verified");
+    let user = verdict(&verifier, &token).unwrap();
+    assert_eq!(recalled(&token, NOW_S), Some(user));
+    for (other, what) in [
+        (format!("{token}="), "another token"),
+        (token[..token.len() - 1].to_owned(), "a shorter one"),
+        (String::new(), "none"),
+        ("x".repeat(TOKEN_BYTES_MAX + 1), "what is never looked at"),
+    ] {
+        assert_eq!(recalled(&other, NOW_S), None, "{what}");
+    }
+    assert_eq!(
+        recalled(&token, NOW_S + 100 + LEEWAY_S),
+        None,
+        "after its time"
+    );
+    assert_eq!(recalled(&token, NOW_S - LEEWAY_S - 1), None, "before it");
+    keys.install(&key_set(&[KEYS.p256.jwk_with(json!({"kid": "p256"}))]))
+        .unwrap();
+    assert_eq!(recalled(&token, NOW_S), None, "under other keys");
+    let hits = verifier.stats().cache_hits;
+    assert_eq!(hits, 1, "what is not recalled is no hit");
+}
+
+#[test]
 fn case_021_one_subject_of_two_issuers_is_two_users() {
     let verifier = verifier();
     let ours = verdict(&verifier, &ed_token(&claims())).unwrap();

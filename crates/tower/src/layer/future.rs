@@ -42,6 +42,7 @@ impl<S: Service<Request<B>>, B> LayerFuture<S, B> {
         Self { state }
     }
 
+    #[inline]
     pub(super) fn passed(service: &mut S, passage: Passage<B>) -> Self {
         let state = State::passed(service, passage);
         Self { state }
@@ -52,6 +53,7 @@ impl<S, B, F> State<S, B, F>
 where
     S: Service<Request<B>, Future = F>,
 {
+    #[inline]
     fn passed(service: &mut S, passage: Passage<B>) -> Self {
         match passage {
             Passage::Forward { request, decision } => Self::Inner {

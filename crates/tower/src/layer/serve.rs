@@ -1,16 +1,16 @@
 //! The layer and its service: decide first, then the inner service or an answer of our own.
 
 use std::mem;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tollgate_engine::limiter::{Clock, Now};
 use tollgate_engine::{
-    AnswerContext, Decision, Engine, KEY_WAIT_MAX, Outcome, RequestHead, problem,
+    AnswerContext, Decision, Engine, KEY_WAIT_MAX, Outcome, RequestHead, Verdict, problem,
 };
 use tower::{Layer, Service};
 
@@ -102,18 +102,18 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> LayerFuture<S, B> {
-        let (parts, body) = request.into_parts();
         let gate = &self.gate;
-        let Some(peer) = Peer::of(&parts.extensions) else {
+        let Some(peer) = Peer::of(request.extensions()) else {
             let detail = "nobody says from where the request comes: the server is to put \
                           `tollgate_tower::Peer` into its extensions";
             let answer = problem(StatusCode::FORBIDDEN, detail);
             return LayerFuture::passed(&mut self.inner, Passage::Answer(answer));
         };
         let started = gate.now();
-        match gate.engine.decide(&head(&parts, peer), started) {
+        let outcome = gate.engine.decide(&head(&request, peer), started);
+        match outcome {
             Outcome::Decided(decision) => {
-                let passage = pass(gate, parts, body, decision, started);
+                let passage = pass(gate, request, peer, decision, started);
                 LayerFuture::passed(&mut self.inner, passage)
             }
             Outcome::AwaitKeys(keys) => {
@@ -124,9 +124,9 @@ where
                 LayerFuture::waiting(Box::pin(async move {
                     // Whether the keys came or the time ran out, what is known now decides.
                     let _ = tokio::time::timeout(KEY_WAIT_MAX, keys.wait()).await;
-                    let asked = head(&parts, peer);
+                    let asked = head(&request, peer);
                     let decision = gate.engine.decide_final(&asked, gate.now());
-                    let passage = pass(&gate, parts, body, decision, started);
+                    let passage = pass(&gate, request, peer, decision, started);
                     (service, passage)
                 }))
             }
@@ -134,37 +134,43 @@ where
     }
 }
 
-fn head(parts: &Parts, peer: std::net::IpAddr) -> RequestHead<'_> {
+fn head<B>(request: &Request<B>, peer: IpAddr) -> RequestHead<'_> {
     RequestHead {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query: parts.uri.query(),
-        headers: &parts.headers,
+        method: request.method(),
+        path: request.uri().path(),
+        query: request.uri().query(),
+        headers: request.headers(),
         peer,
         certificate: None,
     }
 }
 
-/// Turns a decided request into what the inner service gets, or into an answer.
-fn pass<B>(gate: &Gate, mut parts: Parts, body: B, decision: Decision, started: Now) -> Passage<B> {
+/// Turns a decided request into what the inner service gets, or into an answer. Inlined, since what goes
+/// through it is large.
+#[inline]
+fn pass<B>(
+    gate: &Gate,
+    mut request: Request<B>,
+    peer: IpAddr,
+    decision: Decision,
+    started: Now,
+) -> Passage<B> {
     gate.observe(&decision, started);
-    let peer = Peer::of(&parts.extensions);
-    let asked = peer.map(|peer| head(&parts, peer));
-    let context = AnswerContext {
-        is_grpc: asked.is_some_and(|head| head.is_grpc()),
-        head_only: parts.method == Method::HEAD,
-        request_id: None,
-    };
-    let own = decision.answer(&context);
-    let own = own.or_else(|| gate.engine.own_answer(&decision, &asked?, &context));
-    if let Some(answer) = own {
-        return Passage::Answer(answer);
+    if !matches!(decision.verdict, Verdict::Allow) {
+        let head = head(&request, peer);
+        let context = AnswerContext {
+            is_grpc: head.is_grpc(),
+            head_only: head.method == Method::HEAD,
+            request_id: None,
+        };
+        let answer = decision.answer(&context);
+        let own = || gate.engine.own_answer(&decision, &head, &context);
+        if let Some(answer) = answer.or_else(own) {
+            return Passage::Answer(answer);
+        }
     }
-    decision.forward_headers(&mut parts.headers);
-    decision.path.apply(&mut parts.uri);
-    parts.extensions.insert(Caller::of(&decision));
-    Passage::Forward {
-        request: Request::from_parts(parts, body),
-        decision,
-    }
+    decision.forward_headers(request.headers_mut());
+    decision.path.apply(request.uri_mut());
+    request.extensions_mut().insert(Caller::of(&decision));
+    Passage::Forward { request, decision }
 }
