@@ -161,7 +161,7 @@ fn failures(deployment: &Deployment<'_>, out: &mut String) {
     );
     line!(
         out,
-        "| a rule is changed (limit, window, scope) | WAF starts its counts anew and may limit \
+        "| a rule is changed (limit, window, keys, scope) | WAF starts its counts anew and may limit \
          nobody for up to a minute |"
     );
     line!(

@@ -8,7 +8,7 @@ mod collect;
 
 use std::collections::HashSet;
 
-use tollgate_policy::{PlanId, Policy, RouteId};
+use tollgate_policy::{CountBy, PlanId, Policy, RouteId};
 
 pub use acl::{LOCK_HEADER, LOCK_PLACEHOLDER, web_acl};
 
@@ -57,10 +57,10 @@ pub struct EdgeRule {
 /// What a rule counts by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RuleKey {
-    /// The field with the id.
-    Id,
-    /// The cookie with the root.
-    Cookie(String),
+    /// The field with the id, alone or with the viewer's address.
+    Id(CountBy),
+    /// The cookie with the root, alone or with the viewer's address.
+    Cookie(String, CountBy),
     /// The viewer's address.
     Address,
     /// The viewer's address as the function tells it, for a web ACL behind CloudFront.
@@ -160,6 +160,18 @@ impl EdgeRule {
         !self.count_only
             && self.limit <= fit.limit
             && self.limit * fit.window_s <= fit.limit * self.window_s
+    }
+}
+
+// === impl RuleKey ===
+
+impl RuleKey {
+    /// Whether each address of who shows an id has a count of its own.
+    pub(crate) fn is_each_address(&self) -> bool {
+        matches!(
+            self,
+            RuleKey::Id(CountBy::IdAndAddress) | RuleKey::Cookie(_, CountBy::IdAndAddress)
+        )
     }
 }
 

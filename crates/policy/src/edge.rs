@@ -30,6 +30,18 @@ pub struct EdgeBefore {
     pub cookie: Option<String>,
     /// The plan of a user who presents none; without it, 403.
     pub without_id: Option<PlanId>,
+    /// What the limiter counts; the id alone unless configured.
+    pub count_by: CountBy,
+}
+
+/// What a limiter counts that sees an id before anybody has held it against its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountBy {
+    /// The id alone: who has copied one can use up its rate.
+    Id,
+    /// The id and the client's address together: a copy counts at its own address, and a user has
+    /// the rate at each of its addresses.
+    IdAndAddress,
 }
 
 /// A short-lived token of ours, which an edge that knows HMAC only can verify.

@@ -55,7 +55,7 @@ pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use duration::{
     DURATION_MAX, DurationError, humane as humane_duration, parse as parse_duration,
 };
-pub use edge::{EdgeBefore, EdgeConfig, EdgePass};
+pub use edge::{CountBy, EdgeBefore, EdgeConfig, EdgePass};
 pub use expectation::{
     ExpectedVerdict, PolicyTest, TEST_REQUESTS_MAX, TestCaller, TestExpect, TestStep, Totals,
 };

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use tollgate_policy::{
-    AccessLog, Across, Algorithm, AskedIdentity, CertificateSubject, ClientAuth, DescriptorAmount,
-    DescriptorMode, DomainKind, ExpectedVerdict, ForwardedStyle, HeaderStyle, KeySource, MailTls,
-    Mode, Per, Policy, RouteId, RuleValue, TestCaller, WindowUnit, json_schema,
+    AccessLog, Across, Algorithm, AskedIdentity, CertificateSubject, ClientAuth, CountBy,
+    DescriptorAmount, DescriptorMode, DomainKind, ExpectedVerdict, ForwardedStyle, HeaderStyle,
+    KeySource, MailTls, Mode, Per, Policy, RouteId, RuleValue, TestCaller, WindowUnit, json_schema,
 };
 
 fn full() -> Policy {
@@ -93,6 +93,7 @@ fn the_edge_is_as_written() {
     assert_eq!(before.path, "/my-ids");
     assert_eq!(before.cookie.as_deref(), Some("bucket_id"));
     assert_eq!(before.without_id, policy.plan_named("anonymous"));
+    assert_eq!(before.count_by, CountBy::IdAndAddress);
     let per_network = before.per_network.as_ref().unwrap();
     assert_eq!(per_network.amount.to_string(), "5/s burst 50");
     let pass = edge.pass.as_ref().unwrap();

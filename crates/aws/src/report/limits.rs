@@ -1,5 +1,7 @@
 //! The rules, and each limit of the policy beside what WAF does in its place.
 
+use tollgate_policy::CountBy;
+
 use super::{USUAL_LAG_S, WORST_LAG_S, admitted_at_most, line};
 use crate::compile::Deployment;
 use crate::rules::{EdgeRule, LimitSource, RuleKey, RuleScope};
@@ -77,10 +79,17 @@ fn scope(rule: &EdgeRule) -> String {
 
 fn key(key: &RuleKey, id_header: &str) -> String {
     match key {
-        RuleKey::Id => format!("`{id_header}`"),
-        RuleKey::Cookie(name) => format!("cookie `{name}`"),
+        RuleKey::Id(by) => format!("`{id_header}`{}", beside(*by)),
+        RuleKey::Cookie(name, by) => format!("cookie `{name}`{}", beside(*by)),
         RuleKey::Address => "address".to_owned(),
         RuleKey::ToldAddress => "address, as the function tells it".to_owned(),
+    }
+}
+
+fn beside(by: CountBy) -> &'static str {
+    match by {
+        CountBy::Id => "",
+        CountBy::IdAndAddress => " and address",
     }
 }
 
@@ -96,6 +105,16 @@ fn limits(deployment: &Deployment<'_>, out: &mut String) {
          blocked until its own requests have left the window; whether those that WAF refuses count \
          among them, AWS does not say."
     );
+    let mut all = deployment.rules.rules.iter();
+    if all.any(|rule| rule.key.is_each_address()) {
+        line!(out);
+        line!(
+            out,
+            "Where a row says *for each address*, WAF's figures in it, right of the arrows and in \
+             *passes in all*, are for one address of the user; from n addresses they are n times as \
+             many."
+        );
+    }
     line!(out);
     line!(
         out,
@@ -163,7 +182,9 @@ fn row(rule: &EdgeRule, limit: &LimitSource, out: &mut String) {
     let waf_hour = rule.limit.saturating_mul(3_600) / rule.window_s;
     let flood = (rule.limit * 10).div_ceil(rule.window_s);
     let mut does = format!("{} in {} s", rule.limit, rule.window_s);
-    if fit.is_exact() {
+    if rule.key.is_each_address() {
+        does.push_str(" for each address");
+    } else if fit.is_exact() {
         does.push_str(", as the policy");
     }
     if fit.calendar {

@@ -1,6 +1,6 @@
 //! Who is protected from whom, and who is not.
 
-use tollgate_policy::{InvalidToken, KeySource};
+use tollgate_policy::{CountBy, InvalidToken, KeySource};
 
 use super::line;
 use crate::compile::Deployment;
@@ -139,11 +139,7 @@ fn duties(deployment: &Deployment<'_>, out: &mut String) {
                  made-up ids is not limited by WAF; the function refuses each with 403, which costs \
                  a request, a look of WAF and a run of the function."
             );
-            line!(
-                out,
-                "- A root or an id is private to its user: who has it and no token of the user is \
-                 refused, and can still make WAF count against it. It ends with its key."
-            );
+            copied_ids(deployment, out);
             line!(
                 out,
                 "- While a key of the ring is being replaced, a user who shows ids of both keys has two \
@@ -160,6 +156,38 @@ fn duties(deployment: &Deployment<'_>, out: &mut String) {
                 out,
                 "- Clients fetch their ids once: the path for it has a limit by address, or shares \
                  that of requests without an id (see the rules)."
+            );
+        }
+    }
+}
+
+/// What somebody can do with an id that is not its own, and what it costs to prevent that.
+fn copied_ids(deployment: &Deployment<'_>, out: &mut String) {
+    let before = deployment.policy.edge();
+    let before = before.and_then(|edge| edge.before.as_ref());
+    match before.map_or(CountBy::Id, |before| before.count_by) {
+        CountBy::Id => line!(
+            out,
+            "- A root or an id is private to its user: who has copied it and has no token of the user \
+             is refused by the function, and WAF counts that against the user all the same, from \
+             wherever it comes, until it blocks the user. It ends with its key. \
+             `edge.before.count_by: id_and_address` counts each address apart."
+        ),
+        CountBy::IdAndAddress => {
+            line!(
+                out,
+                "- A root or an id is private to its user: who has copied it and has no token of the \
+                 user is refused by the function, and WAF counts that at the address it comes from. \
+                 At an address that it shares with the user (NAT, a proxy) it still counts against \
+                 the user. It ends with its key."
+            );
+            line!(
+                out,
+                "- A user has its rate at each of its addresses: from n addresses n times, and anew \
+                 when its address changes. By AWS' word each distinct address counts, which is \
+                 taken to be the whole of it in IPv6, and was not tried: then who has a /64 has the \
+                 rate as often as it likes. The templates do not turn IPv6 on at the distribution \
+                 (`IPV6Enabled`)."
             );
         }
     }

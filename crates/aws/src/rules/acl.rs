@@ -1,7 +1,7 @@
 //! The rules as a web ACL, in the shape that CloudFormation and the API share.
 
 use serde_json::{Value, json};
-use tollgate_policy::{FailMode, Policy};
+use tollgate_policy::{CountBy, FailMode, Policy};
 
 use super::{EdgeRule, RuleKey, RuleScope, Rules};
 use crate::function::{CLIENT_HEADER, id_header};
@@ -151,13 +151,13 @@ impl EdgeRule {
             "ScopeDownStatement": scope,
         });
         match &self.key {
-            RuleKey::Id => {
+            RuleKey::Id(by) => {
                 rate["AggregateKeyType"] = "CUSTOM_KEYS".into();
-                rate["CustomKeys"] = json!([{"Header": named(id_header)}]);
+                rate["CustomKeys"] = custom_keys("Header", id_header, *by);
             }
-            RuleKey::Cookie(name) => {
+            RuleKey::Cookie(name, by) => {
                 rate["AggregateKeyType"] = "CUSTOM_KEYS".into();
-                rate["CustomKeys"] = json!([{"Cookie": named(name)}]);
+                rate["CustomKeys"] = custom_keys("Cookie", name, *by);
             }
             RuleKey::Address => rate["AggregateKeyType"] = "IP".into(),
             RuleKey::ToldAddress => {
@@ -231,6 +231,15 @@ fn visibility(name: &str) -> Value {
         "CloudWatchMetricsEnabled": true,
         "MetricName": name,
     })
+}
+
+/// What is shown, and the address of the connection where that counts too.
+fn custom_keys(kind: &str, name: &str, by: CountBy) -> Value {
+    let shown = json!({ kind: named(name) });
+    match by {
+        CountBy::Id => json!([shown]),
+        CountBy::IdAndAddress => json!([shown, {"IP": {}}]),
+    }
 }
 
 fn named(name: &str) -> Value {

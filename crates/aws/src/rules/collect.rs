@@ -1,6 +1,6 @@
 //! From limits to rules: what is the same becomes one, what cannot be is told.
 
-use tollgate_policy::{Across, FailMode, Limit, Mode, Per, Plan, PlanId, Policy, RouteId};
+use tollgate_policy::{Across, CountBy, FailMode, Limit, Mode, Per, Plan, PlanId, Policy, RouteId};
 
 use super::{EdgeRule, Gap, LimitSource, RuleKey, RuleScope, Rules, classes};
 use crate::classes::Classes;
@@ -45,7 +45,7 @@ pub(super) fn collect(policy: &Policy, target: &Target) -> Rules {
         let limits = policy.limits(*plan_id, *route);
         for limit in limits.iter().filter(|limit| limit.mode != Mode::Off) {
             for is_nobody in callers.kinds() {
-                match watched(limit, is_nobody, target) {
+                match watched(limit, is_nobody, policy, target) {
                     Ok((key, fit, note)) => {
                         let source = source(plan, limit, class, fit, note);
                         let rule = rule(plan, limit, key, source, target);
@@ -115,6 +115,7 @@ impl Callers {
 fn watched(
     limit: &Limit,
     is_nobody: bool,
+    policy: &Policy,
     target: &Target,
 ) -> Result<(RuleKey, Fit, Option<&'static str>), Unfit> {
     let by_network = is_nobody || limit.per == Per::Network;
@@ -126,15 +127,22 @@ fn watched(
     match (target.variant.sets_id(), by_network) {
         // The id of nobody in particular is its network's.
         (true, true) if is_nobody => match limit.across {
-            Across::EachRoute => Ok((RuleKey::Id, fit, None)),
+            Across::EachRoute => Ok((RuleKey::Id(CountBy::Id), fit, None)),
             Across::AllRoutes => Err(Unfit::AcrossRoutes),
         },
         (true, true) => Ok((RuleKey::ToldAddress, fit, Some(ALL_ROUTES_OF_CLASS))),
         (false, true) if is_nobody => Ok((RuleKey::Address, fit, Some(ALL_ROUTES))),
         (false, true) => Ok((RuleKey::Address, fit, Some(ALL_ROUTES_OF_CLASS))),
         (_, false) if limit.across == Across::AllRoutes => Err(Unfit::AcrossRoutes),
-        (_, false) => Ok((RuleKey::Id, fit, None)),
+        (_, false) => Ok((RuleKey::Id(count_by(policy, target)), fit, None)),
     }
+}
+
+/// By what ids are counted: those that the function sets are nobody's to copy.
+fn count_by(policy: &Policy, target: &Target) -> CountBy {
+    let before = policy.edge().and_then(|edge| edge.before.as_ref());
+    let before = before.filter(|_| target.variant == Variant::Before);
+    before.map_or(CountBy::Id, |before| before.count_by)
 }
 
 fn source(
@@ -275,7 +283,7 @@ impl Rules {
                 if limit.mode == Mode::Off {
                     continue;
                 }
-                if let Ok((key, fit, note)) = watched(limit, false, target) {
+                if let Ok((key, fit, note)) = watched(limit, false, policy, target) {
                     let class = &*plan.class;
                     let note = note.or(Some(ALL_ROUTES_OF_PLAN));
                     let source = source(plan, limit, class, fit, note);
@@ -283,7 +291,7 @@ impl Rules {
                     own.push(EdgeRule {
                         name: format!("{}-cookie", rule.name),
                         key: match rule.key {
-                            RuleKey::Id => RuleKey::Cookie(cookie.to_owned()),
+                            RuleKey::Id(by) => RuleKey::Cookie(cookie.to_owned(), by),
                             key => key,
                         },
                         scope: RuleScope::Cookies(cookie.to_owned(), vec![class.to_owned()]),
@@ -296,7 +304,7 @@ impl Rules {
                     continue;
                 }
                 for limit in policy.limits(plan_id, *route) {
-                    let watched = watched(limit, false, target);
+                    let watched = watched(limit, false, policy, target);
                     let watched = watched.ok().filter(|_| limit.mode == Mode::Enforce);
                     let holds = |key: &RuleKey, fit: &Fit| {
                         let is_like = |rule: &EdgeRule| {
@@ -335,7 +343,8 @@ impl Rules {
             let class = Classes::of(policy).nobody;
             self.classes.push(class.clone());
             let scope = RuleScope::Classes(vec![class]);
-            self.rules.push(own("unverified", RuleKey::Id, scope));
+            self.rules
+                .push(own("unverified", RuleKey::Id(CountBy::Id), scope));
             if target.on_failure == FailMode::Open {
                 self.rules
                     .push(own("no-id", RuleKey::ToldAddress, RuleScope::NoId));

@@ -1,11 +1,16 @@
 //! Which rules a policy becomes: nobody is left out, and what cannot be held is told.
 
+use std::net::IpAddr;
 use std::path::Path;
 
+use serde_json::{Value, json};
 use tollgate_policy::{FailMode, Policy};
 
 use super::*;
 use crate::target::{Trust, Variant};
+use crate::waf::model::RuleSet;
+use crate::waf::simulate::{Settings, Simulator, WafRequest};
+use crate::waf::{capacity, read};
 
 fn policy(rest: &str) -> Policy {
     let text = format!("tollgate: 1\norigin: http://127.0.0.1\n{rest}");
@@ -58,7 +63,7 @@ fn by_cookie_a_user_has_the_limits_of_its_own_plan() {
     ] {
         let rule = named(&rules, name);
         assert_eq!(figures(rule), (limit, 60, false));
-        assert_eq!(rule.key, RuleKey::Cookie("c".to_owned()));
+        assert_eq!(rule.key, RuleKey::Cookie("c".to_owned(), CountBy::Id));
     }
     // By it the route's own limit does not hold: that is told, and refused without consent.
     let told: Vec<_> = rules
@@ -130,7 +135,7 @@ fn users_of_the_plan_for_callers_without_a_token_have_a_rule_too() {
     for variant in Variant::ALL {
         let rules = of(&two_plans("{}", "free"), variant);
         let rule = named(&rules, "tollgate-free-100-60");
-        assert_eq!(rule.key, RuleKey::Id);
+        assert_eq!(rule.key, RuleKey::Id(CountBy::Id));
         assert!(rule.scope.names("free"));
     }
     let rules = of(&two_plans("{}", "free"), Variant::Before);
@@ -221,4 +226,82 @@ edge: {after: true}
     );
     assert!(rules.rules.iter().all(|rule| !rule.scope.names("other")));
     assert_eq!(rules.unwatched.len(), 1);
+}
+
+/// A policy's web ACL, as it is written and as it is read.
+fn acl(edge: &str, variant: Variant) -> (Value, RuleSet) {
+    let policy = two_plans(edge, "anon");
+    let target = Target::new(variant, Trust::Hs256);
+    let acl = web_acl(&of(&policy, variant), &policy, &target);
+    let set = read("acl.json", &acl.to_string()).unwrap().remove(0);
+    (acl, set)
+}
+
+const ALONE: &str = "{cookie: c}";
+const WITH_ADDRESS: &str = "{cookie: c, count_by: id_and_address}";
+
+#[test]
+fn with_the_address_rules_that_count_what_is_shown_have_a_key_more() {
+    let (mut expected, alone) = acl(ALONE, Variant::Before);
+    let (written, with_address) = acl(WITH_ADDRESS, Variant::Before);
+    let wcu = |set: &RuleSet| -> Vec<u64> {
+        let rules = capacity::of(set, &[]).rules;
+        rules.iter().map(|rule| rule.wcu.units).collect()
+    };
+    let mut costs = wcu(&alone);
+    let mut counted = 0;
+    for (rule, cost) in expected["Rules"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .zip(&mut costs)
+    {
+        let keys = rule.pointer_mut("/Statement/RateBasedStatement/CustomKeys");
+        if let Some(keys) = keys.and_then(Value::as_array_mut) {
+            keys.push(json!({"IP": {}}));
+            *cost += 30;
+            counted += 1;
+        }
+    }
+    assert_eq!((written, wcu(&with_address)), (expected, costs));
+    // Three plans by the field, of which one has a route of its own, and three by the cookie.
+    assert_eq!(counted, 7);
+    // Ids that the function sets are counted alone.
+    for variant in [Variant::After, Variant::Chained] {
+        assert_eq!(acl(ALONE, variant).0, acl(WITH_ADDRESS, variant).0);
+    }
+}
+
+#[test]
+fn a_copied_id_counts_against_its_user_or_where_it_comes_from() {
+    let (user, thief): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [203, 0, 113, 9].into());
+    let shown = [
+        ("x-ratelimit-user-id", "free.k1.AAAAAAAAAAAAAAAAAAAAAA"),
+        ("cookie", "c=free.k1.AAAAAAAAAAAAAAAAAAAAAA"),
+    ];
+    for (edge, blocks_the_user) in [(ALONE, true), (WITH_ADDRESS, false)] {
+        for field in shown {
+            let (_, set) = acl(edge, Variant::Before);
+            let mut simulator = Simulator::new(&set, Settings::default()).unwrap();
+            let mut is_blocked = |client_ip: IpAddr, now_ms: u64| {
+                let request = WafRequest {
+                    method: "GET",
+                    path: "/orders",
+                    query: "",
+                    headers: &[field],
+                    client_ip,
+                };
+                simulator.decide(&request, now_ms).verdict.is_block()
+            };
+            for now_ms in (0..60_000).step_by(100) {
+                is_blocked(thief, now_ms);
+            }
+            assert!(is_blocked(thief, 60_000), "{edge} {field:?}");
+            assert_eq!(
+                is_blocked(user, 60_000),
+                blocks_the_user,
+                "{edge} {field:?}"
+            );
+        }
+    }
 }

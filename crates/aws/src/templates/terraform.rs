@@ -339,6 +339,7 @@ fn snake_case(key: &str) -> String {
     match key {
         "CloudWatchMetricsEnabled" => return "cloudwatch_metrics_enabled".to_owned(),
         "ForwardedIPConfig" => return "forwarded_ip_config".to_owned(),
+        "IP" => return "ip".to_owned(),
         _ => {}
     }
     let mut out = String::new();

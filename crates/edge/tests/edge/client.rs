@@ -1,7 +1,9 @@
 //! A client that sends one request on a connection of its own, byte for byte as told.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+
+use tokio::net::TcpSocket;
 
 /// What came back.
 #[derive(Debug)]
@@ -16,8 +18,40 @@ pub(crate) fn get(address: SocketAddr, target: &str, fields: &[(&str, &str)]) ->
     send(address, "GET", target, fields, "")
 }
 
+/// The same from another address of loopback than the usual one.
+pub(crate) fn get_from(
+    from: IpAddr,
+    address: SocketAddr,
+    target: &str,
+    fields: &[(&str, &str)],
+) -> Answer {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
+    let connect = async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        socket.connect(address).await.unwrap().into_std().unwrap()
+    };
+    let stream = runtime.block_on(connect);
+    stream.set_nonblocking(false).unwrap();
+    exchange(stream, "GET", target, fields, "")
+}
+
 pub(crate) fn send(
     address: SocketAddr,
+    method: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    let stream = TcpStream::connect(address).unwrap();
+    exchange(stream, method, target, fields, body)
+}
+
+fn exchange(
+    mut stream: TcpStream,
     method: &str,
     target: &str,
     fields: &[(&str, &str)],
@@ -32,7 +66,6 @@ pub(crate) fn send(
     }
     text.push_str("Connection: close\r\n\r\n");
     text.push_str(body);
-    let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -1,6 +1,8 @@
 //! A policy compiled in each variant and served: who is limited, who is not, and by how much WAF is
 //! late.
 
+mod copied;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;

@@ -9,7 +9,7 @@ use super::identity::budget;
 use crate::answers::{ForwardingConfig, ResponseConfig};
 use crate::codes;
 use crate::diagnostics::Span;
-use crate::edge::{EdgeBefore, EdgeConfig, EdgePass};
+use crate::edge::{CountBy, EdgeBefore, EdgeConfig, EdgePass};
 use crate::findings::Finding;
 use crate::identity::IdentityConfig;
 use crate::limit::{Amount, Rate};
@@ -135,6 +135,7 @@ impl Check<'_, '_> {
                     value: name.value.0,
                 })
             }),
+            count_by: raw.count_by.map_or(CountBy::Id, |word| word.0),
         }
     }
 

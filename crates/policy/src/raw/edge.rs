@@ -2,7 +2,8 @@
 
 use super::identity::RawBudget;
 use super::section::section;
-use super::values::{CookieName, HeaderName, OffOr, PathText, Period, PlanName};
+use super::values::{CookieName, HeaderName, OffOr, PathText, Period, PlanName, Word};
+use crate::edge::CountBy;
 use crate::node::At;
 
 section! {
@@ -32,6 +33,10 @@ section! {
         cookie: Option<At<CookieName>>,
         /// The plan of a user who presents no id. Default: 403.
         without_id: Option<At<PlanName>>,
+        /// What the web ACL of `tollgate compile aws --variant before` counts: `id`, or `id_and_address`, by which a
+        /// copied id does not use up its user's rate from another address, and a user has the rate at each of its
+        /// addresses. Default: `id`.
+        count_by: Option<Word<CountBy>>,
     }
 }
 

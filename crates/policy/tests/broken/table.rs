@@ -296,6 +296,7 @@ pub(crate) const BROKEN: &[(&str, &[Expected])] = &[
     ("unknown_word", &[
         ("TG0006", 2, 7, "did you mean `shadow`?"),
         ("TG0006", 6, 49, "write `user`, `account`, `network` or `global`"),
+        ("TG0006", 7, 27, "write `id` or `id_and_address`"),
     ]),
     ("urls", &[
         ("TG0024", 2, 9, "write the scheme: `http://127.0.0.1:9000` or `https://127.0.0.1:9000`"),

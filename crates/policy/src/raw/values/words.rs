@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::answers::{ForwardedStyle, HeaderStyle, ResetStyle};
 use crate::codes;
+use crate::edge::CountBy;
 use crate::expectation::ExpectedVerdict;
 use crate::findings::{Finding, Findings};
 use crate::grpc::AskedIdentity;
@@ -142,6 +143,7 @@ words! {
     Across, "a reach": "each_route" => Across::EachRoute, "all_routes" => Across::AllRoutes;
     OnChange, "what becomes of counts":
         "keep" => OnChange::Keep, "as_is" => OnChange::AsIs, "reset" => OnChange::Reset;
+    CountBy, "a way to count ids": "id" => CountBy::Id, "id_and_address" => CountBy::IdAndAddress;
     OnExceedWord, "what happens beyond a quota":
         "notify" => OnExceedWord::Notify,
         "throttle" => OnExceedWord::Throttle,
