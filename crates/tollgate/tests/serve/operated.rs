@@ -21,6 +21,11 @@ pub(crate) struct Operated {
 impl Operated {
     /// With these plans, and this behind the keys of `admin_api`.
     pub(crate) fn start(plans: &str, more: &str) -> Self {
+        Self::with_store(plans, more, "")
+    }
+
+    /// With this behind the place of `store`, too.
+    pub(crate) fn with_store(plans: &str, more: &str, of_store: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let api = free_address().unwrap();
         for role in ["read", "operate", "admin"] {
@@ -33,7 +38,7 @@ impl Operated {
             std::fs::write(folder.path().join(role), made.stdout).unwrap();
         }
         let rest = format!(
-            "{plans}store: {{url: 'sqlite:{store}', flush: 100ms}}\n\
+            "{plans}store: {{url: 'sqlite:{store}', flush: 100ms{of_store}}}\n\
              admin_api: {{listen: '{api}', keys: {keys}{more}}}\n",
             store = folder.path().join("tollgate.db").display(),
             keys = folder.path().join("keys").display(),
