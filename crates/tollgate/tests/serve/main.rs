@@ -21,3 +21,4 @@ mod reload;
 mod story;
 mod support;
 mod traces;
+mod turns;

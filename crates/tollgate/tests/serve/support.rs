@@ -109,8 +109,13 @@ impl Running {
         self.try_ask("GET", path, token)
     }
 
+    /// Where its callers find this path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.listen)
+    }
+
     fn try_ask(&self, method: &str, path: &str, token: &str) -> reqwest::Result<Response> {
-        let url = format!("http://{}{path}", self.listen);
+        let url = self.url(path);
         let request = self.client.request(method.parse().unwrap(), url);
         request.bearer_auth(token).send()
     }
