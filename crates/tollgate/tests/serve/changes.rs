@@ -11,10 +11,11 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tollgate_limiter::{Clock, SystemClock};
 use tollgate_store::{Count, Metered, Whose};
+use tollgate_testkit::peers::Busy;
 
 use crate::kept::{assign, with_store};
 use crate::operated::Operated;
-use crate::support::Running;
+use crate::support::{Running, was_under_full_load};
 use crate::turns::Stop;
 
 /// Plans and their quotas; no one a multiple of all others, so that shares are rounded.
@@ -270,6 +271,7 @@ fn case_084_a_thousand_changes_of_plan_under_load_each_leave_what_their_rule_say
         for _ in 0..CLIENTS {
             scope.spawn(|| load(running, &tokens, &given, (&done, &sent)));
         }
+        let busy = Busy::from_now();
         let mut ordered = 0;
         for round in 0..ROUNDS {
             for (customer, token) in (0..).zip(&tokens) {
@@ -282,6 +284,7 @@ fn case_084_a_thousand_changes_of_plan_under_load_each_leave_what_their_rule_say
             let before = settled(running, &file, ordered, &tokens);
             change_all(&operated, round, &tokens, &given, before);
         }
+        was_under_full_load(&busy);
         drop(stop);
     });
     let sent = sent.load(Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
 use rustix::process::Signal;
-use tollgate_testkit::peers::{Gateway, Peer, free_address};
+use tollgate_testkit::peers::{Busy, Gateway, Peer, free_address};
 use tollgate_testkit::{Algorithm, Issuer, Origin};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
@@ -145,6 +145,17 @@ impl Running {
             std::thread::yield_now();
         }
     }
+}
+
+/// Holds that the machine was under full load: 90 % of two processors, or of the one that there is.
+pub(crate) fn was_under_full_load(busy: &Busy) {
+    let (cores, of) = (
+        busy.cores(),
+        std::thread::available_parallelism().unwrap().get(),
+    );
+    println!("{cores:.2} of {of} processors were busy");
+    let least = if of == 1 { 0.9 } else { 1.8 };
+    assert!(cores >= least, "no full load: {cores:.2} of {of}");
 }
 
 /// What the gateway says as it does not start with this policy.

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use tollgate_testkit::peers::{Load, LoadReport, bearer_script};
+use tollgate_testkit::peers::{Busy, Load, LoadReport, bearer_script};
 
 use crate::kept::{assign, with_store};
 use crate::operated::Operated;
+use crate::support::was_under_full_load;
 
 /// Two plans that serve, in turns. The default refuses: nobody is to be on it, not for a moment.
 const PLANS: &str = "
@@ -97,6 +98,7 @@ fn a_thousand_changes_of_plan_under_load_refuse_nobody_and_leave_nobody_without_
                 move || load(url, tokens, seconds, done)
             })
         });
+        let busy = Busy::from_now();
         let mut plans = ["pro", "free"].into_iter().cycle();
         for _ in 0..BLOCKS {
             let in_store: Vec<_> = plans.by_ref().take(TURNS_IN_STORE).collect();
@@ -104,6 +106,7 @@ fn a_thousand_changes_of_plan_under_load_refuse_nobody_and_leave_nobody_without_
             give_by_api(&operated, plans.next().unwrap());
         }
         taken(&operated, CUSTOMERS + CHANGES);
+        was_under_full_load(&busy);
         drop(stop);
         loads.map(|load| load.join().unwrap()).concat()
     });
