@@ -11,6 +11,9 @@ use tollgate_testkit::{Algorithm, Issuer, Origin};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
+/// By when a change is in force: what the pages on plans promise.
+pub(crate) const IN_FORCE_MAX: Duration = Duration::from_secs(1);
+
 pub(crate) struct Running {
     pub(crate) issuer: Issuer,
     pub(crate) origin: Origin,
