@@ -1,7 +1,7 @@
 //! A gateway in front of the test origin, with an issuer over HTTP.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
@@ -80,6 +80,11 @@ impl Running {
         });
     }
 
+    /// The policy's file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.gateway.folder().join("tollgate.yaml")
+    }
+
     /// Another gateway between the same issuer and origin, with this part of a policy, and where it listens.
     pub(crate) fn beside(&self, rest: &str) -> (Peer, SocketAddr) {
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
@@ -136,6 +141,13 @@ impl Running {
         self.admin("/metrics").text().unwrap()
     }
 
+    /// How long it takes from now until it holds; bounded.
+    pub(crate) fn time_until(&self, what: &str, holds: impl FnMut() -> bool) -> Duration {
+        let begun = Instant::now();
+        self.eventually(what, holds);
+        begun.elapsed()
+    }
+
     /// Waits for what another process does in its own time; bounded.
     pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(15);
@@ -148,6 +160,14 @@ impl Running {
             std::thread::yield_now();
         }
     }
+}
+
+/// Holds that changes were in force in time, by the median: a machine that does much else may stop a process for
+/// a second, but not time and again.
+pub(crate) fn were_in_force_in_time(what: &str, mut took: Vec<Duration>) {
+    took.sort_unstable();
+    println!("{what}: in force after {took:?}");
+    assert!(took[took.len() / 2] < IN_FORCE_MAX, "{what}: {took:?}");
 }
 
 /// Holds that the machine was under full load: 90 % of two processors, or of the one that there is.
