@@ -14,6 +14,7 @@ mod changes;
 mod counts;
 mod drain;
 mod edge;
+mod injection;
 mod instances;
 mod kept;
 mod killed;

@@ -87,9 +87,15 @@ impl Running {
 
     /// Another gateway between the same issuer and origin, with this part of a policy, and where it listens.
     pub(crate) fn beside(&self, rest: &str) -> (Peer, SocketAddr) {
+        self.beside_with(rest, &[])
+    }
+
+    /// The same, with further arguments.
+    pub(crate) fn beside_with(&self, rest: &str, arguments: &[&str]) -> (Peer, SocketAddr) {
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
         let policy = policy(&self.issuer, &self.origin, listen, admin, rest);
-        (gateway(&policy, listen).launch().unwrap(), listen)
+        let gateway = gateway(&policy, listen);
+        (gateway.launch_with(arguments).unwrap(), listen)
     }
 
     /// Replaces the policy's own part in the file, as an editor does: whole, by rename.
