@@ -10,6 +10,7 @@
 mod admin;
 mod admin_api;
 mod api_keys;
+mod bad_policies;
 mod changes;
 mod counts;
 mod drain;

@@ -102,9 +102,14 @@ impl Running {
     pub(crate) fn rewrite(&mut self, rest: &str) {
         self.rest = rest.to_owned();
         let text = policy(&self.issuer, &self.origin, self.listen, self.admin, rest);
-        let folder = self.gateway.folder();
-        std::fs::write(folder.join("next.yaml"), text).unwrap();
-        std::fs::rename(folder.join("next.yaml"), folder.join("tollgate.yaml")).unwrap();
+        self.replace(&text);
+    }
+
+    /// Replaces the whole file in the same way.
+    pub(crate) fn replace(&self, text: &str) {
+        let next = self.gateway.folder().join("next.yaml");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, self.config()).unwrap();
     }
 
     pub(crate) fn token(&self, sub: &str) -> String {
