@@ -94,8 +94,12 @@ impl Running {
     pub(crate) fn beside_with(&self, rest: &str, arguments: &[&str]) -> (Peer, SocketAddr) {
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
         let policy = policy(&self.issuer, &self.origin, listen, admin, rest);
-        let gateway = gateway(&policy, listen);
-        (gateway.launch_with(arguments).unwrap(), listen)
+        let gateway = gateway(&policy, listen).launch_with(arguments).unwrap();
+        self.eventually("the other is ready", || {
+            let ready = self.client.get(format!("http://{admin}/readyz")).send();
+            ready.is_ok_and(|answer| answer.status() == 200)
+        });
+        (gateway, listen)
     }
 
     /// Replaces the policy's own part in the file, as an editor does: whole, by rename.
