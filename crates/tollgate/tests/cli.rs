@@ -188,6 +188,7 @@ fn the_demo_shows_seven_scenes_and_checks_each() {
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
     assert!(text.contains("All seven scenes held."), "{text}");
+    assert!(text.contains(" after the change\n"), "{text}");
     for number in 1..=7 {
         assert!(text.contains(&format!("\n{number}. ")), "{text}");
     }

@@ -30,7 +30,15 @@ impl Gateway<'_> {
     /// # Errors
     /// When it does not start; with the end of what it wrote.
     pub fn launch(&self) -> Result<Peer, TestkitError> {
-        self.with(Peer::launch)
+        self.with(&[], Peer::launch)
+    }
+
+    /// As [`Gateway::launch`], with further arguments.
+    ///
+    /// # Errors
+    /// When it does not start; with the end of what it wrote.
+    pub fn launch_with(&self, arguments: &[&str]) -> Result<Peer, TestkitError> {
+        self.with(arguments, Peer::launch)
     }
 
     /// As [`Gateway::launch`], without waiting: for those that are killed as they start.
@@ -38,19 +46,21 @@ impl Gateway<'_> {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self) -> Result<Peer, TestkitError> {
-        self.with(Peer::start)
+        self.with(&[], Peer::start)
     }
 
     fn with(
         &self,
+        arguments: &[&str],
         begin: impl FnOnce(&Launch<'_>) -> Result<Peer, TestkitError>,
     ) -> Result<Peer, TestkitError> {
         let workers = self.workers.to_string();
         let files = [&[(POLICY_FILE, self.policy)], self.files].concat();
+        let own = ["serve", "--config", POLICY_FILE, "--workers", &workers];
         begin(&Launch {
             name: "tollgate",
             program: self.binary,
-            arguments: &["serve", "--config", POLICY_FILE, "--workers", &workers],
+            arguments: &[&own, arguments].concat(),
             files: &files,
             address: self.address,
         })

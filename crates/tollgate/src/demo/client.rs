@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use tollgate_limiter::{Clock, SystemClock};
 
 use super::scenes::{Door, Request};
 use crate::failure::Failure;
@@ -11,12 +12,17 @@ use crate::failure::Failure;
 pub(super) struct Client {
     runtime: tokio::runtime::Runtime,
     http: reqwest::Client,
+    clock: SystemClock,
     customers: String,
     operators: String,
 }
 
-/// For as long a change may take to be in force; a second is what is promised.
+/// By when a change is promised to be in force.
+pub(super) const IN_FORCE_MAX: Duration = Duration::from_secs(1);
+/// When to give up on one: late enough that one that is late can be told from one that never comes.
 const UNTIL_MAX: Duration = Duration::from_secs(5);
+
+const NANOS_PER_MS: u64 = 1_000_000;
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -24,6 +30,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: String,
+    /// From when its request was sent first, in whole milliseconds.
+    pub(super) took: Duration,
 }
 
 // === impl Client ===
@@ -42,6 +50,7 @@ impl Client {
                 .no_proxy()
                 .build()
                 .map_err(failed)?,
+            clock: SystemClock::new(),
             customers,
             operators,
         })
@@ -57,12 +66,16 @@ impl Client {
                 }
             }
         };
-        self.runtime.block_on(async {
+        let begun = self.clock.now().mono;
+        let mut answer = self.runtime.block_on(async {
             match tokio::time::timeout(UNTIL_MAX, answered).await {
                 Ok(answer) => answer,
                 Err(_) => self.send_once(request).await,
             }
-        })
+        })?;
+        let took_ns = self.clock.now().mono.0.saturating_sub(begun.0);
+        answer.took = Duration::from_millis(took_ns / NANOS_PER_MS);
+        Ok(answer)
     }
 
     async fn send_once(&self, request: &Request) -> Result<Answer, Failure> {
@@ -87,6 +100,7 @@ impl Client {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: response.text().await.map_err(failed)?,
+            took: Duration::ZERO,
         })
     }
 }

@@ -65,6 +65,9 @@ impl Table {
             answer.status,
             headers(answer)
         );
+        if request.until {
+            anstream::println!("   {DIM}^ {:?} after the change{RESET}", answer.took);
+        }
         if answer.status != request.expect {
             anstream::println!("   {RED}^ expected {}{RESET}", request.expect);
         }

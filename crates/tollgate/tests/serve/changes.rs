@@ -1,25 +1,34 @@
-//! A thousand changes of plan while both cores are busy: what each leaves of a customer's limits is what its rule
-//! says, to the unit, and nobody gets another answer than 200.
+//! A thousand changes of plan while both cores are busy with the very customers that are changed: what each leaves
+//! of a customer's limits is what its rule says, to the unit; nobody gets another answer than 200, and no request
+//! reaches the origin with another plan than the old or the new one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use serde_json::Value;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
 use tollgate_limiter::{Clock, SystemClock};
 use tollgate_store::{Count, Metered, Whose};
+use tollgate_testkit::peers::Busy;
 
 use crate::kept::{assign, with_store};
-use crate::support::Running;
+use crate::operated::Operated;
+use crate::support::{Running, was_under_full_load};
+use crate::turns::Stop;
 
 /// Plans and their quotas; no one a multiple of all others, so that shares are rounded.
 const PLANS: [(&str, u64); 3] = [("small", 300), ("middle", 7_000), ("large", 50_001)];
 const RULES: [&str; 3] = ["keep", "as_is", "reset"];
 const CUSTOMERS: u64 = 40;
 const ROUNDS: u64 = 25;
-/// Clients that keep two cores busy, each another caller.
+/// Clients that keep two cores busy, each in the name of all customers in turn.
 const CLIENTS: usize = 4;
+/// The path that says which plan the origin was told, and counts on no limit.
+const TOLD: &str = "/headers";
+/// Every so many customers are changed through the admin API, the others straight in the store.
+const BY_API_EACH: usize = 4;
 
 /// The plan that a customer is shown, and what is left by each rule.
 type Shown = (String, BTreeMap<String, u64>);
@@ -29,10 +38,59 @@ fn policy() -> String {
         let limits = RULES.map(|rule| {
             format!("{{name: {rule}, quota: {quota}/month, across: all_routes, on_change: {rule}}}")
         });
-        format!("  {plan}: {{limits: [{}]}}\n", limits.join(", "))
+        format!(
+            "  {plan}: {{routes: {{GET /orders: [{}]}}}}\n",
+            limits.join(", ")
+        )
     });
     let plans = plans.concat();
-    format!("\nroutes: [GET /orders, GET /items]\nplans:\n{plans}default_plan: small\n")
+    // Who falls to it for a moment is refused, and seen with it at the origin.
+    let nobodys = "{limits: [{name: none, rate: 1/1h, burst: 1}]}";
+    format!(
+        "\nroutes: [GET /orders, GET {TOLD}]\nplans:\n{plans}  nobodys: {nobodys}\ndefault_plan: nobodys\n"
+    )
+}
+
+/// The plans that customers were given.
+struct Given(Vec<Mutex<Plans>>);
+
+/// Those of one customer, the newest last.
+struct Plans {
+    all: Vec<&'static str>,
+    /// Where the ones are that may be in force.
+    oldest: usize,
+}
+
+// === impl Given ===
+
+impl Given {
+    fn of_all(plan: &'static str) -> Self {
+        let plans = || Plans {
+            all: vec![plan],
+            oldest: 0,
+        };
+        Self((0..CUSTOMERS).map(|_| Mutex::new(plans())).collect())
+    }
+
+    fn oldest(&self, customer: usize) -> usize {
+        self.0[customer].lock().oldest
+    }
+
+    /// Before it is given.
+    fn comes(&self, customer: usize, plan: &'static str) {
+        self.0[customer].lock().all.push(plan);
+    }
+
+    /// Once it was seen.
+    fn is_there(&self, customer: usize) {
+        let mut plans = self.0[customer].lock();
+        plans.oldest = plans.all.len() - 1;
+    }
+
+    /// Whether a request may have had this plan that was sent when `oldest` was the oldest, and is answered now.
+    fn may_be(&self, customer: usize, oldest: usize, plan: &str) -> bool {
+        self.0[customer].lock().all[oldest..].contains(&plan)
+    }
 }
 
 fn quota(plan: &str) -> u64 {
@@ -107,18 +165,40 @@ fn settled(running: &Running, file: &Path, ordered: u64, tokens: &[String]) -> V
     customers.collect()
 }
 
-/// Calls until told to stop; counts.
-fn load(running: &Running, client: usize, done: &AtomicBool, sent: &AtomicU64) {
-    let token = running.token(&format!("load-{client}"));
-    while !done.load(Ordering::Relaxed) {
-        assert_eq!(running.get("/items", &token).status(), 200);
+/// Calls until told to stop, and holds the plan that the origin was told against those that were given; counts.
+fn load(
+    running: &Running,
+    tokens: &[String],
+    given: &Given,
+    (done, sent): (&AtomicBool, &AtomicU64),
+) {
+    for (customer, token) in tokens.iter().enumerate().cycle() {
+        if done.load(Ordering::Relaxed) {
+            return;
+        }
+        let oldest = given.oldest(customer);
+        let answer = running.get(TOLD, token);
+        assert_eq!(answer.status(), 200, "customer-{customer}");
+        let told: Value = answer.json().unwrap();
+        let plan = told["headers"]["x-tollgate-plan"][0].as_str().unwrap();
+        assert!(
+            given.may_be(customer, oldest, plan),
+            "customer-{customer} was on {plan}"
+        );
         sent.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Gives each customer another plan, and holds what is left of it against what was left before.
-fn change_all(running: &Running, file: &Path, round: u64, tokens: &[String], before: Vec<Shown>) {
-    let plans: Vec<&str> = (0..)
+fn change_all(
+    operated: &Operated,
+    round: u64,
+    tokens: &[String],
+    given: &Given,
+    before: Vec<Shown>,
+) {
+    let running = &operated.running;
+    let plans: Vec<&'static str> = (0..)
         .zip(&before)
         .map(|(customer, (plan, _)): (u64, _)| {
             // One of the two others, in turns that differ by customer.
@@ -127,18 +207,28 @@ fn change_all(running: &Running, file: &Path, round: u64, tokens: &[String], bef
             PLANS[(now + step) % PLANS.len()].0
         })
         .collect();
-    with_store(file, async |store| {
-        for (customer, plan) in plans.iter().enumerate() {
+    let customers = || plans.iter().enumerate();
+    let by_api = |customer: usize| customer.is_multiple_of(BY_API_EACH);
+    with_store(&operated.store(), async |store| {
+        for (customer, plan) in customers().filter(|(customer, _)| !by_api(*customer)) {
+            given.comes(customer, plan);
             let write = assign(running, &format!("customer-{customer}"), plan);
             store.write(&write).await.unwrap();
         }
     });
-    for ((token, plan), (old, left)) in tokens.iter().zip(plans).zip(before) {
+    for (customer, plan) in customers().filter(|(customer, _)| by_api(*customer)) {
+        given.comes(customer, plan);
+        let path = operated.of_subject(&format!("customer-{customer}"), "/changes");
+        let edit = json!({ "edit": { "assign": { "plan": plan } } });
+        assert_eq!(operated.post(&path, &edit).status(), 200);
+    }
+    for (((customer, plan), token), (old, left)) in customers().zip(tokens).zip(before) {
         let mut after = Shown::default();
         running.eventually("the plan", || {
             after = shown(running, token);
-            after.0 == plan
+            after.0 == *plan
         });
+        given.is_there(customer);
         let rule = |(rule, left): (&String, &u64)| {
             (rule.clone(), carried(rule, *left, quota(&old), quota(plan)))
         };
@@ -150,26 +240,38 @@ fn change_all(running: &Running, file: &Path, round: u64, tokens: &[String], bef
     }
 }
 
+/// Gives every customer the first plan, and waits until all have it.
+fn begin(operated: &Operated, tokens: &[String]) -> Given {
+    let first = PLANS[0].0;
+    let running = &operated.running;
+    with_store(&operated.store(), async |store| {
+        for customer in 0..CUSTOMERS {
+            let write = assign(running, &format!("customer-{customer}"), first);
+            store.write(&write).await.unwrap();
+        }
+    });
+    for token in tokens {
+        running.eventually("the first plan", || shown(running, token).0 == first);
+    }
+    Given::of_all(first)
+}
+
 #[test]
 fn case_084_a_thousand_changes_of_plan_under_load_each_leave_what_their_rule_says() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tollgate.db");
-    let store = format!(
-        "store: {{url: 'sqlite:{}', flush: 100ms}}\n",
-        file.display()
-    );
-    let running = Running::start(&format!("{}{store}", policy()));
+    let operated = Operated::start(&policy(), "");
+    let (running, file) = (&operated.running, operated.store());
     let tokens: Vec<String> = (0..CUSTOMERS)
         .map(|customer| running.token(&format!("customer-{customer}")))
         .collect();
+    let given = begin(&operated, &tokens);
     let (done, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     let begun = Instant::now();
     std::thread::scope(|scope| {
         let stop = Stop(&done);
-        for client in 0..CLIENTS {
-            let (running, done, sent) = (&running, &done, &sent);
-            scope.spawn(move || load(running, client, done, sent));
+        for _ in 0..CLIENTS {
+            scope.spawn(|| load(running, &tokens, &given, (&done, &sent)));
         }
+        let busy = Busy::from_now();
         let mut ordered = 0;
         for round in 0..ROUNDS {
             for (customer, token) in (0..).zip(&tokens) {
@@ -179,9 +281,10 @@ fn case_084_a_thousand_changes_of_plan_under_load_each_leave_what_their_rule_say
                     ordered += 1;
                 }
             }
-            let before = settled(&running, &file, ordered, &tokens);
-            change_all(&running, &file, round, &tokens, before);
+            let before = settled(running, &file, ordered, &tokens);
+            change_all(&operated, round, &tokens, &given, before);
         }
+        was_under_full_load(&busy);
         drop(stop);
     });
     let sent = sent.load(Ordering::Relaxed);
@@ -193,7 +296,7 @@ fn case_084_a_thousand_changes_of_plan_under_load_each_leave_what_their_rule_say
     );
     let taken = format!(
         "tollgate_store_changes_total{{result=\"success\"}} {}\n",
-        CUSTOMERS * ROUNDS
+        CUSTOMERS * (1 + ROUNDS)
     );
     let metrics = running.metrics();
     assert!(metrics.contains(&taken), "{metrics}");
@@ -205,13 +308,4 @@ fn case_084_a_thousand_changes_of_plan_under_load_each_leave_what_their_rule_say
         );
     }
     assert!(sent > CUSTOMERS * ROUNDS, "no load: {sent}");
-}
-
-/// Stops the load, also where a check fails: its clients would call for ever.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

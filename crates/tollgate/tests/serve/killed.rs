@@ -29,6 +29,11 @@ const CALLERS: usize = 20;
 const SEED: u64 = 0x7011_6A7E;
 /// How often is written; the least that a policy may say.
 const FLUSH: Duration = Duration::from_millis(100);
+/// How long a write may take, and come late, of half of all, and of nine in ten. The slowest are not the
+/// gateway's: one that waits for a busy disk or processor has been seen to take 1.5 s. What each of all lives may
+/// lose, `sure` says.
+const WRITE_USUAL_MAX: Duration = Duration::from_millis(200);
+const WRITE_MAX: Duration = Duration::from_millis(900);
 const TOLD_QUOTA: u64 = 120;
 const TOLD_AT: [u64; 4] = [25, 50, 75, 100];
 const HELD_QUOTA: u64 = 80;
@@ -95,7 +100,9 @@ struct Scene {
     location: Location,
     dice: Dice,
     secrets: PathBuf,
-    /// How often it was sure of some requests that they had to be in the store.
+    /// How often it held a route of a life against the store, and how often of those it was sure of some requests
+    /// that they had to be in it.
+    checks: usize,
     sure: usize,
     /// How long before a kill the oldest request was answered that was lost with it.
     lost_ages: Vec<Duration>,
@@ -134,6 +141,7 @@ notices: {{webhook: {{url: '{hook}', secrets_file: {secrets}}}}}
             location: location.parse().unwrap(),
             dice: Dice(SEED),
             secrets,
+            checks: 0,
             sure: 0,
             lost_ages: Vec::new(),
         }
@@ -227,6 +235,7 @@ notices: {{webhook: {{url: '{hook}', secrets_file: {secrets}}}}}
             written <= admitted + calls.cut_off(),
             "{name}: {written} are counted, {admitted} were let through"
         );
+        self.checks += 1;
         if let Some(sure) = life.looks.sure() {
             self.sure += 1;
             let sure = calls.admitted_by(sure);
@@ -326,22 +335,29 @@ fn kill_again_and_again(location: &str, folder: &Path) {
         (totals.waiting, totals.delivered, totals.given_up),
         (0, notices, 0)
     );
-    assert!(
-        scene.sure >= CALLERS,
-        "sure of some in {} lives",
-        scene.sure
-    );
-
     let ages = &mut scene.lost_ages;
     ages.sort_unstable();
+    println!("sure of some in {} of {} checks", scene.sure, scene.checks);
     println!(
         "{} kills: {all:?}; {on_the_way} counted and killed on their way; the oldest lost of a life {:?} before \
-         its kill, {:?} at most; {notices} notices, received {} times; a start takes {:?}",
+         its kill, {:?} of nine in ten, {:?} at most; {notices} notices, received {} times; a start takes {:?}",
         CALLERS * (MOMENTS.len() + 1),
         ages[ages.len() / 2],
+        ages[ages.len() * 9 / 10],
         ages[ages.len() - 1],
         scene.receiver.arrived(),
         scene.start,
+    );
+    assert!(
+        scene.sure >= scene.checks / 2,
+        "sure of some in {} of {} checks",
+        scene.sure,
+        scene.checks
+    );
+    let (half, most) = (ages[ages.len() / 2], ages[ages.len() * 9 / 10]);
+    assert!(
+        half <= FLUSH + WRITE_USUAL_MAX && most <= FLUSH + WRITE_MAX,
+        "lost after {ages:?}"
     );
 }
 

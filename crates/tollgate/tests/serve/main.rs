@@ -10,10 +10,13 @@
 mod admin;
 mod admin_api;
 mod api_keys;
+mod bad_policies;
 mod changes;
 mod counts;
 mod drain;
 mod edge;
+mod injection;
+mod instances;
 mod kept;
 mod killed;
 mod operated;
@@ -21,3 +24,4 @@ mod reload;
 mod story;
 mod support;
 mod traces;
+mod turns;

@@ -1,6 +1,7 @@
 //! A gateway with a store and an admin API, and calls as an operator makes them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 
 use reqwest::blocking::{RequestBuilder, Response};
@@ -49,6 +50,11 @@ impl Operated {
             folder,
             rest,
         }
+    }
+
+    /// The store's file.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("tollgate.db")
     }
 
     pub(crate) fn key(&self, role: &str) -> String {

@@ -1,15 +1,17 @@
 //! The story of one customer: a free plan, notices, the end of a quota, an upgrade, and a bill that is right.
 
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_testkit::Receiver;
 use tollgate_testkit::peers::{MailMode, MailServer, browse};
 
 use crate::operated::{Operated, tollgate};
+use crate::support::IN_FORCE_MAX;
 
 const PLANS: &str = "
 routes: [GET /items, GET /billing, POST /plan]
@@ -114,22 +116,60 @@ impl Stage {
         lines.collect()
     }
 
-    /// What was admitted by the export.
-    fn exported(&self) -> u64 {
-        let store = format!(
-            "sqlite:{}/tollgate.db",
-            self.operated.folder.path().display()
-        );
+    /// What alice was let through by the export, by route; there is nobody else in it.
+    fn exported(&self) -> BTreeMap<String, u64> {
+        let store = format!("sqlite:{}", self.operated.store().display());
         let args = ["usage", "export", "--store", &store, "--format", "jsonl"];
         // Also the day that is not over.
         let until = ["--until", "2100-01-01"];
         let exported = tollgate(&args).args(until).output().unwrap();
         assert!(exported.status.success(), "{exported:?}");
         let text = String::from_utf8(exported.stdout).unwrap();
-        let rows = text
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap());
-        rows.map(|row| row["admitted"].as_u64().unwrap()).sum()
+        let mut by_route = BTreeMap::new();
+        for line in text.lines() {
+            let row: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(row["subject"], "alice", "{row}");
+            let route = row["route"].as_str().unwrap().to_owned();
+            let admitted = row["admitted"].as_u64().unwrap();
+            if admitted > 0 {
+                *by_route.entry(route).or_default() += admitted;
+            }
+        }
+        by_route
+    }
+
+    /// How many requests of alice were let through and how many a limit refused, by the admin API's meter.
+    fn metered(&self) -> (u64, u64) {
+        let path = "/usage?by=month&from=2000-01-01";
+        let usage = self.operated.get(&self.operated.of_subject("alice", path));
+        let periods = usage["periods"].as_array().unwrap();
+        let sum = |field: &str| periods.iter().map(|row| row[field].as_u64().unwrap()).sum();
+        (sum("admitted"), sum("limited"))
+    }
+
+    /// What the origin saw of alice, by route.
+    fn seen_by_the_origin(&self) -> BTreeMap<String, u64> {
+        let origin = &self.operated.running.origin;
+        let routes = ["GET /items", "GET /billing", "POST /plan"].map(|route| {
+            let path = route.split_once(' ').unwrap().1;
+            (route.to_owned(), origin.hits(path, "alice"))
+        });
+        let seen = BTreeMap::from(routes);
+        assert_eq!(seen.values().sum::<u64>(), origin.hits_total());
+        seen
+    }
+
+    /// Asks until alice is served: how long that took, and how often she was refused. No other answer is one.
+    fn served_after(&self) -> (Duration, u64) {
+        let (begun, mut refused) = (Instant::now(), 0);
+        loop {
+            match self.ask("GET", "/items").0 {
+                200 => return (begun.elapsed(), refused),
+                429 => refused += 1,
+                other => panic!("{other} between two plans"),
+            }
+            assert!(begun.elapsed() < IN_FORCE_MAX, "refused {refused} times");
+        }
     }
 }
 
@@ -165,11 +205,9 @@ fn a_customer_is_told_is_limited_pays_and_is_billed_for_what_the_origin_saw() {
     let edit = json!({ "edit": { "assign": { "plan": "pro" } }, "note": "paid" });
     let path = stage.operated.of_subject("alice", "/changes");
     assert_eq!(stage.operated.post(&path, &edit).status(), 200);
-    running.eventually("alice is served again", || {
-        stage.ask("GET", "/items").0 == 200
-    });
+    let (took, between) = stage.served_after();
+    println!("served {took:?} after the change, refused {between} times before");
 
-    assert_eq!(stage.told(2).0, [75, 90], "each threshold is told once");
     running.eventually("both are settled on both channels", || {
         let listed = stage.listed();
         let is_delivered = |channel: &Value| channel["state"] == "delivered";
@@ -184,8 +222,17 @@ fn a_customer_is_told_is_limited_pays_and_is_billed_for_what_the_origin_saw() {
         customer.contains("pro") && customer.contains("paid"),
         "{customer}"
     );
-    let seen = running.origin.hits_total();
+    let seen = stage.seen_by_the_origin();
     running.eventually("the export has what the origin saw", || {
         stage.exported() == seen
     });
+    running.eventually("the meter has it, and what alice was refused", || {
+        stage.metered() == (seen.values().sum(), 1 + between)
+    });
+    // Also after the change, and all that came since.
+    assert_eq!(
+        stage.told(2),
+        (vec![75, 90], mails.to_vec()),
+        "each threshold is told once on each channel"
+    );
 }

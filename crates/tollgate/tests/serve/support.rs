@@ -1,15 +1,18 @@
 //! A gateway in front of the test origin, with an issuer over HTTP.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
 use rustix::process::Signal;
-use tollgate_testkit::peers::{Gateway, Peer, free_address};
+use tollgate_testkit::peers::{Busy, Gateway, Peer, free_address};
 use tollgate_testkit::{Algorithm, Issuer, Origin};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
+
+/// By when a change is in force: what the pages on plans promise.
+pub(crate) const IN_FORCE_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) struct Running {
     pub(crate) issuer: Issuer,
@@ -77,20 +80,40 @@ impl Running {
         });
     }
 
+    /// The policy's file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.gateway.folder().join("tollgate.yaml")
+    }
+
     /// Another gateway between the same issuer and origin, with this part of a policy, and where it listens.
     pub(crate) fn beside(&self, rest: &str) -> (Peer, SocketAddr) {
+        self.beside_with(rest, &[])
+    }
+
+    /// The same, with further arguments.
+    pub(crate) fn beside_with(&self, rest: &str, arguments: &[&str]) -> (Peer, SocketAddr) {
         let (listen, admin) = (free_address().unwrap(), free_address().unwrap());
         let policy = policy(&self.issuer, &self.origin, listen, admin, rest);
-        (gateway(&policy, listen).launch().unwrap(), listen)
+        let gateway = gateway(&policy, listen).launch_with(arguments).unwrap();
+        self.eventually("the other is ready", || {
+            let ready = self.client.get(format!("http://{admin}/readyz")).send();
+            ready.is_ok_and(|answer| answer.status() == 200)
+        });
+        (gateway, listen)
     }
 
     /// Replaces the policy's own part in the file, as an editor does: whole, by rename.
     pub(crate) fn rewrite(&mut self, rest: &str) {
         self.rest = rest.to_owned();
         let text = policy(&self.issuer, &self.origin, self.listen, self.admin, rest);
-        let folder = self.gateway.folder();
-        std::fs::write(folder.join("next.yaml"), text).unwrap();
-        std::fs::rename(folder.join("next.yaml"), folder.join("tollgate.yaml")).unwrap();
+        self.replace(&text);
+    }
+
+    /// Replaces the whole file in the same way.
+    pub(crate) fn replace(&self, text: &str) {
+        let next = self.gateway.folder().join("next.yaml");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, self.config()).unwrap();
     }
 
     pub(crate) fn token(&self, sub: &str) -> String {
@@ -109,8 +132,13 @@ impl Running {
         self.try_ask("GET", path, token)
     }
 
+    /// Where its callers find this path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.listen)
+    }
+
     fn try_ask(&self, method: &str, path: &str, token: &str) -> reqwest::Result<Response> {
-        let url = format!("http://{}{path}", self.listen);
+        let url = self.url(path);
         let request = self.client.request(method.parse().unwrap(), url);
         request.bearer_auth(token).send()
     }
@@ -128,6 +156,13 @@ impl Running {
         self.admin("/metrics").text().unwrap()
     }
 
+    /// How long it takes from now until it holds; bounded.
+    pub(crate) fn time_until(&self, what: &str, holds: impl FnMut() -> bool) -> Duration {
+        let begun = Instant::now();
+        self.eventually(what, holds);
+        begun.elapsed()
+    }
+
     /// Waits for what another process does in its own time; bounded.
     pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(15);
@@ -140,6 +175,25 @@ impl Running {
             std::thread::yield_now();
         }
     }
+}
+
+/// Holds that changes were in force in time, by the median: a machine that does much else may stop a process for
+/// a second, but not time and again.
+pub(crate) fn were_in_force_in_time(what: &str, mut took: Vec<Duration>) {
+    took.sort_unstable();
+    println!("{what}: in force after {took:?}");
+    assert!(took[took.len() / 2] < IN_FORCE_MAX, "{what}: {took:?}");
+}
+
+/// Holds that the machine was under full load: 90 % of two processors, or of the one that there is.
+pub(crate) fn was_under_full_load(busy: &Busy) {
+    let (cores, of) = (
+        busy.cores(),
+        std::thread::available_parallelism().unwrap().get(),
+    );
+    println!("{cores:.2} of {of} processors were busy");
+    let least = if of == 1 { 0.9 } else { 1.8 };
+    assert!(cores >= least, "no full load: {cores:.2} of {of}");
 }
 
 /// What the gateway says as it does not start with this policy.

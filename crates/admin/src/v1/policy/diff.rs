@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use tollgate_engine::policy::{
-    Across, EdgeConfig, IdentityConfig, Limit, OnExceed, Plan, PlanId, Policy, QuotaRules, RouteId,
+    Across, EdgeConfig, IdentityConfig, Limit, OnChange, OnExceed, Plan, PlanId, Policy,
+    QuotaRules, RouteId,
 };
 use utoipa::ToSchema;
 
@@ -309,9 +310,15 @@ fn words(limit: &Limit) -> String {
         Across::AllRoutes => " across all routes",
     };
     let (amount, per, mode) = (&limit.amount, limit.per.as_str(), limit.mode.as_str());
-    let (cost, on_change) = (limit.cost, limit.on_change);
+    let cost = limit.cost;
+    // As policies say it.
+    let on_change = match limit.on_change {
+        OnChange::Keep => "keep",
+        OnChange::AsIs => "as_is",
+        OnChange::Reset => "reset",
+    };
     let beyond = limit.quota.as_ref().map(beyond).unwrap_or_default();
-    format!("{amount} per {per}{across}, {mode}, cost {cost}, on change {on_change:?}{beyond}")
+    format!("{amount} per {per}{across}, {mode}, cost {cost}, on change {on_change}{beyond}")
 }
 
 /// What happens at the edge of a quota.
