@@ -95,7 +95,7 @@ async fn fill(api: &Api) {
     let month = Span::new(START_MS, Some(START_MS + 1_000_000)).unwrap();
     let counter = Counter::new(holder, limit, None, month).unwrap();
     for threshold in 1..=8 {
-        let notice = Notice::new(counter.clone(), threshold, "{}".to_owned()).unwrap();
+        let notice = Notice::new(counter.clone(), threshold, 1_000, "{}".to_owned()).unwrap();
         assert!(store.post_notice(&notice).await.unwrap());
     }
 }
