@@ -38,6 +38,7 @@ mod console;
 mod counters;
 mod door;
 mod etag;
+mod exact;
 mod failures;
 mod keys;
 mod live;
@@ -55,6 +56,7 @@ pub use axum::body::Body;
 pub use console::{SESSION_AGE_MAX, SESSIONS_MAX, pages};
 pub use counters::AdminStats;
 pub use door::{OverTls, Peer, REQUEST_WAIT_MAX};
+pub use exact::Exact;
 pub use failures::{FAILURES_AT_ONCE, FAILURES_PERIOD, FailuresError};
 pub use keys::{AdminKeys, AdminKeysError, KEY_PREFIX, KEYS_MAX, KeyNote, add_key};
 pub use live::{

@@ -94,6 +94,7 @@ impl QuotaNotice {
         Ok(Notice::new(
             self.counter.clone(),
             self.threshold_percent,
+            self.quota,
             body,
         )?)
     }

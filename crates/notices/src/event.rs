@@ -6,7 +6,7 @@
 use data_encoding::BASE32_NOPAD;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use tollgate_store::{Counter, DueNotice, Holder, HolderKind, LimitName, PlanName, Span};
+use tollgate_store::{Counter, DueNotice, Holder, HolderKind, LimitName, Notice, PlanName, Span};
 
 use crate::body::{Document, Effect, QuotaNotice, rfc_3339};
 use crate::error::NoticesError;
@@ -51,7 +51,7 @@ impl Event {
     /// [`NoticesError::Body`] when its body cannot be read.
     pub fn of(due: &DueNotice) -> Result<Self, NoticesError> {
         let notice = QuotaNotice::of(&due.notice)?;
-        let id = id(&due.notice.counter, due.notice.threshold_percent);
+        let id = id(&due.notice);
         Self::new(id, due.made_ms, notice)
     }
 
@@ -111,7 +111,8 @@ impl Event {
 }
 
 /// `ntc_` and 26 letters and digits.
-fn id(counter: &Counter, threshold_percent: u32) -> String {
+fn id(notice: &Notice) -> String {
+    let counter = &notice.counter;
     let mut digest = Sha256::new();
     // No text that is stored has control characters: none can begin in one and end in the next.
     let kind = match counter.holder.kind {
@@ -134,7 +135,11 @@ fn id(counter: &Counter, threshold_percent: u32) -> String {
         digest.update([0]);
     }
     digest.update(counter.from_ms().to_be_bytes());
-    digest.update(threshold_percent.to_be_bytes());
+    digest.update(notice.threshold_percent.to_be_bytes());
+    // One that an older version made keeps the id under which it may have been sent.
+    if notice.quota > 0 {
+        digest.update(notice.quota.to_be_bytes());
+    }
     let digest = digest.finalize();
     format!("ntc_{}", text_of(&digest[..ID_BYTES]))
 }
@@ -170,8 +175,8 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_id_is_that_of_its_counter_and_threshold() {
-        let of = |notice: &QuotaNotice| id(&notice.counter, notice.threshold_percent);
+    fn an_id_is_that_of_its_counter_threshold_and_quota() {
+        let of = |notice: &QuotaNotice| id(&notice.to_notice().unwrap());
         let first = of(&notice());
         assert_eq!((first.len(), &first[..4]), (30, "ntc_"));
         let mut later = notice();
@@ -179,6 +184,9 @@ pub(crate) mod tests {
         assert_eq!(of(&later), first);
         let mut other = notice();
         other.threshold_percent = 100;
+        assert_ne!(of(&other), first);
+        other = notice();
+        other.quota = 500_000;
         assert_ne!(of(&other), first);
         other = notice();
         other.counter.holder = Holder::account("https://login.example.com", "alice").unwrap();

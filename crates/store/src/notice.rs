@@ -8,14 +8,17 @@ pub const NOTICE_BYTES_MAX: usize = 16 * 1024;
 
 /// Something to tell: that a counter has reached a share of its quota.
 ///
-/// Of a counter and a threshold there is one notice, ever: whoever sees the threshold again, after a crash or on
-/// another instance, makes no second one.
+/// Of a counter, a threshold and a quota there is one notice, ever: whoever sees the threshold again, after a crash
+/// or on another instance, makes no second one. Nor does whoever sees it after a change of the quota that carried
+/// the share over, unless that was below the threshold in between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// What was counted, in which period.
     pub counter: Counter,
     /// Which share of the quota, in percent; 100 is all of it.
     pub threshold_percent: u32,
+    /// Units of the quota; 0 where that is not known, as of notices that an older version made.
+    pub quota: u64,
     /// What to say, in the form that its deliverer knows; without NUL.
     body: String,
 }
@@ -165,7 +168,12 @@ impl Notice {
     ///
     /// # Errors
     /// [`StoreError::Text`] for one that is longer, or has a NUL.
-    pub fn new(counter: Counter, threshold_percent: u32, body: String) -> Result<Self, StoreError> {
+    pub fn new(
+        counter: Counter,
+        threshold_percent: u32,
+        quota: u64,
+        body: String,
+    ) -> Result<Self, StoreError> {
         let reason = if body.len() > NOTICE_BYTES_MAX {
             format!("has at most {NOTICE_BYTES_MAX} bytes, not {}", body.len())
         } else if body.contains('\0') {
@@ -174,6 +182,7 @@ impl Notice {
             return Ok(Self {
                 counter,
                 threshold_percent,
+                quota,
                 body,
             });
         };

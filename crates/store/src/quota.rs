@@ -51,6 +51,16 @@ pub struct Count {
     pub given_back: u64,
 }
 
+// === impl Share ===
+
+impl Share {
+    /// Whether it is so many percent or more; of a quota that is not known it is not.
+    pub(crate) fn has(self, percent: u32) -> bool {
+        let threshold = u128::from(self.quota) * u128::from(percent);
+        self.quota > 0 && threshold <= u128::from(self.units) * 100
+    }
+}
+
 // === impl Count ===
 
 impl Count {
@@ -82,6 +92,21 @@ pub struct Summed {
     /// What was counted before; nothing where that was carried over from another quota, as all of it is new
     /// then.
     pub before: u64,
+    pub(crate) carried: Option<Carried>,
+}
+
+/// What became of a count when its quota became another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) before: Share,
+    pub(crate) after: Share,
+}
+
+/// Units of a quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) units: u64,
+    pub(crate) quota: u64,
 }
 
 /// Who sends batches: one process from its start to its end. Random, so that a process that was started

@@ -10,6 +10,7 @@ use tollgate_store::{PlanName, RouteName};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::etag;
+use crate::exact::Exact;
 use crate::problem::{Answer, Problem};
 use crate::query::{HolderPath, Named, Params, cursor, page_limit, place};
 use crate::state::Admin;
@@ -65,8 +66,7 @@ struct Count {
     #[schema(example = 1_798_761_600_000_u64)]
     until_ms: u64,
     /// How much was used, as far as instances have said.
-    #[schema(example = 4711)]
-    units: u64,
+    units: Exact,
 }
 
 /// Holders of whom something is said, in a fixed order.
@@ -157,7 +157,7 @@ pub(crate) async fn counts(
             .map(str::to_owned),
         from_ms: count.counter.from_ms(),
         until_ms: count.counter.until_ms(),
-        units: count.units,
+        units: Exact(count.units),
     });
     Ok(Json(Counts {
         counts: shown.collect(),

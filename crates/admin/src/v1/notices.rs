@@ -8,6 +8,7 @@ use tollgate_store::{Channel, ListedNotice, Note, NoticeState, Retried, RouteNam
 use utoipa::{IntoParams, ToSchema};
 
 use crate::audit::{Deed, audited};
+use crate::exact::Exact;
 use crate::keys::Caller;
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::{self, Named, Params, number, page_limit};
@@ -78,6 +79,9 @@ struct Notice {
     /// The share of the quota that was reached.
     #[schema(example = 90)]
     threshold_percent: u32,
+    /// Units of the quota; none of notices that an older version made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<Exact>,
     /// When it was made, in milliseconds since 1970.
     made_ms: u64,
     /// On each channel that it was handed to; none yet of a new one.
@@ -160,6 +164,7 @@ fn shown(found: &ListedNotice) -> Notice {
         from_ms: counter.from_ms(),
         until_ms: counter.until_ms(),
         threshold_percent: found.notice.threshold_percent,
+        quota: Some(Exact(found.notice.quota)).filter(|quota| quota.0 > 0),
         made_ms: found.made_ms,
         deliveries: found.deliveries.iter().map(delivery).collect(),
         body: found.notice.body().to_owned(),

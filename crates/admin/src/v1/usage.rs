@@ -10,6 +10,7 @@ use tollgate_store::meter_time::{MeterPeriods, MeterTimeError, moment, zone};
 use tollgate_store::{Holder, METERS_PER_CALL_MAX, TIME_MS_MAX, Usage as Used, Whose};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::exact::Exact;
 use crate::problem::{Answer, Problem};
 use crate::query::{HolderPath, Named, Params};
 use crate::state::Admin;
@@ -68,20 +69,17 @@ pub(crate) struct UsagePeriod {
     #[schema(example = 1_796_169_600_000_u64)]
     pub(crate) until_ms: u64,
     /// Requests that were let through.
-    #[schema(example = 4711)]
-    pub(crate) admitted: u64,
+    pub(crate) admitted: Exact,
     /// Requests that a limit refused (429).
-    #[schema(example = 12)]
-    pub(crate) limited: u64,
+    pub(crate) limited: Exact,
     /// Requests that came to nothing for another reason.
-    #[schema(example = 3)]
-    pub(crate) refused: u64,
+    pub(crate) refused: Exact,
     /// Bytes that came from the client.
-    pub(crate) bytes_in: u64,
+    pub(crate) bytes_in: Exact,
     /// Bytes that went to the client.
-    pub(crate) bytes_out: u64,
+    pub(crate) bytes_out: Exact,
     /// What the admitted requests cost, in the units of the policy's limits.
-    pub(crate) cost_units: u64,
+    pub(crate) cost_units: Exact,
 }
 
 /// What one holder used, by hours, days or months of a time zone. Of an account: what all its subjects used
@@ -182,12 +180,12 @@ impl UsageSpan {
         UsagePeriod {
             from_ms: from_ms.max(self.from_ms),
             until_ms: until_ms.min(self.until_ms),
-            admitted: used.admitted,
-            limited: used.limited,
-            refused: used.refused,
-            bytes_in: used.bytes_in,
-            bytes_out: used.bytes_out,
-            cost_units: used.cost_units,
+            admitted: Exact(used.admitted),
+            limited: Exact(used.limited),
+            refused: Exact(used.refused),
+            bytes_in: Exact(used.bytes_in),
+            bytes_out: Exact(used.bytes_out),
+            cost_units: Exact(used.cost_units),
         }
     }
 }

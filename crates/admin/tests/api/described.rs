@@ -31,11 +31,20 @@ expected-statuses = [400, 401, 403, 404, 405, 412, 413, 415, 422, 428, 429]
 ";
 
 #[test]
-fn every_answer_is_one_that_the_description_has() {
+fn every_answer_is_one_that_the_description_has_on_sqlite() {
+    ask_everything(On::Sqlite);
+}
+
+#[test]
+fn every_answer_is_one_that_the_description_has_on_postgres() {
+    ask_everything(On::Postgres);
+}
+
+fn ask_everything(on: On) {
     run(async {
         // As slow as somebody who may fail at each request: being told to wait is another test's.
         let pace = FAILURES_PERIOD / u32::try_from(FAILURES_AT_ONCE).unwrap();
-        let api = Api::start_at_pace(On::Sqlite, pace).await;
+        let api = Api::start_at_pace(on, pace).await;
         fill(&api).await;
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("schemathesis.toml");
@@ -95,7 +104,7 @@ async fn fill(api: &Api) {
     let month = Span::new(START_MS, Some(START_MS + 1_000_000)).unwrap();
     let counter = Counter::new(holder, limit, None, month).unwrap();
     for threshold in 1..=8 {
-        let notice = Notice::new(counter.clone(), threshold, "{}".to_owned()).unwrap();
+        let notice = Notice::new(counter.clone(), threshold, 1_000, "{}".to_owned()).unwrap();
         assert!(store.post_notice(&notice).await.unwrap());
     }
 }

@@ -113,7 +113,7 @@ on_both! {
         assert_eq!(counts["counts"], json!([expected]));
 
         for threshold in [75, 90, 100] {
-            let notice = Notice::new(counter.clone(), threshold, "{}".to_owned()).unwrap();
+            let notice = Notice::new(counter.clone(), threshold, 1_000, "{}".to_owned()).unwrap();
             assert!(store.post_notice(&notice).await.unwrap());
         }
         let lease = Duration::from_secs(30);

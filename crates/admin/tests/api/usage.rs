@@ -80,6 +80,48 @@ on_both! {
     }
 }
 
+/// As many meters of a month as make a number that readers of JSON would round.
+#[test]
+fn case_085_usage_beyond_what_json_readers_keep_is_a_text() {
+    const MOST: u64 = 1 << 40;
+    const METERS: u64 = 1 << 13;
+    const QUARTERS: u64 = 2_880;
+    run(async {
+        let api = Api::start(crate::support::On::Sqlite).await;
+        let first_ms = 1_698_796_800_000; // 1 November 2023
+        let mut batch = Batch::new(BatchWriter::random().unwrap(), 1);
+        for number in 0..METERS {
+            let series = Series {
+                caller: Caller::Subject {
+                    issuer: Issuer::parse("https://login.example").unwrap(),
+                    subject: Name::parse("alice").unwrap(),
+                    account: None,
+                },
+                plan: None,
+                route: Some(RouteName::parse(&format!("GET /{}", number / QUARTERS)).unwrap()),
+            };
+            let usage = Usage {
+                admitted: 1,
+                bytes_in: MOST - u64::from(number == 0),
+                bytes_out: MOST,
+                ..Usage::default()
+            };
+            let at_ms = first_ms + number % QUARTERS * METER_PERIOD_MS;
+            let meter = Meter::at(series, at_ms).unwrap();
+            batch.meter(meter, &usage).unwrap();
+        }
+        let store = api.store.as_ref().unwrap();
+        store.add_counts(&batch).await.unwrap();
+        let usage = api
+            .get(&subject("alice", "/usage?by=month&from=2023-11-01"))
+            .await;
+        let month = &usage["periods"][0];
+        assert_eq!(month["admitted"], METERS);
+        assert_eq!(month["bytes_in"], 9_007_199_254_740_991_u64);
+        assert_eq!(month["bytes_out"], "9007199254740992");
+    });
+}
+
 #[test]
 fn a_time_that_is_none_is_refused() {
     run(async {

@@ -1,7 +1,10 @@
 //! The console in Chromium: by keyboard, without JavaScript, in light and dark, on a small screen, and live.
 //!
-//! `TOLLGATE_UPDATE=1` writes the pictures of docs/console.md; without it they go into the target folder.
+//! `TOLLGATE_UPDATE=1` writes the pictures of docs/console.md and, beside them, what they say; without it pictures go
+//! into the target folder, and what pages say is held against that. Words and the style sheet, not pixels: another
+//! machine has other fonts, and a tolerance that forgives those forgives a changed number too.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,9 +16,11 @@ use crate::sample;
 use crate::support::{Api, run, subject};
 
 /// How long a walk may take before it counts as stuck.
-const WALK_MAX: Duration = Duration::from_secs(180);
+const WALK_MAX: Duration = Duration::from_secs(420);
 /// The largest picture, in bytes.
 const PICTURE_BYTES_MAX: u64 = 120 * 1_024;
+/// What the pictures say, beside them.
+const SAID: &str = "pages.txt";
 
 /// Runs one of the scripts beside this file against a gateway.
 async fn walk(api: &Api, script: &str, more: Value) -> Value {
@@ -36,9 +41,8 @@ async fn walk(api: &Api, script: &str, more: Value) -> Value {
 }
 
 fn folder() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     match std::env::var_os("TOLLGATE_UPDATE") {
-        Some(_) => root.join("docs/console"),
+        Some(_) => docs(),
         None => Path::new(env!("CARGO_TARGET_TMPDIR")).join("console"),
     }
 }
@@ -48,12 +52,15 @@ fn each_page_is_without_barriers_and_keeps_to_its_security_policy() {
     run(async {
         let api = sample::gateway().await;
         let folder = folder();
+        if folder != docs() {
+            // Pictures of pages that are no more.
+            let _gone = std::fs::remove_dir_all(&folder);
+        }
         std::fs::create_dir_all(&folder).unwrap();
         let walked = walk(&api, "look.cjs", json!({ "folder": folder })).await;
         let pages = walked["pages"].as_array().unwrap();
-        assert_eq!(pages.len(), 26, "thirteen pages in light and in dark");
         for page in pages {
-            let at = &page["at"];
+            let at = format!("{} {}", page["name"], page["scheme"]);
             assert_eq!(page["violations"], json!([]), "{at}");
             assert_eq!(page["complaints"], json!([]), "{at}");
             assert_eq!(page["headings"], 1, "{at}");
@@ -62,20 +69,81 @@ fn each_page_is_without_barriers_and_keeps_to_its_security_policy() {
                 "{at} is wider than a screen of 320 px"
             );
         }
-        let pictures: Vec<_> = std::fs::read_dir(&folder)
-            .unwrap()
-            .map(|entry| entry.unwrap())
+        let walked: BTreeSet<&str> = pages
+            .iter()
+            .map(|page| page["path"].as_str().unwrap())
             .collect();
-        assert_eq!(pictures.len(), pages.len());
-        for picture in pictures {
-            let bytes = picture.metadata().unwrap().len();
+        for page in tollgate_admin::pages() {
+            let is_walked = walked.contains(page.path.as_str());
             assert!(
-                bytes < PICTURE_BYTES_MAX,
-                "{:?}: {bytes} bytes",
-                picture.path()
+                page.method != "GET" || is_walked,
+                "{} is not in look.cjs",
+                page.path
             );
         }
+        pictures_are_those_of_the_documentation(&folder);
+        what_is_said_is_what_was_written(pages);
     });
+}
+
+/// Each of them is shown there, in light and dark, and no other is.
+fn pictures_are_those_of_the_documentation(made: &Path) {
+    let page = std::fs::read_to_string(docs().with_extension("md")).unwrap();
+    let shown: BTreeSet<&str> = page
+        .split("\"console/")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    for folder in [made, &docs()] {
+        let files = std::fs::read_dir(folder).unwrap();
+        let files = files.map(|file| file.unwrap());
+        let mut names = BTreeSet::new();
+        for picture in files.filter(|file| file.file_name() != SAID) {
+            let bytes = picture.metadata().unwrap().len();
+            let path = picture.path();
+            assert!(bytes < PICTURE_BYTES_MAX, "{path:?}: {bytes} bytes");
+            names.insert(picture.file_name().into_string().unwrap());
+        }
+        let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(names, shown, "{folder:?} and docs/console.md");
+    }
+}
+
+/// So that a page that was changed has another picture.
+fn what_is_said_is_what_was_written(pages: &[Value]) {
+    let mut said = format!(
+        "The style sheet of the pictures: {}\n",
+        text(&pages[0]["style"])
+    );
+    for page in pages {
+        let lines: Vec<&str> = page["says"].as_array().unwrap().iter().map(text).collect();
+        let lines = lines.join("\n");
+        if page["scheme"] == "light" {
+            said.push_str(&format!("\n=== {}\n{lines}\n", text(&page["name"])));
+        }
+    }
+    let path = docs().join(SAID);
+    if std::env::var_os("TOLLGATE_UPDATE").is_some() {
+        std::fs::write(&path, &said).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let first = said
+        .lines()
+        .zip(written.lines())
+        .find(|(is, was)| is != was);
+    assert!(
+        said == written,
+        "the pictures of docs/console.md are not what pages show (first {first:?}); run `TOLLGATE_UPDATE=1 \
+         cargo test -p tollgate-admin --test console each_page`, and look at them"
+    );
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/console")
 }
 
 #[test]

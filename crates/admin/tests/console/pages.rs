@@ -126,7 +126,7 @@ fn each_page_says_what_is_so() {
         says(
             &page,
             &[
-                "2 importer monthly 75 % 2026-11-30 10:00 webhook: waiting , 1 attempt, next 2026-11-30 10:08 mail: given up , 1 attempt Try again",
+                "2 importer monthly 75 % of 50 000 2026-11-30 10:00 webhook: waiting , 1 attempt, next 2026-11-30 10:08 mail: given up , 1 attempt Try again",
             ],
         );
         let page = seat.page(&api, "/audit").await;

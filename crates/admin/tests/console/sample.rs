@@ -169,16 +169,16 @@ fn month() -> Span {
 }
 
 async fn notices(store: &Store) {
-    let post = |name: &'static str, percent| {
+    let post = |name: &'static str, percent, quota| {
         let counter = Counter::new(
             holder(name),
             LimitName::parse("monthly").unwrap(),
             None,
             month(),
         );
-        Notice::new(counter.unwrap(), percent, "{}".to_owned()).unwrap()
+        Notice::new(counter.unwrap(), percent, quota, "{}".to_owned()).unwrap()
     };
-    for notice in [post("alice", 75), post("importer", 75)] {
+    for notice in [post("alice", 75, 1_000_000), post("importer", 75, 50_000)] {
         assert!(store.post_notice(&notice).await.unwrap());
     }
     let channels = [Channel::Webhook, Channel::Email];
@@ -197,7 +197,12 @@ async fn notices(store: &Store) {
             store.settle_notice(&due, outcome).await.unwrap();
         }
     }
-    assert!(store.post_notice(&post("importer", 90)).await.unwrap());
+    assert!(
+        store
+            .post_notice(&post("importer", 90, 50_000))
+            .await
+            .unwrap()
+    );
 }
 
 fn traffic() -> Traffic {

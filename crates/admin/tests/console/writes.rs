@@ -304,7 +304,7 @@ fn a_notice_is_tried_again() {
         let month = Span::new(START_MS, Some(START_MS + 1_000_000)).unwrap();
         let counter =
             Counter::new(holder, LimitName::parse("monthly").unwrap(), None, month).unwrap();
-        let notice = Notice::new(counter, 75, "{}".to_owned()).unwrap();
+        let notice = Notice::new(counter, 75, 1_000, "{}".to_owned()).unwrap();
         assert!(store.post_notice(&notice).await.unwrap());
         store
             .hand_out_notices(&[tollgate_store::Channel::Webhook])

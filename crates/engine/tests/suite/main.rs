@@ -9,6 +9,7 @@
 mod amounts;
 mod answers;
 mod api_keys;
+mod calendars;
 mod certificates;
 mod changes;
 mod decide;

@@ -1,7 +1,8 @@
 //! Deliverers that are killed in the middle: every notice arrives through every channel, and twice only under its id.
 //!
-//! The test starts its own program again as the deliverer (`deliver LOCATION URL SECRETS ROUND`), which sends to a
-//! receiver in this process and writes lines on its output; kills it at some moment; and counts what came.
+//! The test starts its own program again as the deliverer (`deliver LOCATION URL SECRETS MAIL ROUND`), which sends to a
+//! receiver in this process, mails to a real mail server and writes lines on its output; kills it at some moment; and
+//! counts what came.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -24,9 +25,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tollgate_limiter::{Clock, Now, SystemClock};
 use tollgate_notices::{Effect, QuotaNotice, UNDER_WAY_MAX, spawn};
-use tollgate_policy::{NoticesConfig, WebhookConfig};
+use tollgate_policy::{
+    EmailConfig, MailServer as MailServerConfig, MailTls, NoticesConfig, WebhookConfig,
+};
 use tollgate_store::{Counter, Holder, LimitName, Location, PlanName, Span, Store};
-use tollgate_testkit::peers::Postgres;
+use tollgate_testkit::peers::{MailMode, MailServer, Postgres};
 
 /// Kills on each backend.
 const KILLS: u64 = 40;
@@ -73,30 +76,45 @@ fn main() {
         .build()
         .unwrap();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [_, "deliver", location, url, secrets, round] => {
-            let round = round.parse().unwrap();
-            runtime.block_on(deliver_for_ever(location, url, Path::new(secrets), round));
+        [_, "deliver", location, url, secrets, mail, round] => {
+            let config = config(url, Path::new(secrets), mail.parse().unwrap());
+            runtime.block_on(deliver_for_ever(location, &config, round.parse().unwrap()));
         }
         _ => kill_and_count(&runtime),
     }
 }
 
-/// The child.
-async fn deliver_for_ever(location: &str, url: &str, secrets: &Path, round: u64) {
-    let clock = ahead(round);
-    let location: Location = location.parse().unwrap();
-    let store = Store::open(&location, clock.clone()).await.unwrap();
-    let config = NoticesConfig {
+/// Every channel.
+fn config(url: &str, secrets: &Path, mail: SocketAddr) -> NoticesConfig {
+    NoticesConfig {
         webhook: Some(WebhookConfig {
             url: url.to_owned(),
             secrets_file: secrets.to_owned(),
             ca: None,
         }),
-        email: None,
+        email: Some(EmailConfig {
+            server: MailServerConfig {
+                host: mail.ip().to_string(),
+                port: mail.port(),
+                tls: MailTls::Off,
+            },
+            login: None,
+            from: "tollgate@example.com".to_owned(),
+            to: vec!["ops@example.com".to_owned()],
+            templates: None,
+            ca: None,
+        }),
         stdout: true,
-    };
+    }
+}
+
+/// The child.
+async fn deliver_for_ever(location: &str, config: &NoticesConfig, round: u64) {
+    let clock = ahead(round);
+    let location: Location = location.parse().unwrap();
+    let store = Store::open(&location, clock.clone()).await.unwrap();
     let never = CancellationToken::new();
-    let running = spawn(&config, store, clock, Arc::default(), never);
+    let running = spawn(config, store, clock, Arc::default(), never);
     running.unwrap().await.unwrap();
 }
 
@@ -114,6 +132,9 @@ fn kill_and_count(runtime: &tokio::runtime::Runtime) {
 
 fn rounds(runtime: &tokio::runtime::Runtime, location: &str, secrets: &Path) {
     let (url, requests) = receiver();
+    // One for each store, since both have the same notices. Without TLS it needs no certificate.
+    let mails = MailServer::start(MailMode::Plain, 0, ("", ""))
+        .unwrap_or_else(|error| panic!("{error}; run `cargo xtask setup`"));
     let (out, lines) = channel();
     let clock = ahead(0);
     let place: Location = location.parse().unwrap();
@@ -131,7 +152,7 @@ fn rounds(runtime: &tokio::runtime::Runtime, location: &str, secrets: &Path) {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["deliver", location, &url])
             .arg(secrets)
-            .arg(round.to_string())
+            .args([mails.address().to_string(), round.to_string()])
             .stdout(Stdio::piped())
             .spawn();
         let mut child = Killed(child.unwrap());
@@ -173,8 +194,20 @@ fn rounds(runtime: &tokio::runtime::Runtime, location: &str, secrets: &Path) {
     }
     let totals = runtime.block_on(store.notice_totals()).unwrap();
     let all = KILLS * NOTICES;
-    assert_eq!((totals.delivered, totals.given_up), (2 * all, 0));
-    for (what, by_id) in [("webhooks", &by_hook), ("lines", &by_line)] {
+    assert_eq!((totals.delivered, totals.given_up), (3 * all, 0));
+    let mut by_mail: BTreeMap<String, u64> = BTreeMap::new();
+    for mail in mails.said("mail") {
+        *by_mail.entry(message_id(&mail)).or_default() += 1;
+    }
+    let of_mails: Vec<_> = by_mail.keys().filter_map(|id| id.split_once('@')).collect();
+    let of_hooks: Vec<_> = by_hook.keys().map(String::as_str).collect();
+    let names: Vec<_> = of_mails.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, of_hooks, "a mail's id is its notice's");
+    for (what, by_id) in [
+        ("webhooks", &by_hook),
+        ("mails", &by_mail),
+        ("lines", &by_line),
+    ] {
         assert_eq!(
             by_id.len() as u64,
             all,
@@ -189,6 +222,15 @@ fn rounds(runtime: &tokio::runtime::Runtime, location: &str, secrets: &Path) {
         println!("{KILLS} kills: {all} {what}, none lost, {twice} twice under one id");
     }
     runtime.block_on(store.close());
+}
+
+/// Of a mail as the server took it, without its brackets.
+fn message_id(mail: &serde_json::Value) -> String {
+    let headers = mail["headers"].as_array().unwrap();
+    let mut ids = headers.iter().filter(|header| header[0] == "Message-ID");
+    let id = ids.next().unwrap()[1].as_str().unwrap();
+    assert!(ids.next().is_none(), "{headers:?}");
+    id.trim_matches(['<', '>']).to_owned()
 }
 
 fn notice(number: u64) -> QuotaNotice {

@@ -213,7 +213,7 @@ fn what_another_version_wrote_waits_and_holds_up_no_other() {
         let mut deliverer = outbox.deliverer(&outbox.webhook(&receiver.url()));
         let ours = notice("alice").to_notice().unwrap();
         let body = ours.body().replace("\"version\":1", "\"version\":2");
-        let newer = tollgate_store::Notice::new(ours.counter, 100, body).unwrap();
+        let newer = tollgate_store::Notice::new(ours.counter, 100, ours.quota, body).unwrap();
         outbox.store.post_notice(&newer).await.unwrap();
         outbox.post(&notice("bob")).await;
         assert_eq!(deliverer.deliver_due().await.unwrap(), 2);

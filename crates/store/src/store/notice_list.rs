@@ -2,21 +2,21 @@
 
 use serde_json::json;
 
-use super::notices::{DELIVERED, GIVEN_UP, WAITING};
+use super::notices::{self, DELIVERED, GIVEN_UP, WAITING};
 use super::{Store, quota, rows};
 use crate::backend::{CALL_WAIT_MAX, Pools, Row, Session, Value, stored, within};
 use crate::error::StoreError;
-use crate::notice::{Channel, Delivery, ListedNotice, Notice, NoticeState, Retried};
+use crate::notice::{Channel, Delivery, ListedNotice, NoticeState, Retried};
 use crate::page::{Filling, Page};
 
 const ALL: &str = "\
     SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
-        id, threshold_percent, body, made_ms \
+        id, threshold_percent, quota, body, made_ms \
     FROM notices WHERE id > $1 ORDER BY id LIMIT $2";
 /// One that was not handed out yet waits; its own state has that of a delivery, or says that it has some.
 const OF_STATE: &str = "\
     SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
-        id, threshold_percent, body, made_ms \
+        id, threshold_percent, quota, body, made_ms \
     FROM notices WHERE id > $1 AND (state = $3 OR EXISTS \
         (SELECT 1 FROM notice_deliveries AS delivery \
          WHERE delivery.notice = id AND delivery.state = $3)) \
@@ -127,8 +127,8 @@ fn listed(row: &Row<'_>) -> Result<ListedNotice, StoreError> {
         let counter = quota::counter(row)?;
         Ok(ListedNotice {
             id: row.count(8)?,
-            notice: Notice::new(counter, rows::small(row, 9)?, row.text(10)?.to_owned())?,
-            made_ms: row.count(11)?,
+            notice: notices::notice(row, counter)?,
+            made_ms: row.count(12)?,
             deliveries: Vec::new(),
         })
     };

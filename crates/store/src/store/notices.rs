@@ -14,6 +14,7 @@ use super::{Store, quota, rows};
 use crate::backend::{CALL_WAIT_MAX, Pools, Row, Session, Value, stored, within};
 use crate::error::StoreError;
 use crate::notice::{Attempted, Channel, DueNotice, Notice, NoticeTotals, Taken};
+use crate::quota::Counter;
 
 /// The most notices that are handed out, taken or forgotten at a time.
 pub const NOTICES_PER_CALL_MAX: u32 = 100;
@@ -22,23 +23,31 @@ pub(super) const WAITING: i64 = 1;
 pub(super) const DELIVERED: i64 = 2;
 pub(super) const GIVEN_UP: i64 = 3;
 
-/// All of them as one statement.
+/// All of them as one statement. Of those that say so, none where the threshold was told before, of whatever quota.
 const POST_SQLITE: &str = "\
     INSERT INTO notices (kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
-        threshold_percent, body, made_ms, state, attempts, due_ms) \
+        threshold_percent, quota, body, made_ms, state, attempts, due_ms) \
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-        value ->> 6, value ->> 7, value ->> 8, value ->> 9, $2, 1, 0, $2 \
-    FROM json_each($1) WHERE true \
-    ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent) \
+        value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, $2, 1, 0, $2 \
+    FROM json_each($1) WHERE value ->> 11 = 'once a quota' OR NOT EXISTS \
+        (SELECT 1 FROM notices AS told WHERE told.kind = value ->> 0 AND told.issuer = value ->> 1 \
+         AND told.name = value ->> 2 AND told.account = value ->> 3 AND told.limit_name = value ->> 4 \
+         AND told.route = value ->> 5 AND told.from_ms = value ->> 6 \
+         AND told.threshold_percent = value ->> 8) \
+    ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent, quota) \
     DO NOTHING";
 const POST_POSTGRES: &str = "\
     INSERT INTO notices (kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
-        threshold_percent, body, made_ms, state, attempts, due_ms) \
+        threshold_percent, quota, body, made_ms, state, attempts, due_ms) \
     SELECT (value ->> 0)::bigint, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
         value ->> 5, (value ->> 6)::bigint, (value ->> 7)::bigint, (value ->> 8)::bigint, \
-        value ->> 9, $2, 1, 0, $2 \
-    FROM json_array_elements($1::json) \
-    ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent) \
+        (value ->> 9)::bigint, value ->> 10, $2, 1, 0, $2 \
+    FROM json_array_elements($1::json) WHERE value ->> 11 = 'once a quota' OR NOT EXISTS \
+        (SELECT 1 FROM notices AS told WHERE told.kind = (value ->> 0)::bigint \
+         AND told.issuer = value ->> 1 AND told.name = value ->> 2 AND told.account = value ->> 3 \
+         AND told.limit_name = value ->> 4 AND told.route = value ->> 5 \
+         AND told.from_ms = (value ->> 6)::bigint AND told.threshold_percent = (value ->> 8)::bigint) \
+    ON CONFLICT (kind, issuer, name, account, limit_name, route, from_ms, threshold_percent, quota) \
     DO NOTHING";
 
 /// SQLite has one writer at a time: both of its statements see the same notices. PostgreSQL may have got new ones
@@ -76,12 +85,12 @@ const TAKE_POSTGRES: &str = "\
 
 const READ_TAKEN_SQLITE: &str = "\
     SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
-        id, threshold_percent, body, made_ms, delivery.attempts \
+        id, threshold_percent, quota, body, made_ms, delivery.attempts \
     FROM notices JOIN notice_deliveries AS delivery ON delivery.notice = id \
     WHERE delivery.channel = $1 AND id IN (SELECT value FROM json_each($2)) ORDER BY made_ms, id";
 const READ_TAKEN_POSTGRES: &str = "\
     SELECT kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
-        id, threshold_percent, body, made_ms, delivery.attempts \
+        id, threshold_percent, quota, body, made_ms, delivery.attempts \
     FROM notices JOIN notice_deliveries AS delivery ON delivery.notice = id \
     WHERE delivery.channel = $1 \
         AND id IN (SELECT value::bigint FROM json_array_elements_text($2::json) AS value) \
@@ -111,7 +120,7 @@ const FORGET: &str = "\
      LIMIT $2)";
 
 impl Store {
-    /// Puts a notice into the outbox; `false` if there is one of this counter and threshold already.
+    /// Puts a notice into the outbox; `false` if there is one of this counter, threshold and quota already.
     ///
     /// # Errors
     /// When the store does not answer. Post it again then: it is there once.
@@ -241,19 +250,27 @@ impl Store {
 
 async fn post(pools: &Pools, notice: &Notice, now_ms: u64) -> Result<bool, StoreError> {
     let mut session = pools.write().await?;
-    let notices = std::slice::from_ref(notice);
-    let new = post_within(&mut session, notices, now_ms).await?;
+    let new = post_within(&mut session, &[(notice, Once::AQuota)], now_ms).await?;
     session.commit().await?;
     Ok(new == 1)
+}
+
+/// How often a threshold is told in a period.
+#[derive(Clone, Copy)]
+pub(super) enum Once {
+    /// Once of each quota.
+    AQuota,
+    /// Once, of whatever quota it was: the share has not been below it since.
+    APeriod,
 }
 
 /// Within a transaction that writes; returns how many there were not yet.
 pub(super) async fn post_within(
     session: &mut Session,
-    notices: &[Notice],
+    notices: &[(&Notice, Once)],
     now_ms: u64,
 ) -> Result<u64, StoreError> {
-    let rows = notices.iter().map(|notice| {
+    let rows = notices.iter().map(|(notice, once)| {
         let counter = &notice.counter;
         json!([
             counter.holder.kind.number(),
@@ -265,7 +282,12 @@ pub(super) async fn post_within(
             counter.from_ms(),
             counter.until_ms(),
             notice.threshold_percent,
+            stored(notice.quota),
             notice.body(),
+            match once {
+                Once::AQuota => "once a quota",
+                Once::APeriod => "once a period",
+            },
         ])
     });
     let rows = serde_json::Value::Array(rows.collect()).to_string();
@@ -328,10 +350,16 @@ fn due(row: &Row<'_>, channel: Channel) -> Result<DueNotice, StoreError> {
     Ok(DueNotice {
         id: row.count(8)?,
         channel,
-        notice: Notice::new(counter, rows::small(row, 9)?, row.text(10)?.to_owned())?,
-        made_ms: row.count(11)?,
-        attempt: rows::small(row, 12)?,
+        notice: notice(row, counter)?,
+        made_ms: row.count(12)?,
+        attempt: rows::small(row, 13)?,
     })
+}
+
+/// A notice, from the three columns after its number.
+pub(super) fn notice(row: &Row<'_>, counter: Counter) -> Result<Notice, StoreError> {
+    let (percent, quota) = (rows::small(row, 9)?, row.count(10)?);
+    Notice::new(counter, percent, quota, row.text(11)?.to_owned())
 }
 
 async fn settle(pools: &Pools, taken: &DueNotice, what: Attempted) -> Result<bool, StoreError> {

@@ -1,16 +1,17 @@
 //! Counts of quotas: added in batches, read, and forgotten when their period is long over.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::{Store, counted_logs, meters, notices, rows};
+use super::notices::{self, Once};
+use super::{Store, counted_logs, meters, rows};
 use crate::backend::{CALL_WAIT_MAX, Pools, Row, Session, Value, stored, within};
 use crate::error::StoreError;
 use crate::holder::{Holder, HolderKind};
 use crate::limit_text::RouteName;
 use crate::notice::Notice;
-use crate::quota::{Added, Addition, Batch, Count, Counter, Summed};
+use crate::quota::{Added, Addition, Batch, Carried, Count, Counter, Share, Summed};
 use crate::span::Span;
 use crate::texts::{LimitName, Name};
 
@@ -305,9 +306,22 @@ async fn add_in_transaction(
     meters::add(session, &batch.meters).await?;
     let made = told(&sums);
     if !made.is_empty() {
+        let made: Vec<_> = made.iter().map(|one| (one, once(one, &sums))).collect();
         notices::post_within(session, &made, now_ms).await?;
     }
     Ok(Some(sums.into_iter().map(|sum| sum.count).collect()))
+}
+
+/// Of a quota that took another one's place, and of which as much of the share was carried over as the threshold
+/// needs: what was told of the one before is not told again.
+fn once(notice: &Notice, sums: &[Summed]) -> Once {
+    let sum = sums.iter().find(|sum| sum.count.counter == notice.counter);
+    let carried = sum.and_then(|sum| sum.carried.as_ref());
+    let percent = notice.threshold_percent;
+    match carried {
+        Some(carried) if carried.before.has(percent) && carried.after.has(percent) => Once::APeriod,
+        _ => Once::AQuota,
+    }
 }
 
 async fn add_counts(session: &mut Session, batch: &Batch) -> Result<Vec<Summed>, StoreError> {
@@ -323,12 +337,13 @@ async fn add_counts(session: &mut Session, batch: &Batch) -> Result<Vec<Summed>,
     let summed = sums.into_iter().map(|count| {
         let added = batch.units.get(&count.counter);
         let added = added.map_or(0, |addition| addition.units);
+        let carried = carried.get(&count.counter).copied();
         Summed {
-            before: if carried.contains(&count.counter) {
-                0
-            } else {
-                count.units.saturating_sub(added)
+            before: match carried {
+                Some(_) => 0,
+                None => count.units.saturating_sub(added),
             },
+            carried,
             count,
         }
     });
@@ -358,15 +373,15 @@ fn row(counter: &Counter, addition: &Addition) -> serde_json::Value {
     ])
 }
 
-/// Puts what was counted under quotas that were others in terms of those of the batch; says which.
+/// Puts what was counted under quotas that were others in terms of those of the batch; says which, and how.
 async fn carry_over(
     session: &mut Session,
     batch: &Batch,
     rows: &str,
-) -> Result<HashSet<Counter>, StoreError> {
+) -> Result<HashMap<Counter, Carried>, StoreError> {
     let statement = session.in_words_of(CHANGED_SQLITE, CHANGED_POSTGRES);
     let changed = session.rows(statement, &[Value::Text(rows)], count).await?;
-    let mut carried = HashSet::new();
+    let mut carried = HashMap::new();
     let mut rows = Vec::new();
     for before in changed {
         let Some(addition) = batch.units.get(&before.counter) else {
@@ -374,7 +389,12 @@ async fn carry_over(
         };
         let units = before.units_of(addition.quota, addition.carry);
         rows.push(row(&before.counter, &Addition { units, ..*addition }));
-        carried.insert(before.counter);
+        let share = |units, quota| Share { units, quota };
+        let change = Carried {
+            before: share(before.units, before.quota),
+            after: share(units, addition.quota),
+        };
+        carried.insert(before.counter, change);
     }
     if !rows.is_empty() {
         let rows = serde_json::Value::Array(rows).to_string();

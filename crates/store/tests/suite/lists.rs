@@ -39,7 +39,7 @@ fn notice(name: &str) -> Notice {
     let limit = LimitName::parse("monthly").unwrap();
     let period = Span::new(START_MS, Some(START_MS + 1_000)).unwrap();
     let counter = Counter::new(subject(name), limit, None, period).unwrap();
-    Notice::new(counter, 75, "{}".to_owned()).unwrap()
+    Notice::new(counter, 75, 20, "{}".to_owned()).unwrap()
 }
 
 on_both! {

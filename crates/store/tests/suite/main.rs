@@ -18,4 +18,5 @@ mod notices;
 mod quota;
 mod schema;
 mod support;
+mod thresholds;
 mod writes;

@@ -14,6 +14,7 @@ use crate::support::{Place, START_MS, subject};
 
 const LEASE: Duration = Duration::from_secs(30);
 const MONTH_MS: u64 = 30 * 86_400_000;
+const QUOTA: u64 = 20;
 const BOTH: [Channel; 2] = [Channel::Webhook, Channel::Email];
 
 fn notice(name: &str, threshold_percent: u32) -> Notice {
@@ -21,7 +22,7 @@ fn notice(name: &str, threshold_percent: u32) -> Notice {
     let period = Span::new(START_MS, Some(START_MS + MONTH_MS)).unwrap();
     let counter = Counter::new(subject(name), limit, None, period).unwrap();
     let body = format!("{{\"who\": \"{name}\", \"é\": \"\\u0000\"}}\r\n");
-    Notice::new(counter, threshold_percent, body).unwrap()
+    Notice::new(counter, threshold_percent, QUOTA, body).unwrap()
 }
 
 async fn take(store: &Store, channel: Channel) -> Vec<DueNotice> {
@@ -34,7 +35,7 @@ async fn take(store: &Store, channel: Channel) -> Vec<DueNotice> {
 fn a_body_has_bounds() {
     let counter = notice("alice", 75).counter;
     for body in ["\0".to_owned(), "x".repeat(16 * 1_024 + 1)] {
-        let error = Notice::new(counter.clone(), 75, body).unwrap_err();
+        let error = Notice::new(counter.clone(), 75, QUOTA, body).unwrap_err();
         assert!(matches!(error, StoreError::Text { .. }), "{error:?}");
     }
 }

@@ -105,7 +105,7 @@ on_both! {
         let store = place.open().await;
         let alice = counter(subject("alice"), "monthly", None, START_MS);
         let told = |sums: &[Summed]| -> Vec<Notice> {
-            let notice = |sum: &Summed| Notice::new(sum.count.counter.clone(), 75, format!("{}", sum.before));
+            let notice = |sum: &Summed| Notice::new(sum.count.counter.clone(), 75, 100, format!("{}", sum.before));
             sums.iter().map(|sum| notice(sum).unwrap()).collect()
         };
         let writer = BatchWriter::random().unwrap();

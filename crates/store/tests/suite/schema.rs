@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use tollgate_store::StoreError;
+use tollgate_store::{Attempted, Channel, Notice, StoreError};
 
 use crate::on_both;
 use crate::support::{Place, assign, subject, write};
@@ -25,9 +25,9 @@ on_both! {
         place.open().await.close().await;
         place.meddle("UPDATE tollgate_schema SET version = 99").await;
         let error = place.try_open().await.unwrap_err();
-        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 6 });
+        assert_eq!(error, StoreError::NewerSchema { found: 99, known: 7 });
         assert!(error.to_string().contains("start the newer version"), "{error}");
-        place.meddle("UPDATE tollgate_schema SET version = 6").await;
+        place.meddle("UPDATE tollgate_schema SET version = 7").await;
         place.open().await;
     }
 
@@ -42,6 +42,44 @@ on_both! {
         let store = place.open().await;
         assert_eq!(store.changes_since(0).await.unwrap().len(), 1);
         assert!(store.counts_after(None, 0).await.unwrap().is_empty());
+    }
+
+    async fn notices_of_an_older_version_keep_their_numbers_and_their_deliveries(place: Place) {
+        place.open().await.close().await;
+        place.meddle("DROP TABLE notice_deliveries; DROP TABLE notices; UPDATE tollgate_schema SET version = 6").await;
+        match place.file() {
+            Some(_) => place.meddle(concat!(
+                include_str!("../../migrations/sqlite/3.sql"),
+                include_str!("../../migrations/sqlite/5.sql"),
+            )).await,
+            None => place.meddle(concat!(
+                include_str!("../../migrations/postgres/3.sql"),
+                include_str!("../../migrations/postgres/5.sql"),
+            )).await,
+        }
+        // The last number is no notice's any more, and never another one's.
+        place.meddle("INSERT INTO notices (kind, issuer, name, account, limit_name, route, from_ms, until_ms, \
+                threshold_percent, body, made_ms, state, attempts, due_ms) \
+             VALUES (1, 'i', 'alice', '', 'monthly', '', 0, 10, 75, 'told', 5, 4, 0, 5), \
+                (1, 'i', 'bob', '', 'monthly', '', 0, 10, 75, 'gone', 5, 4, 0, 5); \
+             INSERT INTO notice_deliveries (notice, channel, state, attempts, due_ms) VALUES (1, 1, 1, 2, 5); \
+             DELETE FROM notices WHERE name = 'bob'").await;
+        let store = place.open().await;
+        let lease = std::time::Duration::from_secs(30);
+        let taken = store.take_notices(Channel::Webhook, 10, lease).await.unwrap().notices;
+        assert_eq!((taken.len(), taken[0].id, taken[0].attempt), (1, 1, 3));
+        assert_eq!((taken[0].notice.quota, taken[0].notice.body()), (0, "told"));
+        let again = |quota| Notice::new(taken[0].notice.counter.clone(), 75, quota, String::new()).unwrap();
+        assert!(store.post_notice(&again(200)).await.unwrap(), "a quota that nobody was told of");
+        assert!(!store.post_notice(&again(200)).await.unwrap());
+        let listed = store.notices_after(0, None, 10).await.unwrap().entries;
+        assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [1, 3]);
+        assert!(store.settle_notice(&taken[0], Attempted::Delivered).await.unwrap());
+        store.hand_out_notices(&[Channel::Webhook]).await.unwrap();
+        let next = store.take_notices(Channel::Webhook, 10, lease).await.unwrap().notices;
+        assert!(store.settle_notice(&next[0], Attempted::Delivered).await.unwrap());
+        assert_eq!(store.forget_notices(u64::MAX).await.unwrap(), 2);
+        assert!(store.channel_totals().await.unwrap().is_empty(), "deliveries go with their notices");
     }
 
     async fn what_was_changed_by_hand_is_told_and_does_not_hide_the_rest(place: Place) {

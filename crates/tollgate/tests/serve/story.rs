@@ -236,3 +236,28 @@ fn a_customer_is_told_is_limited_pays_and_is_billed_for_what_the_origin_saw() {
         "each threshold is told once on each channel"
     );
 }
+
+#[test]
+fn a_customer_with_a_larger_quota_in_the_same_month_is_told_of_its_end_too() {
+    let stage = Stage::set();
+    for _ in 0..18 {
+        assert_eq!(stage.ask("GET", "/items").0, 200);
+    }
+    assert_eq!(stage.told(2).0, [75, 90]);
+    let more = "{name: monthly, quota: 40/month, across: all_routes, on_exceed: block, \
+                notify_at: [75%], on_change: as_is}";
+    let edit = json!({ "edit": { "override": { "limit": more } }, "note": "paid" });
+    let path = stage.operated.of_subject("alice", "/changes");
+    assert_eq!(stage.operated.post(&path, &edit).status(), 200);
+    for _ in 18..20 {
+        assert_eq!(stage.ask("GET", "/items").0, 200);
+    }
+    let running = &stage.operated.running;
+    running.eventually("the larger quota is in force", || {
+        stage.ask("GET", "/items").0 == 200
+    });
+    let more = (0..100).take_while(|_| stage.ask("GET", "/items").0 == 200);
+    assert_eq!(21 + more.count(), 40);
+    let mails = [75, 75, 90].map(|percent| format!("{percent} % of monthly reached by alice"));
+    assert_eq!(stage.told(3), (vec![75, 75, 90], mails.to_vec()));
+}

@@ -3,6 +3,9 @@
 const fs = require("node:fs");
 const path = require("node:path");
 
+// Around a part of a page in a picture of it.
+const MARGIN = 12;
+
 const order = JSON.parse(fs.readFileSync("order.json", "utf8"));
 const { small } = require("./picture.cjs");
 const puppeteer = require(path.join(order.modules, "puppeteer-core"));
@@ -45,9 +48,14 @@ async function main() {
     return page;
   }
 
-  // A picture of what a page shows, in a file.
-  async function picture(page, file) {
-    fs.writeFileSync(file, small(await page.screenshot({ type: "png" })));
+  // A picture of a whole page, or of one part of it, in a file.
+  async function picture(page, file, part) {
+    const clip = part && await page.$eval(part, (one, margin) => {
+      const { x, y, width, height } = one.getBoundingClientRect();
+      return { x: x + scrollX - margin, y: y + scrollY - margin, width: width + 2 * margin, height: height + 2 * margin };
+    }, MARGIN);
+    const what = part ? { clip, captureBeyondViewport: true } : { fullPage: true };
+    fs.writeFileSync(file, small(await page.screenshot({ type: "png", ...what })));
   }
 
   // Violations of accessibility rules that axe finds in the page, as lines.

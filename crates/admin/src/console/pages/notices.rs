@@ -12,6 +12,7 @@ use super::super::form::Fields;
 use super::super::links::{self, Beside};
 use super::super::view::forms::{choice, hidden, token};
 use super::super::view::layout::{Section, note, page, wide};
+use super::super::view::number::grouped;
 use super::super::view::time::minute;
 use crate::problem::{Answer, Problem};
 use crate::query::{Params, number};
@@ -106,7 +107,10 @@ fn row(one: &ListedNotice, visitor: &Visitor, state: &str) -> Markup {
                 (counter.limit.as_str())
                 @if let Some(route) = counter.route.as_ref().map(RouteName::as_str) { " on " code { (route) } }
             }
-            td.number { (one.notice.threshold_percent) " %" }
+            td.number {
+                (one.notice.threshold_percent) " %"
+                @if one.notice.quota > 0 { " of " (grouped(one.notice.quota)) }
+            }
             td { (minute(one.made_ms)) }
             td { @if one.deliveries.is_empty() { "handed to none yet" } @else {
                 ul.plain { @for way in &one.deliveries { li { (delivery(way)) } } }

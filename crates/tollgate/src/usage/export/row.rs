@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use tollgate_admin::Exact;
 use tollgate_limiter::jiff::tz::TimeZone;
 use tollgate_store::{Caller, Name, PlanName, RouteName, Series, Usage};
 
@@ -13,8 +14,6 @@ use crate::usage::span;
 
 /// The route of requests that no template matches, as the policy names it.
 const UNMATCHED: &str = "*";
-/// Numbers beyond are texts in JSON: many readers keep no more (RFC 8259, section 6).
-const JSON_NUMBER_MAX: u64 = (1 << 53) - 1;
 /// Of SHA-256, 132 bits.
 const ID_LENGTH: usize = 22;
 const COLUMNS: [&str; 15] = [
@@ -122,10 +121,8 @@ impl Row {
             "" => Value::Null,
             name => json!(name),
         });
-        let numbers = self.numbers().map(|number| match number {
-            0..=JSON_NUMBER_MAX => json!(number),
-            _ => json!(number.to_string()),
-        });
+        // As the admin API says them.
+        let numbers = self.numbers().map(|number| json!(Exact(number)));
         let values = times.into_iter().chain(names).chain(numbers);
         for value in values {
             if let Some(column) = columns.next() {
@@ -242,7 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_readers_of_json_would_round_are_texts() {
+    fn case_085_numbers_that_readers_of_json_would_round_are_texts() {
+        const JSON_NUMBER_MAX: u64 = (1 << 53) - 1;
         let utc = TimeZone::UTC;
         assert_eq!(
             row(JSON_NUMBER_MAX).json(&utc)["admitted"],

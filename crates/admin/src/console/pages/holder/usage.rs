@@ -36,7 +36,7 @@ pub(super) fn chart(usage: &Usage, now_ms: u64) -> Markup {
     let mut counts: BTreeMap<u64, [u64; 3]> = days.map(|day| (day, [0; 3])).collect();
     for period in &usage.periods {
         if let Some(counts) = counts.get_mut(&(period.from_ms / DAY_MS)) {
-            *counts = [period.admitted, period.limited, period.refused];
+            *counts = [period.admitted.0, period.limited.0, period.refused.0];
         }
     }
     let column = |(day, counts)| Column {
