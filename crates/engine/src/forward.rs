@@ -78,16 +78,15 @@ impl ForwardNames {
     }
 
     /// A field by which a client could claim an identity or a rate limit.
-    #[inline]
     fn is_claim(&self, name: &HeaderName) -> bool {
         let name = name.as_str();
         let first = name.as_bytes().first().copied().unwrap_or_default();
-        self.first_letters[usize::from(first)] && self.is_claim_of_that_letter(name)
-    }
-
-    fn is_claim_of_that_letter(&self, name: &str) -> bool {
-        let is_spelling = |known: &&str| is_spelling_of(known, name);
-        starts_with_own_prefix(name) || STRIPPED.iter().any(is_spelling) || self.is_own(name)
+        self.first_letters[usize::from(first)]
+            && (starts_with_own_prefix(name)
+                || STRIPPED
+                    .iter()
+                    .any(|stripped| is_spelling_of(stripped, name))
+                || self.is_own(name))
     }
 
     fn is_own(&self, name: &str) -> bool {
@@ -184,11 +183,10 @@ impl Decision {
             add(&names.subject, Some(&user.subject));
             add(&names.account, user.account.as_deref());
         }
-        let plan = self
-            .plan
-            .and_then(|plan| names.plan_values[usize::from(plan.0)].clone());
-        if let (Some(name), Some(value)) = (&names.plan, plan) {
-            headers.insert(name.clone(), value);
+        if let (Some(name), Some(plan)) = (&names.plan, self.plan)
+            && let Some(value) = &names.plan_values[usize::from(plan.0)]
+        {
+            headers.insert(name.clone(), value.clone());
         }
         let edge = self.snapshot.edge.as_ref().filter(|edge| edge.after);
         if let (Some(edge), Some(id)) = (edge, edge.and_then(|_| self.snapshot.bucket_id(self)))

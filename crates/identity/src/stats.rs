@@ -35,6 +35,8 @@ pub struct IdentityStats {
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) valid: Counter,
+    /// Valid, and from memory without another look: one count for both.
+    pub(crate) recalled: Counter,
     pub(crate) cache_hits: Counter,
     pub(crate) cache_misses: Counter,
     pub(crate) signatures_checked: Counter,

@@ -139,8 +139,7 @@ impl Verifier {
         let user = cache.valid(&cache.digest(token), now_unix_s, |issuer| {
             self.generation_of(issuer)
         })?;
-        self.counters.cache_hits.increment();
-        self.counters.valid.increment();
+        self.counters.recalled.increment();
         Some(user)
     }
 
@@ -158,14 +157,15 @@ impl Verifier {
     pub fn stats(&self) -> IdentityStats {
         let (valid_entries, refused_entries) =
             self.cache.as_ref().map_or((0, 0), VerdictCache::len);
+        let recalled = self.counters.recalled.get();
         IdentityStats {
-            valid: self.counters.valid.get(),
+            valid: self.counters.valid.get() + recalled,
             refused: self.counters.refused(),
             keys_pending: self.counters.keys_pending.get(),
             keys_unavailable: self.counters.keys_unavailable.get(),
             over_budget: self.counters.over_budget.get(),
             signatures_checked: self.counters.signatures_checked.get(),
-            cache_hits: self.counters.cache_hits.get(),
+            cache_hits: self.counters.cache_hits.get() + recalled,
             cache_misses: self.counters.cache_misses.get(),
             cache_valid_entries: valid_entries,
             cache_refused_entries: refused_entries,
