@@ -6,7 +6,7 @@
 -- as it is. tollgate_own: the client gets what Tollgate answers itself. Where Tollgate cannot be asked, or
 -- the client has no address (a UNIX socket), nobody passes: 503.
 
--- Milliseconds until an answer is there.
+-- Milliseconds until an answer is there. HAProxy then asks again by itself, three times at most.
 local TIMEOUT_MS = 1000
 
 -- Fields that Tollgate says who calls in, and that replace a client's own. Where the policy's
