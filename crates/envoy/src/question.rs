@@ -1,5 +1,6 @@
 //! A descriptor's entries, or a bucket's, to the request that they describe.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::AUTHORIZATION;
@@ -14,11 +15,14 @@ use crate::rate_limit::hits;
 /// The longest subject, account and issuer, in bytes; that of tokens.
 const NAME_BYTES_MAX: usize = 255;
 
+/// What stands for each parameter of a template whose path is not said.
+const ANY_VALUE: &str = "-";
+
 /// A request as it is asked about.
 #[derive(Debug)]
 pub(crate) struct Question<'a> {
     method: Method,
-    path: &'a str,
+    path: Cow<'a, str>,
     query: Option<&'a str>,
     template: Option<Template>,
     headers: HeaderMap,
@@ -100,15 +104,13 @@ impl<'a> Question<'a> {
         let template = template.map_err(|_| {
             Misread::configuration("`template` is no path template, as `/orders/{order_id}` is")
         })?;
-        let path = match (entries.path, entries.template) {
-            (Some(path), _) => path,
-            // A template is a path, of a request whose parameters are called like that.
-            (None, Some(template)) => template,
+        let (path, query) = match (entries.path, &template) {
+            (Some(path), _) => match path.split_once('?') {
+                Some((path, query)) => (Cow::Borrowed(path), Some(query)),
+                None => (Cow::Borrowed(path), None),
+            },
+            (None, Some(template)) => (Cow::Owned(template.path(|_| ANY_VALUE.to_owned())), None),
             (None, None) => return Err(missing("path")),
-        };
-        let (path, query) = match path.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (path, None),
         };
         Ok(Self {
             method,
@@ -130,7 +132,7 @@ impl<'a> Question<'a> {
     pub(crate) fn head(&self, peer: IpAddr) -> RequestHead<'_> {
         RequestHead {
             method: &self.method,
-            path: self.path,
+            path: &self.path,
             query: self.query,
             headers: &self.headers,
             peer: self.address.unwrap_or(peer),

@@ -223,6 +223,7 @@ async fn a_path_with_two_meanings_is_over_limit_and_a_template_names_its_route()
         ("token", &*token),
     ];
     let answer = bench.ask("edge", &[&of_template]).await;
+    assert!(is_ok(&answer), "{answer:?}");
     assert_eq!(said(&answer, "route"), Some("GET /orders/{id}"));
 }
 
