@@ -7,7 +7,7 @@ use reqwest::blocking::Response;
 use rustix::process::Signal;
 
 use crate::operated::Operated;
-use crate::{HOLDER_BYTES, REST_BYTES, SUBJECTS, TOKEN_BYTES, TOKENS, fill, mib, run};
+use crate::{HOLDER_BYTES, REST_BYTES, SUBJECTS, TOKEN_BYTES, TOKENS, fill, machine, mib, run};
 
 /// How many are looked at, and how long that may take.
 const LOOKED_AT: u64 = 1_000;
@@ -23,6 +23,7 @@ const LOADING_BYTES: u64 = 40;
 
 #[test]
 fn a_gateway_with_ten_million_subjects_shows_any_of_them_at_once() {
+    let _machine = machine();
     let plans = format!(
         "routes: [GET /orders, POST /orders]
 plans:
