@@ -178,7 +178,7 @@ impl Verifier {
     }
 
     fn ladder(&self, token: &str, now_s: u64, budget: &impl FailureBudget) -> TokenVerdict {
-        // Shape first: what has not even that is not worth a hash.
+        // Shape first: what has not even that needs neither a place in memory nor a key.
         let parts = match Compact::split(token) {
             Ok(parts) => parts,
             Err(reason) => {

@@ -107,6 +107,7 @@ fn shown(listed: &ListedNotice) -> Value {
         "name": counter.holder.name.as_str(),
         "limit": counter.limit.as_str(),
         "threshold_percent": listed.notice.threshold_percent,
+        "quota": (listed.notice.quota > 0).then_some(listed.notice.quota),
         "made": written(listed.made_ms, &TimeZone::UTC),
         "deliveries": deliveries.collect::<Vec<_>>(),
     })

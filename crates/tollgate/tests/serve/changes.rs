@@ -15,7 +15,7 @@ use tollgate_testkit::peers::Busy;
 
 use crate::kept::{assign, with_store};
 use crate::operated::Operated;
-use crate::support::{Running, was_under_full_load};
+use crate::support::{Running, alone_on_the_machine, was_under_full_load};
 use crate::turns::Stop;
 
 /// Plans and their quotas; no one a multiple of all others, so that shares are rounded.
@@ -258,6 +258,7 @@ fn begin(operated: &Operated, tokens: &[String]) -> Given {
 
 #[test]
 fn case_084_a_thousand_changes_of_plan_under_load_each_leave_what_their_rule_says() {
+    let _machine = alone_on_the_machine();
     let operated = Operated::start(&policy(), "");
     let (running, file) = (&operated.running, operated.store());
     let tokens: Vec<String> = (0..CUSTOMERS)

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tollgate_testkit::peers::Postgres;
 
 use crate::operated::tollgate;
-use crate::support::{Running, were_in_force_in_time};
+use crate::support::{Running, were_in_force_in_time, without_load};
 
 const PLANS: &str = "
 routes: [GET /headers]
@@ -52,6 +52,7 @@ fn hold_in_both(store: &str) {
 
 #[test]
 fn a_change_is_in_force_in_every_instance_on_sqlite_within_a_second() {
+    let _machine = without_load();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tollgate.db");
     hold_in_both(&format!("sqlite:{}", file.display()));
@@ -59,6 +60,7 @@ fn a_change_is_in_force_in_every_instance_on_sqlite_within_a_second() {
 
 #[test]
 fn a_change_is_in_force_in_every_instance_on_postgresql_within_a_second() {
+    let _machine = without_load();
     let server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
     hold_in_both(&server.make_database("instances").unwrap());
 }

@@ -10,7 +10,7 @@ use tollgate_store::{
     Edit, Holder, LimitText, Location, Name, PlanName, RouteName, Start, Store, Usage, Whose, Write,
 };
 
-use crate::support::{Running, were_in_force_in_time};
+use crate::support::{Running, were_in_force_in_time, without_load};
 
 const PLANS: &str = "
 routes: [GET /orders, GET /items]
@@ -66,6 +66,7 @@ fn plan_and_left(running: &Running, token: &str, limit: &str) -> (String, u64) {
 
 #[test]
 fn a_plan_and_an_override_are_in_force_within_a_second_and_take_nothing_away() {
+    let _machine = without_load();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tollgate.db");
     let running = Running::start(&stored(&file));

@@ -21,7 +21,7 @@ use tollgate_testkit::peers::{Postgres, Tool};
 use self::life::{Calls, Looks, call, look};
 use self::receiver::{Receiver, Threshold};
 use self::stored::{Stored, deliver_the_rest, stored};
-use crate::support::Running;
+use crate::support::{Running, without_load};
 
 /// Callers on each backend, one after the other; each lives through five kills.
 const CALLERS: usize = 20;
@@ -378,6 +378,7 @@ fn reached(subject: &str, stored: &Stored) -> BTreeSet<Threshold> {
 
 #[test]
 fn case_105_a_gateway_on_sqlite_killed_at_any_moment_loses_what_it_says_and_counts_nothing_twice() {
+    let _machine = without_load();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tollgate.db");
     kill_again_and_again(&format!("sqlite:{}", file.display()), folder.path());
@@ -395,6 +396,7 @@ fn case_105_a_gateway_on_sqlite_killed_at_any_moment_loses_what_it_says_and_coun
 #[test]
 fn case_105_a_gateway_on_postgresql_killed_at_any_moment_loses_what_it_says_and_counts_nothing_twice()
  {
+    let _machine = without_load();
     let folder = tempfile::tempdir().unwrap();
     let server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
     let url = server.make_database("killed").unwrap();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
@@ -13,6 +14,9 @@ pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 /// By when a change is in force: what the pages on plans promise.
 pub(crate) const IN_FORCE_MAX: Duration = Duration::from_secs(1);
+
+/// Those who load the machine have it for themselves; those who measure times share it with each other only.
+static MACHINE: RwLock<()> = RwLock::new(());
 
 pub(crate) struct Running {
     pub(crate) issuer: Issuer,
@@ -183,6 +187,16 @@ pub(crate) fn were_in_force_in_time(what: &str, mut took: Vec<Duration>) {
     took.sort_unstable();
     println!("{what}: in force after {took:?}");
     assert!(took[took.len() / 2] < IN_FORCE_MAX, "{what}: {took:?}");
+}
+
+/// For a test that loads the machine.
+pub(crate) fn alone_on_the_machine() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For a test that measures times.
+pub(crate) fn without_load() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Holds that the machine was under full load: 90 % of two processors, or of the one that there is.

@@ -9,7 +9,7 @@ use tollgate_testkit::peers::{Busy, Load, LoadReport, bearer_script};
 
 use crate::kept::{assign, with_store};
 use crate::operated::Operated;
-use crate::support::was_under_full_load;
+use crate::support::{alone_on_the_machine, was_under_full_load};
 
 /// Two plans that serve, in turns. The default refuses: nobody is to be on it, not for a moment.
 const PLANS: &str = "
@@ -81,6 +81,7 @@ fn load(url: &str, tokens: &str, seconds: u32, done: &AtomicBool) -> Vec<LoadRep
 
 #[test]
 fn a_thousand_changes_of_plan_under_load_refuse_nobody_and_leave_nobody_without_a_plan() {
+    let _machine = alone_on_the_machine();
     let operated = Operated::start(PLANS, "");
     let running = &operated.running;
     // So it counts by plan.

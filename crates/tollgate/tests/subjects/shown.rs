@@ -14,8 +14,8 @@ const LOOKED_AT: u64 = 1_000;
 const LOOK_MAX: Duration = Duration::from_millis(50);
 /// Each of those looked at was there every hour of so many days, on both routes.
 const DAYS: u64 = 30;
-/// One that a page takes longer for because the machine was busy elsewhere is asked again, so often.
-const TRIES: u32 = 3;
+/// Looks that may take longer, and not a second time: the machine does other things, too.
+const LATE_MAX: u64 = LOOKED_AT / 100;
 /// Until it has read its store, at most.
 const LOAD_MAX: Duration = Duration::from_secs(180);
 /// While plans are loaded, for each row that was read.
@@ -54,26 +54,21 @@ counting: {{users: {SUBJECTS}, networks: 1024}}
     println!("ready with {SUBJECTS} subjects in {:?}", begun.elapsed());
 
     let seat = Seat::take(&operated);
-    let (mut explained, mut shown) = (Duration::ZERO, Duration::ZERO);
+    let (mut explained, mut shown) = (Looks::default(), Looks::default());
     let step = usize::try_from(SUBJECTS / LOOKED_AT).unwrap();
     for subject in (0..SUBJECTS).step_by(step) {
         let name = format!("user-{subject:08}");
-        let took = timed(|| {
+        explained.time(|| {
             let explanation = operated.explain(&name, "/orders");
             assert_eq!(explanation["plan"], "pro");
         });
-        explained = explained.max(took);
-        let took = timed(|| {
+        shown.time(|| {
             let page = seat.page(&operated, &name);
             assert!(page.contains(&name) && page.contains("pro"), "{page}");
         });
-        shown = shown.max(took);
     }
-    println!(
-        "of {LOOKED_AT} subjects the longest explanation {explained:?}, the longest page {shown:?}"
-    );
-    assert!(explained < LOOK_MAX, "{explained:?}");
-    assert!(shown < LOOK_MAX, "{shown:?}");
+    explained.hold("a request explained");
+    shown.hold("a customer's page");
 
     let buckets = gauge(&operated.running.metrics(), "tollgate_buckets_bytes");
     let holders = SUBJECTS * (HOLDER_BYTES + LOADING_BYTES);
@@ -105,18 +100,35 @@ fn fill_usage(file: &std::path::Path, issuer: &str) {
     );
 }
 
-/// The least time of a few tries, since what else runs on the machine is not what is measured.
-fn timed(mut work: impl FnMut()) -> Duration {
-    let mut least = Duration::MAX;
-    for _ in 0..TRIES {
-        let begun = Instant::now();
-        work();
-        least = least.min(begun.elapsed());
-        if least < LOOK_MAX {
-            break;
+/// Times of looks at all of them.
+#[derive(Default)]
+struct Looks {
+    longest: Duration,
+    late: u64,
+}
+
+impl Looks {
+    /// Times one; again where it took too long, and counts that.
+    fn time(&mut self, mut look: impl FnMut()) {
+        let mut timed = || {
+            let begun = Instant::now();
+            look();
+            begun.elapsed()
+        };
+        let mut took = timed();
+        if took >= LOOK_MAX {
+            self.late += 1;
+            took = timed();
         }
+        self.longest = self.longest.max(took);
     }
-    least
+
+    fn hold(&self, what: &str) {
+        let Self { longest, late } = self;
+        println!("{what}, {LOOKED_AT} subjects: {longest:?} at most, {late} at the second look");
+        assert!(*longest < LOOK_MAX, "{what}: {longest:?}");
+        assert!(*late <= LATE_MAX, "{what}: {late} late");
+    }
 }
 
 fn gauge(metrics: &str, name: &str) -> u64 {
