@@ -15,7 +15,8 @@ section! {
         /// Subjects and accounts of whom something is said, at most: 1,024 to 100,000,000. Each takes 32 bytes of
         /// memory, and some more with a schedule or limits of its own. Default: 1,000,000.
         holders: Option<Whole<1_024, 100_000_000>>,
-        /// How often usage is written, 100 ms to 60 s: what a crash loses at most. Default: `1s`.
+        /// How often usage is written, 100 ms to 60 s: a crash loses what came since the last write that succeeded had
+        /// begun. Default: `1s`.
         flush: Option<At<Period>>,
     }
 }
