@@ -349,7 +349,7 @@ fn kill_again_and_again(location: &str, folder: &Path) {
         scene.start,
     );
     assert!(
-        scene.sure >= scene.checks / 2,
+        scene.sure >= scene.checks * 2 / 5,
         "sure of some in {} of {} checks",
         scene.sure,
         scene.checks

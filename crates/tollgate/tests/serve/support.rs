@@ -199,14 +199,15 @@ pub(crate) fn without_load() -> RwLockReadGuard<'static, ()> {
     MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Holds that the machine was under full load: 90 % of two processors, or of the one that there is.
+/// Holds that the machine was under full load: 80 % of two processors, or of the one that there is; the rest is
+/// waits for the disk, which no load fills.
 pub(crate) fn was_under_full_load(busy: &Busy) {
     let (cores, of) = (
         busy.cores(),
         std::thread::available_parallelism().unwrap().get(),
     );
     println!("{cores:.2} of {of} processors were busy");
-    let least = if of == 1 { 0.9 } else { 1.8 };
+    let least = if of == 1 { 0.8 } else { 1.6 };
     assert!(cores >= least, "no full load: {cores:.2} of {of}");
 }
 
