@@ -5,12 +5,13 @@
 //! the machine has moods.
 //!
 //! Users beside the flood are compared with users alone, round by round and by rank: a machine whose
-//! rounds differ by ten times with nothing beside them has no median to compare with. That holds because a connection's refusals
-//! come late (`identity.refusal_pace`); two floods do not wait for them, and are the harder cases:
-//! one under a policy without that pace, and one that opens a connection for every token. Load,
-//! gateway and origin share one machine that such a load saturates, so that users are compared with
-//! users who have as many neighbours with *good* tokens, as busy in the same way: a bad token must
-//! not cost others more than a good one does.
+//! rounds differ by ten times with nothing beside them has no median to compare with. That holds
+//! because a connection's refusals come late (`identity.refusal_pace`); two floods do not wait for
+//! them, and are the harder cases: one under a policy without that pace, and one that opens a
+//! connection for every token. Load, gateway and origin share one machine that such a load saturates;
+//! how long anybody waits there is the scheduler's choice. What is the gateway's own, and what others
+//! pay for, is its processor's time: a request with a bad token must not take more of it than one
+//! with a *good* token does, from as many neighbours who are as busy in the same way.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -33,16 +34,18 @@ use tollgate_testkit::{Algorithm, Issuer};
 
 const AUDIENCE: &str = "https://api.example.com";
 /// The flood, and the rounds of users within it and around it.
-const FLOOD_S: u32 = 62;
+const FLOOD_S: u32 = 68;
 const ROUNDS: usize = 5;
 const ROUND_S: u32 = 11;
-const ALONE_S: u32 = 5;
+const ALONE_S: u32 = 3;
+/// In which the flood begins at the latest.
+const BEGIN_WAIT: Duration = Duration::from_secs(30);
 /// Between two looks at the gateway's memory: each reads every process, which users beside it feel.
 const LOOK_S: u64 = 1;
 /// How often chance alone may fail the comparison of users beside the flood with users alone.
-const CHANCE: f64 = 0.01;
+const CHANCE: f64 = 0.001;
 /// Rounds of the floods that nothing holds back.
-const HARD_ROUNDS: usize = 3;
+const HARD_ROUNDS: usize = 2;
 const HARD_S: u32 = 4;
 /// Connections of the flood, or of ordinary neighbours.
 const NEIGHBOURS: u32 = 16;
@@ -175,6 +178,14 @@ struct Seen {
     neighbours: LoadReport,
     /// The most that the gateway had, in bytes.
     memory: u64,
+    /// What the gateway took of the processors, in µs.
+    cpu_us: u64,
+}
+
+impl Seen {
+    fn requests(&self) -> u64 {
+        self.users.requests + self.neighbours.requests
+    }
 }
 
 /// A gateway, its users, and who would like to be one.
@@ -238,7 +249,7 @@ impl Bench {
 
     /// Users beside neighbours with these tokens; `how` is more of their script.
     fn beside(&self, (script, tokens): (&str, &str), how: &str, seconds: u32) -> Seen {
-        let done = AtomicBool::new(false);
+        let (done, before) = (AtomicBool::new(false), self.gateway.cpu_us());
         std::thread::scope(|scope| {
             let memory = scope.spawn(|| watch(&self.gateway, &done));
             let script = [how, script, NEIGHBOUR].concat();
@@ -250,6 +261,7 @@ impl Bench {
                 users,
                 neighbours,
                 memory: memory.join().unwrap(),
+                cpu_us: self.gateway.cpu_us() - before,
             }
         })
     }
@@ -264,7 +276,10 @@ impl Bench {
             let refused = "tollgate_refusals_delayed_total";
             let start = Instant::now();
             while self.count(refused) == 0 {
-                assert!(start.elapsed().as_secs() < 5, "the flood does not begin");
+                assert!(
+                    start.elapsed() < BEGIN_WAIT,
+                    "the flood does not begin"
+                );
                 std::thread::yield_now();
             }
             let users = (0..ROUNDS).map(|_| self.alone(ROUND_S)).collect();
@@ -354,7 +369,7 @@ fn a_minute_of_bad_tokens_costs_neither_memory_nor_fetches_nor_users() {
 }
 
 #[test]
-fn a_flood_that_nothing_holds_back_costs_others_no_more_than_good_tokens_do() {
+fn a_flood_that_nothing_holds_back_costs_no_more_than_as_many_good_tokens_do() {
     for (what, identity, how) in [
         ("without a pace", "  refusal_pace: off\n", ""),
         ("on a connection each", "", RECONNECTS),
@@ -373,20 +388,31 @@ fn a_flood_that_nothing_holds_back_costs_others_no_more_than_good_tokens_do() {
         let growth = growth.saturating_sub(before);
         let sent: u64 = bad.iter().map(|seen| seen.neighbours.requests).sum();
         let unseen = bench.unseen();
-        let beside_good = median_p99(good.iter().map(|seen| seen.users));
-        let beside_bad = median_p99(bad.iter().map(|seen| seen.users));
+        let p99 = |rounds: &[Seen]| median_p99(rounds.iter().map(|seen| seen.users));
+        let (with_good, with_bad) = (cpu_ns_each(&good), cpu_ns_each(&bad));
         println!(
             "{what}: {sent} bad tokens, {unseen} without a look; memory +{} KiB; {fetched} \
-             fetches; p99 of users beside {NEIGHBOURS} busy connections {beside_good} µs with good \
-             tokens, {beside_bad} µs with bad ones",
-            growth / 1024
+             fetches; beside {NEIGHBOURS} busy connections a request takes {with_good} ns of the \
+             gateway with good tokens, {with_bad} ns with bad ones; p99 of users {} µs, {} µs",
+            growth / 1024,
+            p99(&good),
+            p99(&bad),
         );
         // The half from one network was hardly looked at.
         assert!(unseen > sent / 3, "{what}: {unseen} of {sent}");
         assert!(growth <= GROWTH_BYTES_MAX, "{what}: {growth} bytes");
         assert!(fetched <= most_fetches, "{what}: {fetched} fetches");
-        assert!(beside_bad <= 2 * beside_good, "{what}");
+        assert!(
+            with_bad <= with_good,
+            "{what}: {with_bad} ns, {with_good} ns"
+        );
     }
+}
+
+/// What a request took of the gateway's processor time, in ns.
+fn cpu_ns_each(rounds: &[Seen]) -> u64 {
+    let all = |of: fn(&Seen) -> u64| rounds.iter().map(of).sum::<u64>();
+    all(|seen| seen.cpu_us) * 1_000 / all(Seen::requests)
 }
 
 fn median_p99(rounds: impl IntoIterator<Item = LoadReport>) -> u64 {
