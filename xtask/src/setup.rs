@@ -1,6 +1,7 @@
 //! Brings what tests and benchmark need to a Debian machine; looks first, installs only what is missing.
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::process::Stdio;
 
 use crate::corpus;
@@ -80,10 +81,19 @@ const CARGO: &str = "install the toolchain that rust-toolchain.toml names";
 /// When something is missing and cannot be installed.
 pub(crate) fn run() -> Result<(), XtaskError> {
     debian_packages()?;
-    python_environment()?;
-    node_packages()?;
-    corpus::run()?;
-    cargo_deny()
+    // What is fetched takes the line, what is compiled the processors: beside each other.
+    std::thread::scope(|scope| {
+        let fetched = scope.spawn(|| {
+            python_environment()?;
+            node_packages()?;
+            corpus::run()
+        });
+        let compiled = cargo_deny();
+        fetched
+            .join()
+            .unwrap_or_else(|panic| resume_unwind(panic))?;
+        compiled
+    })
 }
 
 fn debian_packages() -> Result<(), XtaskError> {

@@ -1,6 +1,6 @@
 //! Remembered verdicts of exact token bytes.
 //!
-//! The key of an entry is POLYVAL (RFC 8452) of the token and its length under a random key of
+//! The key of an entry is POLYVAL (RFC 8452) of the token, zeros and its length under a random key of
 //! the process: the token itself is not kept, and two tokens of at most 16 KiB share an entry
 //! with a chance below 2^-117, whoever chooses them, since neither key nor output leaves the
 //! process. A cryptographic hash would need no secret and cost four times as much on every
@@ -23,6 +23,10 @@ use crate::{User, token::TokenError};
 pub(crate) const REFUSED_ENTRIES_MAX: usize = 8 * 1024;
 /// Bytes of the process's secret.
 const KEY_BYTES: usize = 16;
+
+/// Bytes of a block of the hash, and of as many blocks as it takes at once.
+const BLOCK_BYTES: usize = 16;
+const GROUP_BYTES: usize = 4 * BLOCK_BYTES;
 
 /// The name of a token in the cache.
 pub(crate) type TokenDigest = u128;
@@ -69,11 +73,21 @@ impl VerdictCache {
 
     pub(crate) fn digest(&self, token: &[u8]) -> TokenDigest {
         let mut hash = self.hash.clone();
-        hash.update_padded(token);
-        // The length tells a token from the same one with zero bytes behind it.
-        let mut length = Block::default();
-        length[..8].copy_from_slice(&(token.len() as u64).to_le_bytes());
-        hash.update(&[length]);
+        let (groups, rest) = token.split_at(token.len() / GROUP_BYTES * GROUP_BYTES);
+        hash.update(Block::slice_as_chunks(groups).0);
+        // The rest with zeros behind it, and in the last block the length, which tells a token from
+        // the same one with zero bytes behind it. A group at a time: one block takes as long.
+        let mut last = [0; 2 * GROUP_BYTES];
+        last[..rest.len()].copy_from_slice(rest);
+        let groups = if rest.len() + BLOCK_BYTES <= GROUP_BYTES {
+            1
+        } else {
+            2
+        };
+        let last = &mut last[..groups * GROUP_BYTES];
+        let length = last.len() - BLOCK_BYTES;
+        last[length..][..8].copy_from_slice(&(token.len() as u64).to_le_bytes());
+        hash.update(Block::slice_as_chunks(last).0);
         u128::from_le_bytes(hash.finalize().into())
     }
 
@@ -180,6 +194,25 @@ mod tests {
             generation,
             valid_from_s: 10,
             valid_until_s: 100,
+        }
+    }
+
+    #[test]
+    fn tokens_of_every_length_have_names_of_their_own() {
+        let cache = VerdictCache::new(100, &[1; 16]).unwrap();
+        let zeros = [0; 4 * GROUP_BYTES];
+        let mut names = std::collections::HashSet::new();
+        for length in 0..zeros.len() {
+            assert!(names.insert(cache.digest(&zeros[..length])), "{length}");
+            // Each byte counts, the last of all, too.
+            for place in 0..length {
+                let mut token = zeros;
+                token[place] = 1;
+                assert!(
+                    names.insert(cache.digest(&token[..length])),
+                    "{length}, {place}"
+                );
+            }
         }
     }
 

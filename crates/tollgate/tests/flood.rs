@@ -276,10 +276,7 @@ impl Bench {
             let refused = "tollgate_refusals_delayed_total";
             let start = Instant::now();
             while self.count(refused) == 0 {
-                assert!(
-                    start.elapsed() < BEGIN_WAIT,
-                    "the flood does not begin"
-                );
+                assert!(start.elapsed() < BEGIN_WAIT, "the flood does not begin");
                 std::thread::yield_now();
             }
             let users = (0..ROUNDS).map(|_| self.alone(ROUND_S)).collect();
