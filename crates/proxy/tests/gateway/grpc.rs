@@ -82,8 +82,14 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
 }
 
 fn http2(origin: SocketAddr) -> Setup<'static> {
+    http2_that_answers_within(origin, "60s")
+}
+
+fn http2_that_answers_within(origin: SocketAddr, limit: &str) -> Setup<'static> {
     Setup {
-        origin: format!("{{urls: \"http://{origin}\", protocol: http2, response_timeout: 300ms}}"),
+        origin: format!(
+            "{{urls: \"http://{origin}\", protocol: http2, response_timeout: {limit}}}"
+        ),
         ..Setup::before(origin, "")
     }
 }
@@ -146,7 +152,7 @@ async fn many_calls_share_one_connection_to_the_origin() {
 #[tokio::test]
 async fn an_origin_that_fails_is_a_grpc_status_to_a_grpc_caller() {
     let origin = echo().await;
-    let gateway = Gateway::start(http2(origin));
+    let gateway = Gateway::start(http2_that_answers_within(origin, "300ms"));
     let mut handle = connect(gateway.address).await;
     let answer = handle
         .send_request(call("/hang-up", whole("x")))
