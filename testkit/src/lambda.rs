@@ -27,7 +27,7 @@ use crate::server::{Answer, Handler, Server};
 /// Where the Runtime API lives.
 const RUNTIME: &str = "/2018-06-01/runtime/";
 /// How long a function may take; API Gateway gives an authorizer 10 s.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// Events that may wait for the function.
 const WAITING_MAX: usize = 64;
 

@@ -20,6 +20,7 @@
 
 mod body;
 mod error;
+mod held_port;
 mod issuer;
 mod keys;
 pub mod lambda;
@@ -31,6 +32,7 @@ mod token;
 pub mod websocket;
 
 pub use error::TestkitError;
+pub use held_port::HeldPort;
 pub use issuer::{Fault, Issuer};
 pub use keys::{Algorithm, SigningKey};
 pub use origin::{Origin, OriginFault};

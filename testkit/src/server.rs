@@ -21,9 +21,10 @@ use tokio::task::JoinSet;
 
 use crate::body::{Body, BodyError};
 use crate::error::TestkitError;
+use crate::held_port::HeldPort;
 
-/// Tries to take a port back after `down`; another process may hold it for a moment.
-const REBIND_TRIES: u32 = 200;
+/// Tries to take a port back after `down`: connections of before may be about to end.
+const REBIND_TRIES: u32 = 2_000;
 /// Pause between those tries.
 const REBIND_PAUSE: Duration = Duration::from_millis(10);
 
@@ -44,7 +45,8 @@ enum Command {
 
 /// A running server. Dropping it closes its listener and all its connections.
 pub(crate) struct Server {
-    address: SocketAddr,
+    /// Also while it is down.
+    port: HeldPort,
     commands: Mutex<Option<mpsc::Sender<Command>>>,
     connections: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
@@ -61,9 +63,10 @@ impl Server {
         handler: Arc<dyn Handler>,
     ) -> Result<Server, TestkitError> {
         let bind = || TestkitError::io(format!("listen on {address} for the {name}"));
+        let port = HeldPort::take(address).map_err(bind())?;
+        let address = port.address();
         let listener = StdListener::bind(address).map_err(bind())?;
         listener.set_nonblocking(true).map_err(bind())?;
-        let address = listener.local_addr().map_err(bind())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -85,7 +88,7 @@ impl Server {
             })
             .map_err(bind())?;
         Ok(Server {
-            address,
+            port,
             commands: Mutex::new(Some(commands)),
             connections,
             thread: Some(thread),
@@ -94,7 +97,7 @@ impl Server {
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Connections accepted since the start.
@@ -107,7 +110,7 @@ impl Server {
         self.tell(Command::Down)
     }
 
-    /// Listens again on the same port; false when another process took it meanwhile.
+    /// Listens again on the same port; false when that cannot be.
     pub(crate) fn come_up(&self) -> bool {
         self.tell(Command::Up)
     }

@@ -12,7 +12,7 @@ use crate::issuer::Issuer;
 use crate::keys::{Algorithm, SigningKey};
 
 /// How long a token is valid unless [`TokenBuilder::ttl`] says otherwise.
-const TTL: Duration = Duration::from_secs(300);
+const TTL: Duration = Duration::from_secs(3_600);
 
 /// Makes every token different from every other, as a real issuer's are.
 static SERIAL: AtomicU64 = AtomicU64::new(1);
@@ -20,7 +20,7 @@ static SERIAL: AtomicU64 = AtomicU64::new(1);
 /// A token in the making; [`TokenBuilder::mint`] signs it.
 ///
 /// It starts out as what a well-behaved client holds: the issuer's own `iss`, [`Issuer::AUDIENCE`],
-/// issued now, valid for five minutes, signed by the current key of the issuer's first algorithm.
+/// issued now, valid for an hour, signed by the current key of the issuer's first algorithm.
 #[must_use = "a token exists only once it is minted"]
 pub struct TokenBuilder<'a> {
     issuer: &'a Issuer,

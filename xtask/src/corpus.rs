@@ -46,7 +46,7 @@ fn unpack(package: &str, version: &str, folder: &Path) -> Result<(), XtaskError>
     let pack = ["pack", "--silent", "--pack-destination"];
     let mut npm = command("npm", pack);
     npm.arg(folder).arg(&wanted);
-    let printed = shell::read(&mut npm, NPM)?;
+    let printed = shell::over_network(|| shell::read(&mut npm, NPM))?;
     let archive = printed.lines().last().unwrap_or_default().trim();
     let archive = folder.join(archive);
     let mut tar = command("tar", ["-xzf"]);

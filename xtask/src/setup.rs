@@ -113,11 +113,11 @@ fn debian_packages() -> Result<(), XtaskError> {
         });
     }
     println!("packages: installing {list}");
-    shell::run(&mut command("apt-get", ["update", "-q"]), DEBIAN)?;
+    shell::over_network(|| shell::run(&mut command("apt-get", ["update", "-q"]), DEBIAN))?;
     let install = ["install", "-yq", "--no-install-recommends"];
     let mut install = command("apt-get", install.into_iter().chain(missing));
     install.env("DEBIAN_FRONTEND", "noninteractive");
-    shell::run(&mut install, DEBIAN)
+    shell::over_network(|| shell::run(&mut install, DEBIAN))
 }
 
 fn is_there(sign: Sign) -> bool {
@@ -163,7 +163,7 @@ fn python_environment() -> Result<(), XtaskError> {
     let install = ["install", "--quiet", "--disable-pip-version-check"];
     let pip = folder.join("bin/pip");
     let mut install = command(pip, install.into_iter().chain(PYTHON_PACKAGES));
-    shell::run(&mut install, PYTHON)?;
+    shell::over_network(|| shell::run(&mut install, PYTHON))?;
     fs::write(mark, wanted).map_err(XtaskError::io("mark the Python environment as whole"))
 }
 
@@ -190,7 +190,7 @@ fn node_packages() -> Result<(), XtaskError> {
     ];
     let mut install = command("npm", install);
     install.arg("--prefix").arg(&folder).args(NODE_PACKAGES);
-    shell::run(&mut install, NPM)?;
+    shell::over_network(|| shell::run(&mut install, NPM))?;
     fs::write(mark, wanted).map_err(XtaskError::io("mark node's packages as whole"))
 }
 
@@ -209,5 +209,5 @@ fn cargo_deny() -> Result<(), XtaskError> {
     install
         .args(["--version", CARGO_DENY, "--root"])
         .arg(&tools);
-    shell::run(&mut install, CARGO)
+    shell::over_network(|| shell::run(&mut install, CARGO))
 }

@@ -2,9 +2,15 @@
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::error::XtaskError;
 use crate::root::workspace_root;
+
+/// How often something is fetched before its failure is believed.
+const TRIES: u32 = 3;
+/// Between two of these.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// A command in the checkout's root.
 pub(crate) fn command<I, A>(program: impl AsRef<OsStr>, arguments: I) -> Command
@@ -45,6 +51,25 @@ pub(crate) fn typed(command: &Command) -> String {
 pub(crate) fn run(command: &mut Command, remedy: &'static str) -> Result<(), XtaskError> {
     let status = command.status();
     finish(command, remedy, status.map(|status| (status, ())))
+}
+
+/// Fetches something by a command, up to [`TRIES`] times while that fails.
+///
+/// # Errors
+/// The last one.
+pub(crate) fn over_network<T>(
+    mut fetch: impl FnMut() -> Result<T, XtaskError>,
+) -> Result<T, XtaskError> {
+    for tried in 1..TRIES {
+        match fetch() {
+            Err(error @ XtaskError::Failed { .. }) => {
+                println!("{error}; trying again, {tried} of {TRIES} times tried");
+                std::thread::sleep(RETRY_PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
+    fetch()
 }
 
 /// Runs it and gives what it printed; its errors are shown.
@@ -90,6 +115,18 @@ mod tests {
             error.to_string(),
             "no-such-program is not installed: install it"
         );
+    }
+
+    #[test]
+    fn what_fails_over_a_network_is_tried_again() {
+        let mut tried = 0;
+        let mut fetch = || {
+            tried += 1;
+            let script = format!("test {tried} = 2");
+            run(&mut command("/bin/sh", ["-c", &script]), "")
+        };
+        over_network(&mut fetch).unwrap();
+        assert_eq!(tried, 2);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tollgate_engine::{Decision, Snapshot};
 
@@ -48,6 +49,8 @@ struct Idle {
 pub(crate) struct UploadProgress {
     bytes: AtomicU64,
     failure: AtomicU8,
+    /// Who waits for the answer meanwhile, where another task than theirs sends the body.
+    waiting: Mutex<Option<Waker>>,
 }
 
 /// Why a body under way broke off.
@@ -77,6 +80,19 @@ impl UploadProgress {
     /// Bytes handed to the origin's connection.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
+    }
+
+    /// Wakes this task when more bytes are handed on.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        *self.waiting.lock() = Some(cx.waker().clone());
+    }
+
+    fn more(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Relaxed);
+        let waiting = self.waiting.lock().take();
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
 
     fn fail<T>(&self, failure: UploadFailure) -> Poll<Option<Result<T, UploadFailure>>> {
@@ -132,7 +148,7 @@ impl Upload {
                 return self.progress.fail(UploadFailure::TooLarge);
             };
             self.bytes_left = left;
-            self.progress.bytes.fetch_add(length, Relaxed);
+            self.progress.more(length);
         } else if let Some(trailers) = frame.trailers_mut() {
             hop::strip_request_trailers(trailers, |name| self.snapshot.is_ours(name));
         }

@@ -19,7 +19,7 @@ use tollgate_engine::{Engine, EngineOptions};
 use tollgate_proxy::{Shared, SharedOptions, Unobserved, Worker, WorkerListener, bind_reuseport};
 
 /// The longest that an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Proxy;
 

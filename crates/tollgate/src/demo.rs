@@ -21,7 +21,7 @@ use crate::cli::DemoArgs;
 use crate::failure::Failure;
 
 /// How long a notice may take that somebody is to have received.
-const NOTICE_WAIT_MAX: Duration = Duration::from_secs(10);
+const NOTICE_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// How long tokens printed for the reader stay valid.
 const READER_TOKEN_TTL: Duration = Duration::from_secs(3_600);

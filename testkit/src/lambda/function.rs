@@ -10,7 +10,7 @@ use crate::error::TestkitError;
 use crate::peers::{Launch, Peer};
 
 /// How long a start may take; Lambda gives it 10 s.
-const START_WAIT: Duration = Duration::from_secs(10);
+const START_WAIT: Duration = Duration::from_secs(60);
 /// Pause between two looks.
 const POLL_PAUSE: Duration = Duration::from_millis(5);
 

@@ -65,8 +65,13 @@ mod tests {
 
     #[test]
     fn a_loop_is_seen() {
-        let busy = Busy::from_now();
-        while busy.begun.elapsed().as_millis() < 200 {}
-        assert!(busy.cores() > 0.5, "{busy:?}: {}", busy.cores());
+        // One of a few times: what others do is seen, too, but a machine may also stand still.
+        let cores = (0..5).map(|_| {
+            let busy = Busy::from_now();
+            while busy.begun.elapsed().as_millis() < 200 {}
+            busy.cores()
+        });
+        let most = cores.fold(0.0, f64::max);
+        assert!(most > 0.5, "{most}");
     }
 }

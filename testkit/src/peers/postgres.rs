@@ -23,7 +23,7 @@ const SUPERUSER: &str = "tollgate";
 /// Pause between two looks whether it answers.
 const POLL_PAUSE: Duration = Duration::from_millis(20);
 /// How long it may take to end when it is told to at once.
-const END_WAIT: Duration = Duration::from_secs(10);
+const END_WAIT: Duration = Duration::from_secs(60);
 
 /// A running PostgreSQL. Dropping it ends it and removes its data.
 #[derive(Debug)]

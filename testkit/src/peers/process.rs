@@ -18,7 +18,7 @@ use super::watch::Watch;
 use crate::error::TestkitError;
 
 /// Longest wait for a peer to accept connections.
-pub const START_WAIT: Duration = Duration::from_secs(20);
+pub const START_WAIT: Duration = Duration::from_secs(60);
 /// Pause between two looks at a process that is to end.
 const END_POLL_PAUSE: Duration = Duration::from_millis(5);
 /// How long a child may take to end when it is asked to; then it and its group are killed.

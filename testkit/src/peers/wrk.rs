@@ -9,6 +9,8 @@ use crate::error::TestkitError;
 
 /// The script's name in the load's folder.
 const SCRIPT_FILE: &str = "load.lua";
+/// After so long without an answer wrk counts an error: far more than a machine that is busy elsewhere stands still.
+const ANSWER_WAIT: &str = "30s";
 /// Starts the line that [`REPORT`] prints.
 const REPORT_MARK: &str = "tollgate-load";
 
@@ -85,7 +87,7 @@ impl Load<'_> {
             .arg("-t1")
             .arg(format!("-c{}", self.connections))
             .arg(format!("-d{}s", self.seconds))
-            .args(["-s", SCRIPT_FILE, self.url])
+            .args(["--timeout", ANSWER_WAIT, "-s", SCRIPT_FILE, self.url])
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .output()

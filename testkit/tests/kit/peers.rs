@@ -14,7 +14,7 @@ fn wrk(peer: &Peer, script: &str, files: &[(&str, &str)]) -> tollgate_testkit::p
     let load = Load {
         url: &peer.url(),
         connections: 4,
-        seconds: 1,
+        seconds: 2,
         script,
         files,
     };
@@ -58,7 +58,7 @@ fn a_browser_shows_a_page_and_says_what_is_wrong_with_it() {
         const rules = (await look(page)).map((line) => line.split(':')[0]);
         return { title: await page.title(), dark, rules, complaints: page.complaints };
     };";
-    let found = in_browser(script, 60).unwrap();
+    let found = in_browser(script, 180).unwrap();
     assert_eq!(
         (&found["title"], &found["dark"]),
         (&"a".into(), &true.into())
@@ -75,7 +75,7 @@ fn a_browser_shows_a_page_and_says_what_is_wrong_with_it() {
 fn a_script_that_fails_or_never_ends_is_reported_in_its_words() {
     let failed = in_browser(
         "module.exports = () => { throw new Error('as it is'); };",
-        60,
+        180,
     );
     assert!(failed.unwrap_err().contains("as it is"));
     let endless = in_browser(

@@ -62,7 +62,7 @@ fn ask_everything(on: On) {
             ])
             .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
             .args(["--max-examples", EXAMPLES_MAX, "--generation-deterministic"])
-            .args(["--request-timeout", "20"])
+            .args(["--request-timeout", "60"])
             .args(["--warnings", "off", "--no-color", "--no-shrink"]);
         let ran = tokio::task::spawn_blocking(move || command.output());
         let ran = tokio::time::timeout(RUN_WAIT_MAX, ran).await;

@@ -16,7 +16,7 @@ module.exports = async ({ newPage }, { origin, key }) => {
     const form = document.querySelector("form[action*='/holder/reset']");
     await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
   });
-  await page.waitForFunction((was) => document.querySelector("#live-limits .bar > span").textContent.replaceAll("\u202f", " ") !== was, { timeout: 30000 }, before);
+  await page.waitForFunction((was) => document.querySelector("#live-limits .bar > span").textContent.replaceAll("\u202f", " ") !== was, { timeout: 60000 }, before);
   const after = await left();
   const typed = await page.$eval("#assign-note", (one) => one.value);
   const focused = await page.evaluate(() => document.activeElement.id);

@@ -1,6 +1,8 @@
 //! Sequences under a cache as API Gateway's: with the identity sources that `tollgate-aws` gives, nothing
 //! passes that the authorizer would not let pass; with shorter ones, or a longer TTL, it does.
 
+use std::time::Duration;
+
 use tollgate_aws::authorizer::{AuthorizerApi, Variant, identity_sources};
 use tollgate_policy::Policy;
 
@@ -9,6 +11,8 @@ use crate::gateway::{Gateway, Seen};
 use crate::support::{BEFORE, Bench, Setup};
 
 const TTL_S: u64 = 60;
+/// How long a token here is valid.
+const TOKEN_TTL: Duration = Duration::from_secs(300);
 const ORDER: &str = "/orders/{order_id}";
 
 /// How an API is set up, and what the function is told of it.
@@ -186,10 +190,16 @@ fn case_123_a_cached_answer_does_not_outlive_its_token() {
         let setup = kind.setup(BEFORE);
         let bench = setup.bench();
         let sources = kind.sources(&setup, &bench);
-        let now_s = now_s();
-        for left_s in [-59, -1, 1, 30, 300] {
-            let issued_at = i64::try_from(now_s).unwrap() - 300 + left_s;
-            let token = bench.issuer.token("alice").issued_at(issued_at).mint();
+        // Minted `left_s` seconds before its end. The function's clock is the machine's, which may stand still for
+        // some of them.
+        let token = |left_s: i64| {
+            let lived_s = i64::try_from(TOKEN_TTL.as_secs()).unwrap() - left_s;
+            let issued_at = i64::try_from(now_s()).unwrap() - lived_s;
+            let token = bench.issuer.token("alice").ttl(TOKEN_TTL);
+            token.issued_at(issued_at).mint()
+        };
+        for left_s in [-59, -1, 15, 30, 300] {
+            let token = token(left_s);
             let mut gateway = Gateway::new(&bench, kind.api, sources.clone(), TTL_S);
             let first = gateway.call(&good(&bench, &token));
             // Until `exp` nobody notices; after it, only what is not kept could use the leeway.
@@ -208,8 +218,7 @@ fn case_123_a_cached_answer_does_not_outlive_its_token() {
             }
         }
         // The function was told 60 s. A cache that keeps longer lets an expired token through.
-        let issued_at = i64::try_from(now_s).unwrap() - 200;
-        let token = bench.issuer.token("alice").issued_at(issued_at).mint();
+        let token = token(100);
         let mut longer = Gateway::new(&bench, kind.api, sources, 300);
         assert_eq!(longer.call(&good(&bench, &token)), Seen::Passed);
         longer.pass_time(100 + 61);

@@ -247,6 +247,10 @@ impl Wait<'_> {
             if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(answered));
             }
+            // The connection's own task sends the body: a stream whose task is never woken is one that stands still.
+            if let Some(progress) = self.progress {
+                progress.watch(cx);
+            }
             self.poll_deadline(cx).map(|()| None)
         })
         .await;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -58,6 +59,11 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
         // A stream reset in place of an answer.
         std::future::pending::<()>().await;
     }
+    if request.uri().path() == "/whole" {
+        // No head before the whole request is there.
+        let body = request.into_body().collect().await.unwrap();
+        return Ok(Response::new(whole(body.to_bytes())));
+    }
     assert_eq!(request.headers()["te"], "trailers");
     assert_eq!(request.uri().authority().unwrap(), "svc.example");
     assert!(!request.headers().contains_key("host"));
@@ -82,8 +88,14 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
 }
 
 fn http2(origin: SocketAddr) -> Setup<'static> {
+    http2_that_answers_within(origin, "60s")
+}
+
+fn http2_that_answers_within(origin: SocketAddr, limit: &str) -> Setup<'static> {
     Setup {
-        origin: format!("{{urls: \"http://{origin}\", protocol: http2, response_timeout: 300ms}}"),
+        origin: format!(
+            "{{urls: \"http://{origin}\", protocol: http2, response_timeout: {limit}}}"
+        ),
         ..Setup::before(origin, "")
     }
 }
@@ -123,6 +135,27 @@ async fn a_bidirectional_stream_passes_frame_by_frame_and_keeps_its_trailers() {
     assert_eq!(end.into_trailers().unwrap()["grpc-status"], "0");
 }
 
+/// A stream that does not move ends after twice the limit of a body's pauses; this one moves, and for longer.
+#[tokio::test]
+async fn an_upload_that_moves_may_take_longer_than_a_stream_may_stand_still() {
+    let origin = echo().await;
+    let gateway = Gateway::start(Setup {
+        policy: "timeouts: {body_idle: 2s}",
+        ..http2(origin)
+    });
+    let mut handle = connect(gateway.address).await;
+    let (sender, body) = channel();
+    let answer = tokio::spawn(async move { handle.send_request(call("/whole", body)).await });
+    for _ in 0..25 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        sender.send(Frame::data("x".into())).await.unwrap();
+    }
+    drop(sender);
+    let answer = within("the answer", answer).await.unwrap().unwrap();
+    let echoed = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(echoed, "x".repeat(25));
+}
+
 #[tokio::test]
 async fn many_calls_share_one_connection_to_the_origin() {
     let origin = echo().await;
@@ -146,7 +179,7 @@ async fn many_calls_share_one_connection_to_the_origin() {
 #[tokio::test]
 async fn an_origin_that_fails_is_a_grpc_status_to_a_grpc_caller() {
     let origin = echo().await;
-    let gateway = Gateway::start(http2(origin));
+    let gateway = Gateway::start(http2_that_answers_within(origin, "300ms"));
     let mut handle = connect(gateway.address).await;
     let answer = handle
         .send_request(call("/hang-up", whole("x")))

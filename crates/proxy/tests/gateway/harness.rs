@@ -17,7 +17,7 @@ use tollgate_proxy::{
 use tracing::Span;
 
 /// The longest that a test waits for something that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A path at which the observer panics.
 pub(crate) const PANIC: &str = "/panic";

@@ -103,10 +103,10 @@ async fn connect(
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 
-fn behind(files: &Files, origin: &Origin) -> Gateway {
+fn behind(files: &Files, origin: &Origin, policy: &str) -> Gateway {
     Gateway::start(Setup {
         tls: Some(files.server()),
-        ..Setup::before(origin.address, "timeouts: {handshake: 100ms}")
+        ..Setup::before(origin.address, policy)
     })
 }
 
@@ -128,7 +128,7 @@ async fn get(stream: &mut TlsStream<TcpStream>) -> String {
 async fn alpn_chooses_the_protocol_and_the_origin_hears_of_tls() {
     let files = Files::new("gateway.example");
     let origin = Origin::start().await;
-    let gateway = behind(&files, &origin);
+    let gateway = behind(&files, &origin, "");
     let mut h1 = files.connect(&gateway, "http/1.1", &BOTH).await.unwrap();
     assert!(get(&mut h1).await.starts_with("HTTP/1.1 200 OK"));
     let got = &origin.received()[0];
@@ -153,7 +153,7 @@ async fn alpn_chooses_the_protocol_and_the_origin_hears_of_tls() {
 async fn case_118_versions_before_1_2_and_clients_that_do_not_shake_hands() {
     let files = Files::new("gateway.example");
     let origin = Origin::start().await;
-    let gateway = behind(&files, &origin);
+    let gateway = behind(&files, &origin, "");
     for version in BOTH {
         let mut stream = files
             .connect(&gateway, "http/1.1", &[version])
@@ -179,7 +179,8 @@ async fn case_118_versions_before_1_2_and_clients_that_do_not_shake_hands() {
     let mut answer = Vec::new();
     let _ = within("the end", plain.read_to_end(&mut answer)).await;
     assert!(!answer.starts_with(b"HTTP"));
-    let mut silent = TcpStream::connect(gateway.address).await.unwrap();
+    let impatient = behind(&files, &origin, "timeouts: {handshake: 100ms}");
+    let mut silent = TcpStream::connect(impatient.address).await.unwrap();
     assert_eq!(
         within("the end", silent.read(&mut [0; 1]))
             .await

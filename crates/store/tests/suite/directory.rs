@@ -157,7 +157,7 @@ on_both! {
         println!("100,000 holders: {} ms, {} bytes each", took.as_millis(), directory.bytes() / 100_000);
         assert_eq!(loaded.holders, 100_000);
         // Without optimisation and beside other tests; benches/load.rs measures.
-        assert!(took < Duration::from_secs(20), "{took:?}");
+        assert!(took < Duration::from_secs(60), "{took:?}");
         assert!(directory.bytes() < 100_000 * 48);
         assert_eq!(plan(&directory, "user-77777", None, START_MS).as_deref(), Some("plan-7"));
     }

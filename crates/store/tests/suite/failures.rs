@@ -8,7 +8,7 @@ use tollgate_testkit::peers::{Postgres, free_address};
 use crate::support::{Place, assign, clock, database, run, started, subject, write};
 
 /// A call's bound, and what a busy machine adds to it.
-const BOUND: Duration = CALL_WAIT_MAX.saturating_add(Duration::from_secs(3));
+const BOUND: Duration = CALL_WAIT_MAX.saturating_add(Duration::from_secs(25));
 
 async fn refused(location: &str) -> StoreError {
     let location: Location = location.parse().unwrap();

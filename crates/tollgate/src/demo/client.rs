@@ -19,7 +19,7 @@ pub(super) struct Client {
 
 /// When to give up on a change. It is promised within a second, and the scene says how long it took: a machine that
 /// is busy elsewhere is no failure.
-const UNTIL_MAX: Duration = Duration::from_secs(5);
+const UNTIL_MAX: Duration = Duration::from_secs(60);
 
 const NANOS_PER_MS: u64 = 1_000_000;
 

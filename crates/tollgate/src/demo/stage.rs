@@ -1,7 +1,7 @@
 //! The demo's stage: issuer, origin and gateway on loopback, and the policy on disk.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tollgate_admin::{Role, add_key};
 use tollgate_identity::ApiKeysText;
 use tollgate_policy::Policy;
-use tollgate_testkit::{Algorithm, Issuer, Origin, Receiver, TestkitError};
+use tollgate_testkit::{Algorithm, HeldPort, Issuer, Origin, Receiver, TestkitError};
 
 use crate::cli::DemoArgs;
 use crate::failure::Failure;
@@ -46,9 +46,9 @@ impl Stage {
         let started = |error: TestkitError| Failure::NotHeld(error.to_string());
         let issuer = Issuer::with_keys(&[Algorithm::EdDsa]).map_err(started)?;
         let origin = Origin::start().map_err(started)?;
-        let address = free_address(args.port)?;
-        let admin = free_address(None)?;
-        let admin_api = free_address(None)?;
+        // Until the gateway listens there: nobody else is to get them meanwhile.
+        let ports = [hold_port(args.port)?, hold_port(None)?, hold_port(None)?];
+        let [address, admin, admin_api] = ports.each_ref().map(HeldPort::address);
         let receiver = Receiver::start().map_err(started)?;
         let folder = folder(args)?;
         let operator_key = write_secrets(&folder)?;
@@ -67,6 +67,7 @@ impl Stage {
         )?;
         let policy = Policy::load(&policy_file).map_err(Failure::Policy)?;
         let gateway = Gateway::start(&policy_file, policy, Some(1))?;
+        drop(ports);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let gateway = std::thread::Builder::new()
@@ -124,15 +125,12 @@ impl Stage {
     }
 }
 
-/// A port that nobody listens on now.
-fn free_address(port: Option<u16>) -> Result<SocketAddr, Failure> {
+/// A port that nobody listens on, for the gateway.
+fn hold_port(port: Option<u16>) -> Result<HeldPort, Failure> {
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
-    let listener = TcpListener::bind(wanted).map_err(Failure::system(format!(
+    HeldPort::take(wanted).map_err(Failure::system(format!(
         "listen on {wanted} for the demo's gateway"
-    )))?;
-    listener
-        .local_addr()
-        .map_err(Failure::system("read a listener's address"))
+    )))
 }
 
 fn folder(args: &DemoArgs) -> Result<PathBuf, Failure> {

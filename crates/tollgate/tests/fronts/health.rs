@@ -12,7 +12,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::stage::Stage;
 
 /// A drain without requests is over at once; one that waits for a stream takes 30 s.
-const END_MAX: Duration = Duration::from_secs(10);
+const END_MAX: Duration = Duration::from_secs(25);
 
 #[test]
 fn sigterm_is_not_serving_first_and_the_end_of_streams_then() {

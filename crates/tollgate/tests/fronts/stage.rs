@@ -12,7 +12,60 @@ use tollgate_testkit::{Algorithm, Issuer, Origin};
 
 const AUDIENCE: &str = "https://api.example.com";
 /// A proxy may take so long to say that it was not told in time.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a proxy waits for Tollgate in a file of `docs/integrations`, and how long in a test: there a machine that
+/// stands still for a second is no Tollgate that does not answer.
+const WAITS: [(&str, &str, &str); 12] = [
+    (
+        "nginx/nginx.conf",
+        "proxy_connect_timeout 250ms",
+        "proxy_connect_timeout 5s",
+    ),
+    (
+        "nginx/nginx.conf",
+        "proxy_read_timeout 1s",
+        "proxy_read_timeout 5s",
+    ),
+    ("caddy/Caddyfile", "dial_timeout 250ms", "dial_timeout 5s"),
+    (
+        "caddy/Caddyfile",
+        "response_header_timeout 1s",
+        "response_header_timeout 5s",
+    ),
+    (
+        "haproxy/tollgate.lua",
+        "TIMEOUT_MS = 1000",
+        "TIMEOUT_MS = 5000",
+    ),
+    ("envoy/ext-authz.yaml", "timeout: 0.5s", "timeout: 5s"),
+    (
+        "envoy/ext-authz.yaml",
+        "connect_timeout: 0.25s",
+        "connect_timeout: 5s",
+    ),
+    (
+        "envoy/ext-authz.yaml",
+        "interval: 5s, timeout: 1s",
+        "interval: 5s, timeout: 10s",
+    ),
+    ("envoy/rls.yaml", "timeout: 0.5s", "timeout: 5s"),
+    (
+        "envoy/rls.yaml",
+        "connect_timeout: 0.25s",
+        "connect_timeout: 5s",
+    ),
+    (
+        "envoy/rls.yaml",
+        "interval: 5s, timeout: 1s",
+        "interval: 5s, timeout: 10s",
+    ),
+    (
+        "envoy/rlqs.yaml",
+        "connect_timeout: 0.25s",
+        "connect_timeout: 5s",
+    ),
+];
 
 /// Of bucket ids.
 const RING: &str = "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 0 - current\n";
@@ -154,7 +207,7 @@ counting: {{snapshot: counts.bin}}
         self.gateway.as_ref().unwrap().signal(Signal::CONT);
     }
 
-    /// A file of `docs/integrations` with the addresses of this stage in the place of its own.
+    /// A file of `docs/integrations` with the addresses of this stage and [`WAITS`] in the place of its own.
     pub(crate) fn config(&self, file: &str) -> String {
         self.config_for(file, self.front, self.grpc)
     }
@@ -178,9 +231,14 @@ counting: {{snapshot: counts.bin}}
             ("listen 8000", format!("listen {front}")),
             (":8000", format!(":{}", front.port())),
         ];
-        replaced
+        let text = replaced
             .into_iter()
-            .fold(text, |text, (from, to)| text.replace(from, &to))
+            .fold(text, |text, (from, to)| text.replace(from, &to));
+        let waits = WAITS.iter().filter(|(of, ..)| *of == file);
+        waits.fold(text, |text, (_, from, to)| {
+            assert!(text.contains(from), "{file} says no `{from}` any more");
+            text.replace(from, to)
+        })
     }
 
     pub(crate) fn token(&self, subject: &str) -> String {

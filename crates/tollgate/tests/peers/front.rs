@@ -9,7 +9,7 @@ use tollgate_testkit::peers::{Gateway, Peer, free_address};
 use tollgate_testkit::{Algorithm, Issuer, TokenBuilder};
 
 /// Longest wait for what another process does in its own time.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Files of a listener's certificate in the gateway's folder.
 pub(crate) const CERT_FILE: &str = "cert.pem";

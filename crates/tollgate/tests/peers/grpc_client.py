@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 
 target, token, ca_file = sys.argv[1:]
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 METADATA = [
     ("authorization", f"Bearer {token}"),
     ("colour", "blue"),

@@ -27,6 +27,7 @@ with httpx.Client(
     http1=version == "1.1",
     http2=version == "2",
     verify=ssl.create_default_context(cafile=ca_file),
+    timeout=60,
     trust_env=False,
 ) as client:
     for _ in range(int(count)):

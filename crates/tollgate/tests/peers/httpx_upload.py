@@ -17,7 +17,7 @@ with httpx.Client(
     http2=version == "2",
     verify=ssl.create_default_context(cafile=ca_file),
     headers={"authorization": f"Bearer {token}"},
-    timeout=10,
+    timeout=60,
     trust_env=False,
 ) as client:
     for _ in range(int(count)):

@@ -43,7 +43,7 @@ show(socket.response)
 lengths = [int(size) for size in sizes.split(",")]
 texts = [echoed(socket, "x" * length) for length in lengths]
 octets = [echoed(socket, bytes(length)) for length in lengths]
-ponged = socket.ping().wait(timeout=10)
+ponged = socket.ping().wait(timeout=60)
 socket.close()
 print(
     json.dumps(

@@ -6,6 +6,9 @@ use rustix::process::Signal;
 
 use crate::support::{PLANS, Running};
 
+/// A drain that waits in vain takes 30 s.
+const END_MAX: Duration = Duration::from_secs(25);
+
 #[test]
 fn sigterm_lets_a_request_under_way_finish() {
     let mut running = Running::start(PLANS);
@@ -23,7 +26,7 @@ fn sigterm_lets_a_request_under_way_finish() {
         std::net::TcpStream::connect(running.gateway.address()).is_err()
     });
     assert_eq!(slow.join().unwrap(), "{\"waited_ms\":1500}");
-    let status = running.gateway.wait_ended(Duration::from_secs(10));
+    let status = running.gateway.wait_ended(END_MAX);
     assert_eq!(
         status.unwrap().code(),
         Some(0),
@@ -38,7 +41,7 @@ fn an_idle_connection_does_not_hold_up_the_end() {
     let token = running.token("bob");
     assert_eq!(running.get("/orders", &token).status(), 200);
     running.gateway.signal(Signal::TERM);
-    let status = running.gateway.wait_ended(Duration::from_secs(10));
+    let status = running.gateway.wait_ended(END_MAX);
     assert_eq!(
         status.unwrap().code(),
         Some(0),

@@ -71,7 +71,7 @@ fn a_plan_and_an_override_are_in_force_within_a_second_and_take_nothing_away() {
     let file = folder.path().join("tollgate.db");
     let running = Running::start(&stored(&file));
     let (mut of_plans, mut of_overrides) = (Vec::new(), Vec::new());
-    for name in ["alice", "bob", "carol"] {
+    for name in ["alice", "bob", "carol", "dave", "erin"] {
         let token = running.token(name);
         for _ in 0..3 {
             assert_eq!(running.get("/orders", &token).status(), 200);
@@ -108,7 +108,7 @@ fn a_plan_and_an_override_are_in_force_within_a_second_and_take_nothing_away() {
     were_in_force_in_time("plans", of_plans);
     were_in_force_in_time("overrides", of_overrides);
     let metrics = running.metrics();
-    for line in ["tollgate_store_up 1", "tollgate_store_holders 3"] {
+    for line in ["tollgate_store_up 1", "tollgate_store_holders 5"] {
         assert!(metrics.contains(line), "{metrics}");
     }
 }

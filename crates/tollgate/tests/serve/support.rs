@@ -13,7 +13,10 @@ use tollgate_testkit::{Algorithm, Issuer, Origin};
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 /// By when a change is in force: what the pages on plans promise.
-pub(crate) const IN_FORCE_MAX: Duration = Duration::from_secs(1);
+const IN_FORCE_MAX: Duration = Duration::from_secs(1);
+
+/// The longest wait for what another process does in its own time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Those who load the machine have it for themselves; those who measure times share it with each other only.
 static MACHINE: RwLock<()> = RwLock::new(());
@@ -65,7 +68,7 @@ impl Running {
     /// Ends the gateway by `signal`.
     pub(crate) fn end(&mut self, signal: Signal) {
         self.gateway.signal(signal);
-        let ended = self.gateway.wait_ended(Duration::from_secs(15));
+        let ended = self.gateway.wait_ended(PATIENCE);
         assert!(ended.is_some(), "{}", self.gateway.output());
     }
 
@@ -169,7 +172,7 @@ impl Running {
 
     /// Waits for what another process does in its own time; bounded.
     pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + PATIENCE;
         while !holds() {
             assert!(
                 Instant::now() < deadline,

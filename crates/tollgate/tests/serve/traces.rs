@@ -55,7 +55,7 @@ fn spans_name_route_and_verdict_and_follow_the_callers_trace() {
         .bearer_auth(&token)
         .header("traceparent", trace);
     assert_eq!(request.send().unwrap().status(), 200);
-    let export = received.recv_timeout(Duration::from_secs(20)).unwrap();
+    let export = received.recv_timeout(Duration::from_secs(60)).unwrap();
     let text = String::from_utf8_lossy(&export);
     assert!(text.starts_with("POST /v1/traces"), "{text}");
     assert!(

@@ -16,6 +16,7 @@ async function main() {
     executablePath: order.chromium,
     headless: true,
     pipe: true,
+    timeout: 120000,
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--lang=en-GB"],
   });
   try {
@@ -44,7 +45,7 @@ async function main() {
     await page.setViewport({ width, height });
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
     await page.setJavaScriptEnabled(javascript);
-    page.setDefaultTimeout(20000);
+    page.setDefaultTimeout(60000);
     return page;
   }
 

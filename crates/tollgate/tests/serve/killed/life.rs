@@ -100,6 +100,13 @@ impl Looks {
         self.0.iter().rev().find(earlier).map(|look| look.begun)
     }
 
+    /// How long it took from each write that was seen to the next one.
+    pub(crate) fn between_writes(&self) -> Vec<Duration> {
+        let writes = self.0.windows(2).filter(|two| two[0].rows != two[1].rows);
+        let seen: Vec<Instant> = writes.map(|two| two[1].ended).collect();
+        seen.windows(2).map(|two| two[1] - two[0]).collect()
+    }
+
     /// By when the gateway knew what was counted before it, of a caller who was first answered at `first`:
     /// the second write that was seen since then took that caller's row, for it began after the first.
     pub(crate) fn known(&self, first: Instant) -> Option<Instant> {
