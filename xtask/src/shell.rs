@@ -1,6 +1,7 @@
 //! Other programs: run in the checkout's root, reported by the command line that a person would type.
 
 use std::ffi::OsStr;
+use std::panic::resume_unwind;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -51,6 +52,30 @@ pub(crate) fn typed(command: &Command) -> String {
 pub(crate) fn run(command: &mut Command, remedy: &'static str) -> Result<(), XtaskError> {
     let status = command.status();
     finish(command, remedy, status.map(|status| (status, ())))
+}
+
+/// Runs two commands beside each other: the output of `quiet` is shown when it has ended, whatever became of it.
+///
+/// # Errors
+/// When one of them is missing (with `remedy`) or fails.
+pub(crate) fn run_beside(
+    quiet: &mut Command,
+    shown: &mut Command,
+    remedy: &'static str,
+) -> Result<(), XtaskError> {
+    let (output, outcome) = std::thread::scope(|scope| {
+        let quiet = scope.spawn(|| quiet.output());
+        let outcome = run(shown, remedy);
+        let output = quiet.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (output, outcome)
+    });
+    let output = output.map(|output| {
+        for printed in [output.stdout, output.stderr] {
+            print!("{}", String::from_utf8_lossy(&printed));
+        }
+        (output.status, ())
+    });
+    outcome.and(finish(quiet, remedy, output))
 }
 
 /// Fetches something by a command, up to [`TRIES`] times while that fails.
@@ -115,6 +140,15 @@ mod tests {
             error.to_string(),
             "no-such-program is not installed: install it"
         );
+    }
+
+    #[test]
+    fn of_two_beside_each_other_either_fails_both() {
+        let ends = |status: u8| command("/bin/sh", ["-c", &format!("exit {status}")]);
+        for (quiet, shown, holds) in [(0, 0, true), (1, 0, false), (0, 1, false)] {
+            let outcome = run_beside(&mut ends(quiet), &mut ends(shown), "");
+            assert_eq!(outcome.is_ok(), holds, "{quiet}, {shown}");
+        }
     }
 
     #[test]

@@ -18,6 +18,12 @@ const BINARY: &str = "run `cargo build --release -p tollgate`";
 /// A test target that requires this feature needs the release binary and real peers.
 const END_TO_END_FEATURE: &str = "e2e";
 
+/// Of these, what waits for minutes and leaves the processors nearly idle: Envoys that share a rate.
+const WAITING: &str = "quota";
+
+/// And what runs beside it: it measures no time.
+const BESIDE: &str = "peers";
+
 /// Cargo's variable for optimisation at link time.
 const LINK_TIME: &str = "CARGO_PROFILE_RELEASE_LTO";
 
@@ -95,13 +101,20 @@ fn steps(done: &mut Vec<(&'static str, Duration)>) -> Result<(), XtaskError> {
     // would be built a second time. What ships differs by the optimisation at link time, which takes
     // longer for these programs than they run.
     step("release build", &mut || {
-        show(end_to_end()?.arg("--no-run"), CARGO)
+        show(end_to_end(|_| true)?.arg("--no-run"), CARGO)
     })?;
     step("demo", &mut || {
         let binary = target_folder().join("release/tollgate");
         show(&mut command(binary, ["demo", "--once"]), BINARY)
     })?;
-    step("end to end", &mut || show(&mut end_to_end()?, CARGO))
+    step("end to end", &mut || {
+        let mut waiting = end_to_end(|target| target == WAITING)?;
+        let mut beside = end_to_end(|target| target == BESIDE)?;
+        println!("$ {} &\n$ {}", typed(&waiting), typed(&beside));
+        shell::run_beside(&mut waiting, &mut beside, CARGO)?;
+        let alone = |target: &str| ![WAITING, BESIDE].contains(&target);
+        show(&mut end_to_end(alone)?, CARGO)
+    })
 }
 
 /// `cargo xtask loom`: the counting table under every interleaving of a few threads.
@@ -123,13 +136,14 @@ fn show(command: &mut Command, remedy: &'static str) -> Result<(), XtaskError> {
     shell::run(command, remedy)
 }
 
-/// The test targets that need the release binary, in one call.
-fn end_to_end() -> Result<Command, XtaskError> {
-    let targets = end_to_end_targets(&metadata()?);
+/// Those `wanted` of the test targets that need the release binary, in one call.
+fn end_to_end(wanted: impl Fn(&str) -> bool) -> Result<Command, XtaskError> {
+    let mut targets = end_to_end_targets(&metadata()?);
+    targets.retain(|target| wanted(target));
     if targets.is_empty() {
         return Err(XtaskError::Unreadable {
             what: "cargo metadata",
-            why: format!("no test target requires the feature `{END_TO_END_FEATURE}`"),
+            why: format!("a test target that requires the feature `{END_TO_END_FEATURE}` is gone"),
         });
     }
     let mut tests = cargo(["test", "--release", "--locked", "-p", GATEWAY, "--features"]);

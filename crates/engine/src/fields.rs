@@ -25,6 +25,14 @@ impl Decision {
         self.pass_fields(headers);
     }
 
+    /// Whether [`Decision::response_headers`] writes nothing, into whatever answer: then it need not be kept
+    /// until there is one.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        let style = self.snapshot.policy().responses().style;
+        self.pass_due.is_none() && matches!(style, HeaderStyle::None)
+    }
+
     /// Nothing is written when no binding limit was consulted.
     fn limit_fields(&self, headers: &mut HeaderMap) {
         if self.limits.binding().next().is_none() {

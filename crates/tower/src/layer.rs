@@ -3,6 +3,7 @@
 mod body;
 mod caller;
 mod future;
+mod rest;
 mod serve;
 #[cfg(test)]
 mod tests;

@@ -145,7 +145,7 @@ fn three_envoys_share_one_rate_and_keep_it_when_one_is_killed_and_one_cut_off() 
     let without = admitted(&stage, "one killed", IN_FORCE + SETTLED);
     without.is_no_more();
     without.is_no_less(share * (IN_FORCE + SETTLED).as_secs());
-    admitted(&stage, "the other two", Duration::from_secs(20)).is_near();
+    admitted(&stage, "the other two", Duration::from_secs(10)).is_near();
     drop(killed.relay);
 
     // It serves on by its last share, until that one's time is over; then it lets nobody pass.
@@ -153,7 +153,7 @@ fn three_envoys_share_one_rate_and_keep_it_when_one_is_killed_and_one_cut_off() 
     cut_off.relay.cut();
     // It may have been told of a smaller share in vain, just before its connection was found dead.
     admitted(&stage, "one cut off", 2 * IN_FORCE + SETTLED).is_no_more();
-    admitted(&stage, "the last one", Duration::from_secs(20)).is_near();
+    admitted(&stage, "the last one", Duration::from_secs(10)).is_near();
     let (passed, refused) = (cut_off.load.passed(), cut_off.load.refused());
     std::thread::sleep(Duration::from_secs(2));
     eventually("the one cut off answers 429", || {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tollgate_engine::limiter::Lease;
 use tollgate_engine::policy::{PlanId, RouteId};
 use tollgate_engine::{Decision, Principal, Snapshot, User};
 
@@ -27,6 +28,17 @@ impl Caller {
             route: decision.route,
             snapshot: Arc::clone(&decision.snapshot),
         }
+    }
+
+    /// Of a decision that nobody needs any more but for its lease.
+    pub(super) fn from_last(decision: Decision) -> (Self, Lease) {
+        let caller = Self {
+            principal: decision.principal,
+            plan: decision.plan,
+            route: decision.route,
+            snapshot: decision.snapshot,
+        };
+        (caller, decision.lease)
     }
 
     /// The verified user; `None` for anonymous callers, and for CORS preflights, which nobody is asked for.

@@ -7,10 +7,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tollgate_engine::Decision;
 use tower::Service;
 
 use super::body::LayerBody;
+use super::rest::Rest;
 use super::serve::Passage;
 
 pin_project! {
@@ -29,7 +29,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, B, F> {
         Waiting { wait: Waiting<S, B> },
-        Inner { #[pin] answer: F, decision: Option<Decision> },
+        Inner { #[pin] answer: F, rest: Option<Rest> },
         Own { answer: Option<Response<Bytes>> },
     }
 }
@@ -56,9 +56,9 @@ where
     #[inline]
     fn passed(service: &mut S, passage: Passage<B>) -> Self {
         match passage {
-            Passage::Forward { request, decision } => Self::Inner {
+            Passage::Forward { request, rest } => Self::Inner {
                 answer: service.call(request),
-                decision: Some(decision),
+                rest: Some(rest),
             },
             Passage::Answer(answer) => Self::Own {
                 answer: Some(answer),
@@ -82,14 +82,13 @@ where
                     let next = State::passed(&mut service, passage);
                     state.set(next);
                 }
-                StateProjection::Inner { answer, decision } => {
+                StateProjection::Inner { answer, rest } => {
                     let mut response = ready!(answer.poll(cx))?;
-                    let Some(decision) = decision.take() else {
+                    let Some(rest) = rest.take() else {
                         // Polled again after it was done, which no executor does.
                         return Poll::Pending;
                     };
-                    decision.response_headers(response.headers_mut());
-                    let lease = decision.lease.clone();
+                    let lease = rest.write(response.headers_mut());
                     return Poll::Ready(Ok(response.map(|body| LayerBody::inner(body, lease))));
                 }
                 StateProjection::Own { answer } => {

@@ -15,8 +15,8 @@ use tollgate_engine::{
 use tower::{Layer, Service};
 
 use super::body::LayerBody;
-use super::caller::Caller;
 use super::future::LayerFuture;
+use super::rest::Rest;
 use crate::gate::Gate;
 use crate::peer::Peer;
 
@@ -42,10 +42,7 @@ pub struct Tollgate<S> {
     reason = "the large one is the usual one; a box would allocate on every request"
 )]
 pub(super) enum Passage<B> {
-    Forward {
-        request: Request<B>,
-        decision: Decision,
-    },
+    Forward { request: Request<B>, rest: Rest },
     Answer(Response<Bytes>),
 }
 
@@ -171,6 +168,7 @@ fn pass<B>(
     }
     decision.forward_headers(request.headers_mut());
     decision.path.apply(request.uri_mut());
-    request.extensions_mut().insert(Caller::of(&decision));
-    Passage::Forward { request, decision }
+    let (caller, rest) = Rest::of(decision);
+    request.extensions_mut().insert(caller);
+    Passage::Forward { request, rest }
 }
