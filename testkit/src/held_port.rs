@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpSocket;
 
 /// An address that the system gives to nobody else who asks for any port, be it to listen or to connect; who is
-/// told of it can listen on it, as servers do (`SO_REUSEADDR`). Until that, connections to it are refused.
+/// told of it can listen on it, as servers do (`SO_REUSEADDR`, as Linux has it). Until that, connections to it are refused.
 #[derive(Debug)]
 pub struct HeldPort {
     address: SocketAddr,

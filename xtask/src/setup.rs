@@ -89,10 +89,11 @@ pub(crate) fn run() -> Result<(), XtaskError> {
             corpus::run()
         });
         let compiled = cargo_deny();
-        fetched
-            .join()
-            .unwrap_or_else(|panic| resume_unwind(panic))?;
-        compiled
+        let fetched = fetched.join().unwrap_or_else(|panic| resume_unwind(panic));
+        if let (Err(_), Err(error)) = (&fetched, &compiled) {
+            println!("{error}");
+        }
+        fetched.and(compiled)
     })
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::XtaskError;
 use crate::root::workspace_root;
 
-/// How often something is fetched before its failure is believed.
+/// Attempts to fetch something before its failure counts.
 const TRIES: u32 = 3;
 /// Between two of these.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
@@ -75,7 +75,11 @@ pub(crate) fn run_beside(
         }
         (output.status, ())
     });
-    outcome.and(finish(quiet, remedy, output))
+    let quiet = finish(quiet, remedy, output);
+    if let (Err(_), Err(error)) = (&outcome, &quiet) {
+        println!("{error}");
+    }
+    outcome.and(quiet)
 }
 
 /// Fetches something by a command, up to [`TRIES`] times while that fails.
@@ -88,7 +92,7 @@ pub(crate) fn over_network<T>(
     for tried in 1..TRIES {
         match fetch() {
             Err(error @ XtaskError::Failed { .. }) => {
-                println!("{error}; trying again, {tried} of {TRIES} times tried");
+                println!("{error}; attempt {tried} of {TRIES} failed, trying again");
                 std::thread::sleep(RETRY_PAUSE);
             }
             outcome => return outcome,

@@ -25,8 +25,8 @@ impl Decision {
         self.pass_fields(headers);
     }
 
-    /// Whether [`Decision::response_headers`] writes nothing, into whatever answer: then it need not be kept
-    /// until there is one.
+    /// True only if [`Decision::response_headers`] writes nothing, into whatever answer: then the decision
+    /// need not be kept until there is one.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         let style = self.snapshot.policy().responses().style;

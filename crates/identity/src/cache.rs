@@ -76,7 +76,7 @@ impl VerdictCache {
         let (groups, rest) = token.split_at(token.len() / GROUP_BYTES * GROUP_BYTES);
         hash.update(Block::slice_as_chunks(groups).0);
         // The rest with zeros behind it, and in the last block the length, which tells a token from
-        // the same one with zero bytes behind it. A group at a time: one block takes as long.
+        // the same one with zero bytes behind it. Whole groups: four blocks at once take as long as one.
         let mut last = [0; 2 * GROUP_BYTES];
         last[..rest.len()].copy_from_slice(rest);
         let groups = if rest.len() + BLOCK_BYTES <= GROUP_BYTES {

@@ -49,7 +49,7 @@ struct Idle {
 pub(crate) struct UploadProgress {
     bytes: AtomicU64,
     failure: AtomicU8,
-    /// Who waits for the answer meanwhile, where another task than theirs sends the body.
+    /// The task that waits for the answer, where another one sends the body.
     waiting: Mutex<Option<Waker>>,
 }
 
@@ -88,6 +88,10 @@ impl UploadProgress {
     }
 
     fn more(&self, bytes: u64) {
+        if bytes == 0 {
+            // An empty frame moves nothing.
+            return;
+        }
         self.bytes.fetch_add(bytes, Relaxed);
         let waiting = self.waiting.lock().take();
         if let Some(waiting) = waiting {

@@ -3,7 +3,7 @@
 mod body;
 mod caller;
 mod future;
-mod rest;
+mod kept;
 mod serve;
 #[cfg(test)]
 mod tests;

@@ -142,8 +142,13 @@ fn every_header_style_speaks_its_own_dialect() {
         let mut headers = HeaderMap::new();
         decision.response_headers(&mut headers);
         assert_eq!(text(&headers, name), expected, "{style}: {headers:?}");
+        assert!(!decision.is_silent(), "{style}");
     }
     let bench = Bench::new(&format!("{REST}responses: {{headers: none}}\n"));
+    let decision = bench.decide(&Ask::new("GET", "/orders").bearer(&bench.user("bob")));
+    let mut headers = HeaderMap::new();
+    decision.response_headers(&mut headers);
+    assert!(decision.is_silent() && headers.is_empty(), "{headers:?}");
     let decision = limited(
         &bench,
         &Ask::new("GET", "/orders").bearer(&bench.user("bob")),

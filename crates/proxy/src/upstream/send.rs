@@ -247,7 +247,7 @@ impl Wait<'_> {
             if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(answered));
             }
-            // The connection's own task sends the body: a stream whose task is never woken is one that stands still.
+            // Another task sends the body. Without this nothing wakes ours, and it is taken for one that stands still.
             if let Some(progress) = self.progress {
                 progress.watch(cx);
             }

@@ -20,8 +20,6 @@ const CLIENTS: usize = 4;
 const PACE: Duration = Duration::from_millis(10);
 /// How soon after a fetch an unknown key may cause the next one: the product's constant.
 const COOLDOWN: Duration = Duration::from_secs(30);
-/// When a fetch is over, from when the issuer was asked.
-const FETCHED_AFTER: Duration = Duration::from_secs(1);
 /// The policy's `refresh`, and some patience.
 const REFRESH: Duration = Duration::from_secs(120);
 
@@ -45,6 +43,7 @@ struct Users {
     unseen: AtomicBool,
     /// How many requests were refused for that, after they had waited.
     waited: AtomicU64,
+    waited_max: AtomicU64,
 }
 
 impl Users {
@@ -57,6 +56,7 @@ impl Users {
             done: AtomicBool::new(false),
             unseen: AtomicBool::new(false),
             waited: AtomicU64::new(0),
+            waited_max: AtomicU64::new(0),
         }
     }
 
@@ -76,11 +76,12 @@ impl Users {
             }
         });
         let answers = self.answers.lock().unwrap().clone();
+        let waited = self.waited.load(Ordering::Relaxed);
         println!(
-            "{answers:?}, {} fetches of the keys, {} requests waited for one in vain",
+            "{answers:?}, {} fetches of the keys, {waited} requests waited for one in vain",
             front.issuer.jwks_fetches(),
-            self.waited.load(Ordering::Relaxed),
         );
+        assert!(waited <= self.waited_max.load(Ordering::Relaxed));
         assert_eq!(answers.keys().copied().collect::<Vec<_>>(), [200]);
         for (user, asked) in self.asked.iter().enumerate() {
             let left = left(front, &self.tokens[user].lock().unwrap());
@@ -113,6 +114,17 @@ impl Users {
                 .or_default() += 1;
             std::thread::sleep(PACE);
         }
+    }
+
+    /// A new key was in force so long after the first request that needed it.
+    fn in_vain_max(&self, fetched_in: Duration) {
+        // Whoever came later than the first waited for less than it did.
+        let waits = (1..).take_while(|waits| KEY_WAIT_MAX * *waits <= fetched_in);
+        let most = match waits.count() {
+            0 => 0,
+            waits => CLIENTS * (waits + 1),
+        };
+        self.waited_max.store(most as u64, Ordering::Relaxed);
     }
 
     fn answered(&self) -> u64 {
@@ -153,10 +165,18 @@ fn rotate(front: &Front, users: &Users) {
 
     // Users refresh their tokens one by one; the first one's key has never been seen.
     let fetches = issuer.jwks_fetches();
-    users.unseen.store(true, Ordering::SeqCst);
+    let newcomer = issuer.token("newcomer").kid(&new).mint();
     for (number, held) in users.tokens.iter().enumerate() {
+        let is_first = number == 0;
+        users.unseen.store(is_first, Ordering::SeqCst);
         *held.lock().unwrap() = issuer.token(&format!("user_{number}")).kid(&new).mint();
-        let answered = users.answered();
+        let (begun, answered) = (Instant::now(), users.answered());
+        if is_first {
+            until("the new key is taken up", COOLDOWN, || {
+                one_answer(front, &client, &newcomer) == 200
+            });
+            users.in_vain_max(begun.elapsed());
+        }
         until("requests go on", COOLDOWN, || {
             users.answered() > answered + 2
         });
@@ -166,8 +186,6 @@ fn rotate(front: &Front, users: &Users) {
         fetches + 1,
         "one fetch for all of them"
     );
-    std::thread::sleep(FETCHED_AFTER);
-    users.unseen.store(false, Ordering::SeqCst);
 
     assert_eq!(
         one_answer(front, &client, &left_behind),

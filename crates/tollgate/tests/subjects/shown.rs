@@ -122,6 +122,10 @@ fn look_at_each(gateway: &Peer, what: &str, look: impl Fn(&str)) {
         cpu < LOOK_MAX && half < LOOK_MAX,
         "{what}: {cpu:?}, {half:?}"
     );
+    assert!(
+        late.clone().count() <= looks.len() / 10,
+        "{what}: too many are late"
+    );
     for (took, name) in late {
         let again = (0..LATE_TRIES).any(|_| {
             std::thread::sleep(LATE_PAUSE);

@@ -30,7 +30,7 @@ impl Caller {
         }
     }
 
-    /// Of a decision that nobody needs any more but for its lease.
+    /// Consumes the decision: only its lease is left.
     pub(super) fn from_last(decision: Decision) -> (Self, Lease) {
         let caller = Self {
             principal: decision.principal,

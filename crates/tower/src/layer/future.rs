@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tower::Service;
 
 use super::body::LayerBody;
-use super::rest::Rest;
+use super::kept::Kept;
 use super::serve::Passage;
 
 pin_project! {
@@ -29,7 +29,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, B, F> {
         Waiting { wait: Waiting<S, B> },
-        Inner { #[pin] answer: F, rest: Option<Rest> },
+        Inner { #[pin] answer: F, kept: Option<Kept> },
         Own { answer: Option<Response<Bytes>> },
     }
 }
@@ -56,9 +56,9 @@ where
     #[inline]
     fn passed(service: &mut S, passage: Passage<B>) -> Self {
         match passage {
-            Passage::Forward { request, rest } => Self::Inner {
+            Passage::Forward { request, kept } => Self::Inner {
                 answer: service.call(request),
-                rest: Some(rest),
+                kept: Some(kept),
             },
             Passage::Answer(answer) => Self::Own {
                 answer: Some(answer),
@@ -82,13 +82,13 @@ where
                     let next = State::passed(&mut service, passage);
                     state.set(next);
                 }
-                StateProjection::Inner { answer, rest } => {
+                StateProjection::Inner { answer, kept } => {
                     let mut response = ready!(answer.poll(cx))?;
-                    let Some(rest) = rest.take() else {
+                    let Some(kept) = kept.take() else {
                         // Polled again after it was done, which no executor does.
                         return Poll::Pending;
                     };
-                    let lease = rest.write(response.headers_mut());
+                    let lease = kept.write(response.headers_mut());
                     return Poll::Ready(Ok(response.map(|body| LayerBody::inner(body, lease))));
                 }
                 StateProjection::Own { answer } => {

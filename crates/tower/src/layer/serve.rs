@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 
 use super::body::LayerBody;
 use super::future::LayerFuture;
-use super::rest::Rest;
+use super::kept::Kept;
 use crate::gate::Gate;
 use crate::peer::Peer;
 
@@ -42,7 +42,7 @@ pub struct Tollgate<S> {
     reason = "the large one is the usual one; a box would allocate on every request"
 )]
 pub(super) enum Passage<B> {
-    Forward { request: Request<B>, rest: Rest },
+    Forward { request: Request<B>, kept: Kept },
     Answer(Response<Bytes>),
 }
 
@@ -168,7 +168,7 @@ fn pass<B>(
     }
     decision.forward_headers(request.headers_mut());
     decision.path.apply(request.uri_mut());
-    let (caller, rest) = Rest::of(decision);
+    let (caller, kept) = Kept::of(decision);
     request.extensions_mut().insert(caller);
-    Passage::Forward { request, rest }
+    Passage::Forward { request, kept }
 }

@@ -176,7 +176,16 @@ async fn case_069_methods_of_grpc_and_grpc_web_are_routed_as_template_literals()
 
 #[tokio::test]
 async fn a_place_is_held_until_the_answers_body_has_ended_or_was_dropped() {
-    let bench = Bench::new();
+    a_place_is_held(&Bench::new()).await;
+}
+
+#[tokio::test]
+async fn a_place_is_held_where_answers_get_no_fields_too() {
+    let bench = Bench::under("", "responses: {headers: none}\n");
+    a_place_is_held(&bench).await;
+}
+
+async fn a_place_is_held(bench: &Bench) {
     let parts = service_fn(|_: Request<()>| async {
         let body = OnePart(Some(Bytes::from_static(b"part")));
         Ok::<_, Infallible>(Response::new(body))

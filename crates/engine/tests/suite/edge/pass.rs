@@ -46,6 +46,16 @@ fn a_verified_user_gets_one_and_a_new_one_in_time() {
 }
 
 #[test]
+fn it_comes_with_answers_that_get_nothing_else() {
+    let edge = Edge::new(&format!("{PASS}}}\nresponses: {{headers: none"));
+    let alice = Ask::new("GET", "/billing").bearer(&edge.alice());
+    assert!(!edge.bench.decide(&alice).is_silent());
+    let pass = pass_of(&given(&edge, &alice, &[])).unwrap();
+    let alice = alice.header("x-tollgate-pass", &pass);
+    assert!(edge.bench.decide(&alice).is_silent(), "none is due");
+}
+
+#[test]
 fn nobody_else_gets_or_uses_it() {
     let edge = Edge::new(PASS);
     let anonymous = Ask::new("GET", "/billing");

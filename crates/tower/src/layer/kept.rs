@@ -10,16 +10,16 @@ use super::caller::Caller;
     clippy::large_enum_variant,
     reason = "a box would allocate on every request whose answer gets fields"
 )]
-pub(super) enum Rest {
+pub(super) enum Kept {
     /// All of it: the answer gets fields.
     Fields(Decision),
     /// The places that the request takes.
     Lease(Lease),
 }
 
-// === impl Rest ===
+// === impl Kept ===
 
-impl Rest {
+impl Kept {
     /// Takes the caller out of a decision.
     #[inline]
     pub(super) fn of(decision: Decision) -> (Caller, Self) {
