@@ -9,9 +9,10 @@
     reason = "a measuring program"
 )]
 
+use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::Request;
@@ -21,9 +22,9 @@ use prost::Message;
 use tollgate_engine::limiter::SystemClock;
 use tollgate_engine::policy::Policy;
 use tollgate_engine::{Engine, EngineOptions};
-use tollgate_envoy::Services;
 use tollgate_envoy::messages::rate_limit::{Entry, PATH, RateLimitDescriptor, RateLimitRequest};
-use tower::{Service, ServiceExt};
+use tollgate_envoy::{Patience, Services};
+use tower::ServiceExt;
 
 const CALLS: usize = 300_000;
 const USERS: usize = 10_000;
@@ -97,10 +98,13 @@ async fn over_loopback(services: &Services, questions: &[Bytes]) -> f64 {
     let address = listener.local_addr().unwrap();
     let served = services.clone();
     tokio::task::spawn_local(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let service = hyper::service::service_fn(move |request| served.clone().call(request));
-        let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        let (stream, peer) = listener.accept().await.unwrap();
+        let long = Duration::from_secs(600);
+        let patience = Patience {
+            first: long,
+            next: long,
+        };
+        served.converse(stream, peer, patience, pending()).await;
     });
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();

@@ -17,6 +17,7 @@
 
 mod ask;
 mod authz;
+mod connection;
 mod health;
 pub mod messages;
 mod metadata;
@@ -30,6 +31,7 @@ mod stats;
 mod testing;
 mod unary;
 
+pub use connection::Patience;
 pub use health::HealthHandle;
 pub use reply::ReplyBody;
 pub use services::{Peer, Services};

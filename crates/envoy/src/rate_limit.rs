@@ -52,7 +52,10 @@ pub(crate) async fn should_rate_limit(
             Ok(encode::unlimited(request.descriptors.len()))
         }
         DomainMeaning::Rules => rules::decide(shared, request),
-        DomainMeaning::Policy(identity) => requests::decide(shared, request, identity, peer).await,
+        // Boxed: its future would make every question's larger.
+        DomainMeaning::Policy(identity) => {
+            Box::pin(requests::decide(shared, request, identity, peer)).await
+        }
     }
 }
 

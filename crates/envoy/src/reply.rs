@@ -35,6 +35,21 @@ impl ReplyBody {
     pub(crate) fn stream(body: tonic::body::Body) -> Self {
         Self(Kind::Stream(body))
     }
+
+    /// The one message of it, or else itself.
+    pub(crate) fn into_message(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Message(message) => Ok(message),
+            other => Err(Self(other)),
+        }
+    }
+
+    /// What follows a message.
+    pub(crate) fn trailers() -> HeaderMap {
+        let mut trailers = HeaderMap::with_capacity(1);
+        trailers.insert("grpc-status", HeaderValue::from_static("0"));
+        trailers
+    }
 }
 
 impl Body for ReplyBody {
@@ -53,9 +68,7 @@ impl Body for ReplyBody {
             }
             Kind::Trailers => {
                 self.0 = Kind::End;
-                let mut trailers = HeaderMap::with_capacity(1);
-                trailers.insert("grpc-status", HeaderValue::from_static("0"));
-                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+                Poll::Ready(Some(Ok(Frame::trailers(Self::trailers()))))
             }
             Kind::End => Poll::Ready(None),
             Kind::Stream(body) => Pin::new(body).poll_frame(context),

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Extensions, Request, Response, StatusCode};
+use http_body::Body;
 use tollgate_engine::Engine;
 use tollgate_engine::limiter::Clock;
 use tonic::Status;
@@ -43,6 +45,23 @@ pub(crate) struct Shared {
     pub(crate) stats: Arc<Stats>,
     /// Shares that data planes enforce by themselves.
     pub(crate) buckets: Buckets,
+}
+
+/// A call, and what is left to know of its head.
+pub(crate) struct Call<B> {
+    method: Method,
+    body: B,
+}
+
+/// What is called.
+enum Method {
+    ShouldRateLimit,
+    Check,
+    /// Of tonic's services, which read the head themselves.
+    StreamQuotas(Box<Parts>),
+    Health(Box<Parts>),
+    Unknown,
+    NoGrpc,
 }
 
 /// The largest report of a stream: 10,000 buckets with names of 400 bytes.
@@ -80,11 +99,67 @@ impl Services {
     pub fn health(&self) -> &HealthHandle {
         &self.handle
     }
+
+    /// Answers a call of `peer`'s.
+    pub(crate) async fn answer<B>(&self, call: Call<B>, peer: Peer) -> Response<ReplyBody>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    {
+        // What is rare or large is boxed: its future would make every call's larger.
+        match call.method {
+            Method::ShouldRateLimit => {
+                should_rate_limit(&self.shared, call.body, peer.0.ip()).await
+            }
+            Method::Check => Box::pin(check(&self.shared, call.body)).await,
+            Method::StreamQuotas(mut head) => {
+                head.extensions.insert(peer);
+                let service = QuotaService {
+                    shared: Arc::clone(&self.shared),
+                    health: self.handle.clone(),
+                };
+                let mut service = quota::RateLimitQuotaServiceServer::new(service)
+                    .max_decoding_message_size(REPORT_BYTES_MAX);
+                let Ok(response) = service.call(Request::from_parts(*head, call.body)).await;
+                response.map(ReplyBody::stream)
+            }
+            Method::Health(head) => {
+                let mut service = self.health.clone();
+                let Ok(response) = service.call(Request::from_parts(*head, call.body)).await;
+                response.map(ReplyBody::stream)
+            }
+            Method::Unknown => unary::refused(&Status::unimplemented("no such method")),
+            Method::NoGrpc => {
+                let mut response = Response::new(ReplyBody::empty());
+                *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                response
+            }
+        }
+    }
+}
+
+// === impl Call ===
+
+impl<B> Call<B> {
+    pub(crate) fn new(request: Request<B>) -> Self {
+        let (head, body) = request.into_parts();
+        let kind = head.headers.get(http::header::CONTENT_TYPE);
+        let is_grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+        let method = match head.uri.path() {
+            _ if !is_grpc => Method::NoGrpc,
+            rate_limit::PATH => Method::ShouldRateLimit,
+            authz::PATH => Method::Check,
+            quota::PATH => Method::StreamQuotas(Box::new(head)),
+            path if path.starts_with("/grpc.health.v1.Health/") => Method::Health(Box::new(head)),
+            _ => Method::Unknown,
+        };
+        Self { method, body }
+    }
 }
 
 impl<B> Service<Request<B>> for Services
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     type Response = Response<ReplyBody>;
@@ -95,43 +170,11 @@ where
         Poll::Ready(Ok(()))
     }
 
+    /// Answers a call; its [`Peer`] is an extension of the request.
     fn call(&mut self, request: Request<B>) -> Answer {
-        let kind = request.headers().get(http::header::CONTENT_TYPE);
-        if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
-            let mut response = Response::new(ReplyBody::empty());
-            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return at_once(response);
-        }
-        match request.uri().path() {
-            rate_limit::PATH => {
-                let shared = Arc::clone(&self.shared);
-                Box::pin(async move { Ok(should_rate_limit(&shared, request).await) })
-            }
-            authz::PATH => {
-                let shared = Arc::clone(&self.shared);
-                Box::pin(async move { Ok(check(&shared, request).await) })
-            }
-            path if path.starts_with("/grpc.health.v1.Health/") => {
-                let mut health = self.health.clone();
-                Box::pin(async move {
-                    let Ok(response) = health.call(request).await;
-                    Ok(response.map(ReplyBody::stream))
-                })
-            }
-            quota::PATH => {
-                let service = QuotaService {
-                    shared: Arc::clone(&self.shared),
-                    health: self.handle.clone(),
-                };
-                let mut service = quota::RateLimitQuotaServiceServer::new(service)
-                    .max_decoding_message_size(REPORT_BYTES_MAX);
-                Box::pin(async move {
-                    let Ok(response) = service.call(request).await;
-                    Ok(response.map(ReplyBody::stream))
-                })
-            }
-            _ => at_once(unary::refused(&Status::unimplemented("no such method"))),
-        }
+        let services = self.clone();
+        let peer = request.extensions().get().copied().unwrap_or(NOBODY);
+        Box::pin(async move { Ok(services.answer(Call::new(request), peer).await) })
     }
 }
 
@@ -144,16 +187,12 @@ impl std::fmt::Debug for Services {
     }
 }
 
-fn at_once(response: Response<ReplyBody>) -> Answer {
-    Box::pin(std::future::ready(Ok(response)))
-}
-
-async fn should_rate_limit<B>(shared: &Shared, request: Request<B>) -> Response<ReplyBody>
-where
-    B: http_body::Body<Data = Bytes>,
-{
-    let peer = peer(request.extensions());
-    let outcome = match unary::read(request).await {
+async fn should_rate_limit(
+    shared: &Shared,
+    body: impl Body<Data = Bytes>,
+    peer: IpAddr,
+) -> Response<ReplyBody> {
+    let outcome = match unary::read(body).await {
         Ok(question) => crate::rate_limit::should_rate_limit(shared, &question, peer).await,
         Err(Unread::Message) => Ok(crate::rate_limit::unreadable(shared)),
         Err(Unread::Call(status)) => Err(status),
@@ -164,11 +203,8 @@ where
     unary::answer(outcome)
 }
 
-async fn check<B>(shared: &Shared, request: Request<B>) -> Response<ReplyBody>
-where
-    B: http_body::Body<Data = Bytes>,
-{
-    let outcome = match unary::read_up_to(request, crate::authz::MESSAGE_BYTES_MAX).await {
+async fn check(shared: &Shared, body: impl Body<Data = Bytes>) -> Response<ReplyBody> {
+    let outcome = match unary::read_up_to(body, crate::authz::MESSAGE_BYTES_MAX).await {
         Ok(question) => Ok(crate::authz::check(shared, &question).await),
         Err(Unread::Message) => Ok(crate::authz::unreadable(shared)),
         Err(Unread::Call(status)) => {
@@ -179,8 +215,10 @@ where
     unary::answer(outcome)
 }
 
-/// Whoever asks; nobody's address (RFC 5737) where a listener does not say.
+/// Whoever asks over a listener that does not say: nobody (RFC 5737).
+const NOBODY: Peer = Peer(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0)), 0));
+
+/// Whoever asks.
 pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
-    let peer = extensions.get::<Peer>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0)), |peer| peer.0.ip())
+    extensions.get().unwrap_or(&NOBODY).0.ip()
 }

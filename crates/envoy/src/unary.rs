@@ -11,7 +11,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body::Body;
 use http_body_util::BodyExt;
 use prost::Message;
 use tonic::Status;
@@ -39,24 +40,19 @@ pub(crate) enum Unread {
 /// # Errors
 /// `RESOURCE_EXHAUSTED` for one that is too large, `INVALID_ARGUMENT` for what is not one message; and one
 /// that does not decode.
-pub(crate) async fn read<M, B>(request: Request<B>) -> Result<M, Unread>
-where
-    M: Message + Default,
-    B: http_body::Body<Data = Bytes>,
-{
-    read_up_to(request, MESSAGE_BYTES_MAX).await
+pub(crate) async fn read<M: Message + Default>(body: impl Body<Data = Bytes>) -> Result<M, Unread> {
+    read_up_to(body, MESSAGE_BYTES_MAX).await
 }
 
 /// As [`read`], of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// As [`read`].
-pub(crate) async fn read_up_to<M, B>(request: Request<B>, bytes_max: usize) -> Result<M, Unread>
-where
-    M: Message + Default,
-    B: http_body::Body<Data = Bytes>,
-{
-    let mut message = pin!(message(request.into_body(), bytes_max));
+pub(crate) async fn read_up_to<M: Message + Default>(
+    body: impl Body<Data = Bytes>,
+    bytes_max: usize,
+) -> Result<M, Unread> {
+    let mut message = pin!(message(body, bytes_max));
     // It is there already, nearly always: no timer then.
     let at_once = poll_fn(|context| Poll::Ready(message.as_mut().poll(context))).await;
     let bytes = match at_once {
@@ -73,10 +69,7 @@ where
     M::decode(bytes).map_err(|_| Unread::Message)
 }
 
-async fn message<B>(body: B, bytes_max: usize) -> Result<Bytes, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-{
+async fn message(body: impl Body<Data = Bytes>, bytes_max: usize) -> Result<Bytes, Status> {
     let mut body = pin!(body);
     let mut frames = Frames::default();
     loop {

@@ -1,17 +1,18 @@
 //! The listeners of those who ask about requests that they forward themselves: each worker serves its share of
 //! them on its own runtime, as it does its clients.
 
-use std::convert::Infallible;
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::Request;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -21,7 +22,8 @@ use tollgate_engine::Engine;
 use tollgate_limiter::SystemClock;
 use tollgate_policy::{CheckEndpoint, GrpcConfig, Listener, Policy, Timeouts};
 use tollgate_proxy::{ServerTls, accept, shake_hands};
-use tollgate_tower::{CheckBody, CheckService, Peer};
+use tollgate_tower::{CheckService, Peer};
+use tower::Service as _;
 
 use super::workers::bind;
 use crate::failure::Failure;
@@ -75,40 +77,79 @@ struct Front<S> {
 
 type Knows = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
-/// A service behind a listener, and how it is told of the connection.
-trait Answer:
-    tower::Service<
-        Request<Incoming>,
-        Response = Response<Self::Body>,
-        Error = Infallible,
-        Future: Send + 'static,
-    > + Clone
-    + Send
-    + Sync
-    + 'static
-{
-    type Body: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + 'static;
-
-    /// Puts the peer's address into the request's extensions.
-    fn introduce(request: &mut Request<Incoming>, peer: SocketAddr);
+/// What answers on the connections of a listener.
+trait Answer: Clone + Send + Sync + 'static {
+    /// Until the other end is done or asks nothing any more, or the gateway drains.
+    fn converse(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        timeouts: &Timeouts,
+        drain: &CancellationToken,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 impl Answer for CheckService {
-    type Body = CheckBody;
-
-    fn introduce(request: &mut Request<Incoming>, peer: SocketAddr) {
-        request.extensions_mut().insert(Peer(peer));
+    async fn converse(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        timeouts: &Timeouts,
+        drain: &CancellationToken,
+    ) {
+        let mut server = auto::Builder::new(TokioExecutor::new());
+        server
+            .http1()
+            .timer(TokioTimer::new())
+            // From the last answer to the next head: proxies keep connections for later.
+            .header_read_timeout(timeouts.keep_alive);
+        server
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT);
+        let asked = AtomicU64::new(0);
+        let service = service_fn(|mut request: Request<Incoming>| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            request.extensions_mut().insert(Peer(peer));
+            self.clone().call(request)
+        });
+        let mut conversation = pin!(server.serve_connection(TokioIo::new(stream), service));
+        // Without a request in time it is nobody's: hyper waits for the first bytes for ever.
+        let (mut seen, mut patience) = (0, timeouts.header);
+        loop {
+            tokio::select! {
+                // What goes wrong is the other end's own: it hung up, or spoke no HTTP.
+                _ = conversation.as_mut() => return,
+                () = drain.cancelled() => break,
+                () = tokio::time::sleep(patience) => {}
+            }
+            match asked.load(Ordering::Relaxed) {
+                0 => return,
+                // Nothing new for so long; a stream that is under way goes on to its end.
+                count if count == seen => break,
+                count => (seen, patience) = (count, timeouts.keep_alive),
+            }
+        }
+        conversation.as_mut().graceful_shutdown();
+        let _ = conversation.await;
     }
 }
 
 impl Answer for tollgate_envoy::Services {
-    type Body = tollgate_envoy::ReplyBody;
-
-    fn introduce(request: &mut Request<Incoming>, peer: SocketAddr) {
-        let peer = tollgate_envoy::Peer(peer);
-        request.extensions_mut().insert(peer);
+    async fn converse(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        timeouts: &Timeouts,
+        drain: &CancellationToken,
+    ) {
+        let patience = tollgate_envoy::Patience {
+            first: timeouts.header,
+            next: timeouts.keep_alive,
+        };
+        Self::converse(&self, stream, peer, patience, drain.cancelled()).await;
     }
 }
 
@@ -251,14 +292,12 @@ impl<S: Answer> Front<S> {
                         timeouts.keep_alive = timeouts.keep_alive.min(timeouts.header);
                     }
                     connections.spawn(async move {
-                        let asked = Arc::default();
-                        let introduced = Introduced { service, peer, asked };
                         match tls {
-                            None => converse(stream, introduced, &timeouts, &drain).await,
+                            None => service.converse(stream, peer, &timeouts, &drain).await,
                             Some(tls) => {
                                 let shaken = shake_hands(stream, &tls, timeouts.handshake).await;
                                 if let Ok(stream) = shaken {
-                                    converse(stream, introduced, &timeouts, &drain).await;
+                                    service.converse(stream, peer, &timeouts, &drain).await;
                                 }
                             }
                         }
@@ -274,75 +313,4 @@ impl<S: Answer> Front<S> {
         // What is left is cut when the set is dropped.
         let _in_time = tokio::time::timeout(self.timeouts.drain, ended).await;
     }
-}
-
-/// A service on one connection.
-#[derive(Clone)]
-struct Introduced<S> {
-    service: S,
-    peer: SocketAddr,
-    /// Requests so far.
-    asked: Arc<AtomicU64>,
-}
-
-impl<S: Answer> tower::Service<Request<Incoming>> for Introduced<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(
-        &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), Self::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        S::introduce(&mut request, self.peer);
-        self.service.call(request)
-    }
-}
-
-/// Until the other end is done or asks nothing any more, or the gateway drains.
-async fn converse<S: Answer>(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    service: Introduced<S>,
-    timeouts: &Timeouts,
-    drain: &CancellationToken,
-) {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        // From the last answer to the next head: proxies keep connections for later.
-        .header_read_timeout(timeouts.keep_alive);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT);
-    let asked = Arc::clone(&service.asked);
-    let service = TowerToHyperService::new(service);
-    let conversation = server.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(conversation);
-    // Without a request in time it is nobody's: hyper waits for the first bytes for ever.
-    let (mut seen, mut patience) = (0, timeouts.header);
-    loop {
-        tokio::select! {
-            // What goes wrong is the other end's own: it hung up, or spoke no HTTP.
-            _ = conversation.as_mut() => return,
-            () = drain.cancelled() => break,
-            () = tokio::time::sleep(patience) => {}
-        }
-        match asked.load(Ordering::Relaxed) {
-            0 => return,
-            // Nothing new for so long; a stream that is under way goes on to its end.
-            count if count == seen => break,
-            count => (seen, patience) = (count, timeouts.keep_alive),
-        }
-    }
-    conversation.as_mut().graceful_shutdown();
-    let _ = conversation.await;
 }
