@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::observe::{Ending, Record};
+use crate::request_body::UploadProgress;
 use crate::timer::LazyTimer;
 use crate::upstream::worker_endpoint::Lease;
 
@@ -38,8 +39,16 @@ struct OriginBody {
     /// The connection that the body comes from, until it has given everything.
     lease: Lease,
     idle_max: Duration,
-    waiting_since: Option<Instant>,
+    waiting: Option<Waiting>,
     timer: LazyTimer,
+}
+
+/// The wait for the next piece.
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    /// Bytes of the request's own body that had gone to the origin by then.
+    uploaded: u64,
 }
 
 /// Why an answer breaks off; the client sees a connection that ends too early.
@@ -93,7 +102,7 @@ impl Body {
                 incoming,
                 lease,
                 idle_max,
-                waiting_since: None,
+                waiting: None,
                 timer: LazyTimer::new(),
             })
         };
@@ -120,23 +129,49 @@ impl Body {
 }
 
 impl OriginBody {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        upload: Option<&UploadProgress>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = match self.lease.conn() {
             Some(conn) => conn.poll_body(&mut self.incoming, cx),
             None => Pin::new(&mut self.incoming).poll_frame(cx),
         };
         match polled {
             Poll::Ready(frame) => {
-                self.waiting_since = None;
+                self.waiting = None;
                 Poll::Ready(frame.map(|frame| frame.map_err(|_| BodyError::Broken)))
             }
-            Poll::Pending => {
-                let since = *self.waiting_since.get_or_insert_with(Instant::now);
-                self.timer
-                    .poll_deadline(cx, since + self.idle_max)
-                    .map(|()| Some(Err(BodyError::Idle)))
-            }
+            Poll::Pending => self
+                .poll_idle(cx, upload)
+                .map(|()| Some(Err(BodyError::Idle))),
         }
+    }
+
+    /// Ready when nothing has moved for too long. An origin may say its head at once, and nothing more before it
+    /// has read a long upload: as long as that moves, the exchange is not idle.
+    fn poll_idle(&mut self, cx: &mut Context<'_>, upload: Option<&UploadProgress>) -> Poll<()> {
+        let uploaded = upload.map_or(0, UploadProgress::bytes);
+        let now = Waiting {
+            since: Instant::now(),
+            uploaded,
+        };
+        let waiting = self.waiting.get_or_insert(now);
+        while self
+            .timer
+            .poll_deadline(cx, waiting.since + self.idle_max)
+            .is_ready()
+        {
+            if waiting.uploaded == uploaded {
+                return Poll::Ready(());
+            }
+            *waiting = Waiting {
+                since: Instant::now(),
+                uploaded,
+            };
+        }
+        Poll::Pending
     }
 
     /// Everything has come: the connection may serve others.
@@ -170,7 +205,11 @@ impl HttpBody for Body {
             }
             Kind::Broken(error) => Poll::Ready(Some(Err(*error))),
             Kind::Origin(body) => {
-                let Poll::Ready(polled) = body.poll(cx) else {
+                let upload = this
+                    .record
+                    .as_ref()
+                    .and_then(|record| record.upload.as_deref());
+                let Poll::Ready(polled) = body.poll(cx, upload) else {
                     return Poll::Pending;
                 };
                 let last = match &polled {

@@ -105,6 +105,9 @@ pub(crate) enum Failure {
     /// A running gateway cannot be asked, or refuses.
     #[error("{0}")]
     Admin(String),
+    /// What is to be imported cannot become a policy as it is.
+    #[error("{0}")]
+    Import(String),
     /// Arguments that do not go together, or one that cannot be read.
     #[error("{0}")]
     Misused(String),
@@ -150,7 +153,11 @@ impl Failure {
             Self::Edge(error) => edge_code(error),
             Self::Misused(_) => 2,
             Self::Store(error) if error.is_callers() => 2,
-            Self::Policy(_) | Self::Engine(_) | Self::UsagePlans(_) | Self::Compile(_) => 3,
+            Self::Policy(_)
+            | Self::Engine(_)
+            | Self::UsagePlans(_)
+            | Self::Import(_)
+            | Self::Compile(_) => 3,
             Self::System { .. }
             | Self::Proxy(_)
             | Self::Fetch(_)

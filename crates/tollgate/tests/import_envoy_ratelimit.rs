@@ -99,7 +99,7 @@ fn two_files_of_one_domain_are_told_or_merged() {
     let other = EDGE.replace("remote_address", "path");
     let folder = folder(&[("a.yaml", EDGE), ("b.yaml", &other)]);
     let (code, _, err) = run(folder.path(), &["import", "envoy-ratelimit", "config"]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 3);
     assert!(
         err.contains("domain `edge` is in config/a.yaml and in config/b.yaml"),
         "{err}"

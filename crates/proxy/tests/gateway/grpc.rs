@@ -67,9 +67,16 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
     assert_eq!(request.headers()["te"], "trailers");
     assert_eq!(request.uri().authority().unwrap(), "svc.example");
     assert!(!request.headers().contains_key("host"));
+    let gathers = request.uri().path() == "/pkg.Svc/Gather";
     let (sender, body) = channel();
     let mut incoming = request.into_body();
     tokio::spawn(async move {
+        if gathers {
+            // The head at once, and a message when the whole request is there.
+            let all = incoming.collect().await.unwrap().to_bytes();
+            let _ = sender.send(Frame::data(all)).await;
+            return;
+        }
         while let Some(Ok(frame)) = incoming.frame().await {
             if let Ok(data) = frame.into_data()
                 && sender.send(Frame::data(data)).await.is_err()
@@ -135,7 +142,8 @@ async fn a_bidirectional_stream_passes_frame_by_frame_and_keeps_its_trailers() {
     assert_eq!(end.into_trailers().unwrap()["grpc-status"], "0");
 }
 
-/// A stream that does not move ends after twice the limit of a body's pauses; this one moves, and for longer.
+/// A stream that does not move ends after twice the limit of a body's pauses; these move, and for longer. One origin
+/// says its head when it has read everything, the other at once.
 #[tokio::test]
 async fn an_upload_that_moves_may_take_longer_than_a_stream_may_stand_still() {
     let origin = echo().await;
@@ -144,16 +152,44 @@ async fn an_upload_that_moves_may_take_longer_than_a_stream_may_stand_still() {
         ..http2(origin)
     });
     let mut handle = connect(gateway.address).await;
-    let (sender, body) = channel();
-    let answer = tokio::spawn(async move { handle.send_request(call("/whole", body)).await });
+    let mut uploads = Vec::new();
+    let mut answers = Vec::new();
+    for path in ["/whole", "/pkg.Svc/Gather"] {
+        let (sender, body) = channel();
+        let answer = handle.send_request(call(path, body));
+        answers.push(tokio::spawn(async move {
+            let body = answer.await.unwrap().into_body();
+            body.collect().await.map(|whole| whole.to_bytes())
+        }));
+        uploads.push(sender);
+    }
     for _ in 0..25 {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        sender.send(Frame::data("x".into())).await.unwrap();
+        for upload in &uploads {
+            upload.send(Frame::data("x".into())).await.unwrap();
+        }
     }
-    drop(sender);
-    let answer = within("the answer", answer).await.unwrap().unwrap();
-    let echoed = answer.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(echoed, "x".repeat(25));
+    drop(uploads);
+    for answer in answers {
+        let echoed = within("the answer", answer).await.unwrap().unwrap();
+        assert_eq!(echoed, "x".repeat(25));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_on_which_nothing_moves_either_way_is_cut_off() {
+    let origin = echo().await;
+    let gateway = Gateway::start(Setup {
+        policy: "timeouts: {body_idle: 1s}",
+        ..http2(origin)
+    });
+    let mut handle = connect(gateway.address).await;
+    let (sender, body) = channel();
+    let answer = handle.send_request(call("/pkg.Svc/Gather", body));
+    let answer = within("the head", answer).await.unwrap();
+    sender.send(Frame::data("x".into())).await.unwrap();
+    let end = within("the end", answer.into_body().collect()).await;
+    assert!(end.is_err(), "{end:?}");
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ fn merge(
                 rules.extend(more);
             }
             Some((_, first)) => {
-                return Err(Failure::NotHeld(format!(
+                return Err(Failure::Import(format!(
                     "domain `{}` is in {} and in {}; with MERGE_DOMAIN_CONFIG=true its rules are put together: write --merge",
                     domain.name, first.file, source.file
                 )));

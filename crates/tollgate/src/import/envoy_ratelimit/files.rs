@@ -33,7 +33,7 @@ pub(super) fn read(arguments: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     }
     if files.is_empty() || files.len() > FILES_MAX {
         let count = files.len();
-        return Err(Failure::NotHeld(format!(
+        return Err(Failure::Import(format!(
             "{count} files to import; 1 to {FILES_MAX} can be"
         )));
     }
@@ -52,7 +52,7 @@ fn in_folder(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()
         // Kubernetes mounts a folder's earlier states beside it, as `..data`.
         if path.is_dir() && !name.starts_with("..") {
             if depth == 0 {
-                return Err(Failure::NotHeld(format!(
+                return Err(Failure::Import(format!(
                     "{} is {DEPTH_MAX} folders deep: name it by itself",
                     path.display()
                 )));
