@@ -1,4 +1,5 @@
-//! limitador's library behind a server of the gateway's kind: one thread, the same transport.
+//! limitador's library behind a server of tonic's services and hyper, as limitador's own is: on one thread, as the
+//! gateway's worker.
 //!
 //! It does what limitador's own server does with a question (`limitador-server/src/envoy_rls`): descriptors as a
 //! list that its expressions read, then `check_rate_limited_and_update` in memory. Metrics and traces, which that

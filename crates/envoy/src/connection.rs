@@ -1,9 +1,9 @@
 //! Connections of those who ask: HTTP/2 by the `h2` crate, without a task for each call.
 //!
 //! A data plane has a few connections with many short calls under way on each, and nearly all of them are answered by
-//! what is in memory. So they are answered where they are read: all that one read brought, then all answers in one
-//! write. A call that has to wait (for the rest of its message, for keys that nobody has seen yet, for its stream)
-//! waits beside the connection, in the same task, and ends with it.
+//! what is in memory. So they are answered where they are read: all calls that have come, then their answers together.
+//! A call that has to wait (for the rest of its message, for keys that nobody has seen yet, for its stream) waits
+//! beside the connection, in the same task, and ends with it.
 
 mod call;
 mod one_piece;
@@ -21,7 +21,7 @@ use futures_util::stream::FuturesUnordered;
 use h2::server::{Builder, Connection};
 use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use self::call::Upload;
 use self::one_piece::OnePiece;
@@ -29,6 +29,8 @@ use crate::services::{Call, Peer, Services};
 
 /// Calls under way on one connection: a proxy asks for all of its clients on a few of them.
 const CALLS_MAX: u32 = 1_024;
+/// Calls of one connection after which others have their turn on the thread.
+const CALLS_PER_TURN: usize = 256;
 /// Bytes of messages that a connection, and one call, may send before they are read.
 const WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes of a call's fields.
@@ -40,9 +42,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is kept on which nothing is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Until the first call.
+    /// From the connection's start to the first call.
     pub first: Duration,
-    /// Until another one.
+    /// From there to another one, and so on.
     pub next: Duration,
 }
 
@@ -54,7 +56,7 @@ struct Conversation<'a, T> {
     services: &'a Services,
     peer: Peer,
     connection: Connection<OnePiece<T>, Bytes>,
-    /// What one read brought.
+    /// Calls that have come and wait for nothing yet.
     fresh: Vec<Answer<'a>>,
     waiting: FuturesUnordered<Answer<'a>>,
     /// Calls so far.
@@ -81,13 +83,18 @@ impl Services {
             .initial_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .max_header_list_size(FIELDS_BYTES_MAX);
-        let handshake = builder.handshake(OnePiece(stream));
-        let Ok(Ok(mut connection)) = timeout(patience.first, handshake).await else {
-            return;
+        let mut deadline = Instant::now() + patience.first;
+        let mut drained = pin!(drained);
+        let mut connection = tokio::select! {
+            biased;
+            made = timeout_at(deadline, builder.handshake(OnePiece(stream))) => match made {
+                Ok(Ok(connection)) => connection,
+                _ => return,
+            },
+            () = &mut drained => return,
         };
         let asked = AtomicU64::new(0);
         let mut silence = pin!(silence(connection.ping_pong(), &asked));
-        let mut drained = pin!(drained);
         let mut conversation = Conversation {
             services: self,
             peer: Peer(peer),
@@ -96,20 +103,20 @@ impl Services {
             waiting: FuturesUnordered::new(),
             asked: &asked,
         };
-        let (mut seen, mut wait) = (0, patience.first);
+        let mut seen = 0;
         loop {
             tokio::select! {
                 biased;
                 () = poll_fn(|context| conversation.poll(context)) => return,
                 () = &mut drained => break,
                 () = &mut silence => return,
-                () = tokio::time::sleep(wait) => {}
+                () = sleep_until(deadline) => {}
             }
             match asked.load(Ordering::Relaxed) {
                 0 => return,
                 // Nothing new for so long; a call that is under way goes on to its end.
                 count if count == seen => break,
-                count => (seen, wait) = (count, patience.next),
+                count => (seen, deadline) = (count, Instant::now() + patience.next),
             }
         }
         conversation.connection.graceful_shutdown();
@@ -127,7 +134,7 @@ async fn silence(pings: Option<PingPong>, asked: &AtomicU64) {
     };
     let mut seen = 0;
     loop {
-        tokio::time::sleep(PING_INTERVAL).await;
+        sleep(PING_INTERVAL).await;
         let count = asked.load(Ordering::Relaxed);
         if count == seen
             && timeout(PING_TIMEOUT, pings.ping(Ping::opaque()))
@@ -145,9 +152,17 @@ async fn silence(pings: Option<PingPong>, asked: &AtomicU64) {
 impl<T: AsyncRead + AsyncWrite + Unpin> Conversation<'_, T> {
     /// Ready when the connection has ended.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        loop {
-            // What was answered before is written here, and what has come is read.
-            while let Poll::Ready(call) = self.connection.poll_next_unpin(context) {
+        let mut room = CALLS_PER_TURN;
+        while room > 0 {
+            // Those that wait come first: reading may use up what one turn may do.
+            let mut moved = false;
+            while let Poll::Ready(Some(())) = self.waiting.poll_next_unpin(context) {
+                moved = true;
+            }
+            // Reads, and writes what was answered before.
+            while self.fresh.len() < room
+                && let Poll::Ready(call) = self.connection.poll_next_unpin(context)
+            {
                 let Some(Ok((request, reply))) = call else {
                     return Poll::Ready(());
                 };
@@ -155,14 +170,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Conversation<'_, T> {
                 let answer = call::answer(call, reply, self.services, self.peer);
                 self.fresh.push(Box::pin(answer));
             }
-            let mut moved = self.answer_fresh(context);
-            while let Poll::Ready(Some(())) = self.waiting.poll_next_unpin(context) {
-                moved = true;
-            }
+            room -= self.fresh.len();
+            moved |= self.answer_fresh(context);
             if !moved {
                 return Poll::Pending;
             }
         }
+        let ended = self.connection.poll_closed(context);
+        context.waker().wake_by_ref();
+        ended.map(|_| ())
     }
 
     /// Answers fresh calls as far as they can be answered at once; whether there were any.

@@ -1,8 +1,8 @@
 //! The engine behind Envoy, over gRPC: external authorization, the global rate limit service and the
 //! quota service.
 //!
-//! Envoy asks, Tollgate decides: a frontend without a path to an origin. [`Services`] is a
-//! `tower::Service` for requests of any listener; it is cloned for each connection, shares its state
+//! Envoy asks, Tollgate decides: a frontend without a path to an origin. [`Services`] answers what is asked on a
+//! connection of any listener, and is a `tower::Service` for requests that come without one; it shares its state
 //! between runtimes and spawns nothing. This crate is the only one that knows protobuf, and everything
 //! of it that the rest needs stands in [`messages`].
 #![cfg_attr(

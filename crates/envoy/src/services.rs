@@ -1,4 +1,4 @@
-//! All services behind one `tower::Service`, told apart by path.
+//! All services as one, told apart by path.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,7 +24,7 @@ use crate::reply::ReplyBody;
 use crate::stats::Stats;
 use crate::unary::{self, Unread};
 
-/// The address of whoever asks: an extension that the listener puts into every request.
+/// The address of whoever asks. Where a request comes without a connection, an extension of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 

@@ -60,6 +60,6 @@ pub use handshake::shake_hands;
 pub use listener::{accept, bind_reuseport};
 pub use observe::{CLIENT_CLOSED_REQUEST, Ending, Exchange, Observer, Unobserved};
 pub use request_id::RequestId;
-pub use tls::ServerTls;
+pub use tls::{Offers, ServerTls};
 pub use upstream::check::check_health;
 pub use worker::{Worker, WorkerListener};

@@ -27,22 +27,33 @@ const ALPN_HTTP_11: &[u8] = b"http/1.1";
 #[derive(Debug)]
 pub struct ServerTls {
     files: Tls,
+    offers: Offers,
     /// Written by [`ServerTls::reload`], read by every handshake.
     current: ArcSwap<ServerConfig>,
+}
+
+/// What a server offers by ALPN. A client that wants none of it is refused in the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offers {
+    /// HTTP/2 and HTTP/1.1.
+    Http,
+    /// HTTP/2 alone, as gRPC needs it.
+    Http2,
 }
 
 // === impl ServerTls ===
 
 impl ServerTls {
-    /// Reads the PEM files. Offers TLS 1.2 and 1.3, and by ALPN HTTP/2 and HTTP/1.1; asks for a
-    /// client certificate where the policy names the authorities of some.
+    /// Reads the PEM files. Offers TLS 1.2 and 1.3; asks for a client certificate where the policy names the
+    /// authorities of some.
     ///
     /// # Errors
     /// Files that cannot be read or do not belong together.
-    pub fn load(files: &Tls) -> Result<Arc<ServerTls>, ProxyError> {
+    pub fn load(files: &Tls, offers: Offers) -> Result<Arc<ServerTls>, ProxyError> {
         Ok(Arc::new(ServerTls {
-            current: ArcSwap::from_pointee(server_config(files)?),
+            current: ArcSwap::from_pointee(server_config(files, offers)?),
             files: files.clone(),
+            offers,
         }))
     }
 
@@ -51,7 +62,7 @@ impl ServerTls {
     /// # Errors
     /// As [`ServerTls::load`]; what is in force then stays.
     pub fn reload(&self) -> Result<(), ProxyError> {
-        let mut config = server_config(&self.files)?;
+        let mut config = server_config(&self.files, self.offers)?;
         if self.files.clients.is_none() {
             config.session_storage = Arc::clone(&self.current.load().session_storage);
         }
@@ -64,7 +75,7 @@ impl ServerTls {
     }
 }
 
-fn server_config(files: &Tls) -> Result<ServerConfig, ProxyError> {
+fn server_config(files: &Tls, offers: Offers) -> Result<ServerConfig, ProxyError> {
     let provider = Arc::new(default_provider());
     let certified = certified_key(&files.cert, &files.key, &provider)?;
     let verifier = match &files.clients {
@@ -79,7 +90,10 @@ fn server_config(files: &Tls) -> Result<ServerConfig, ProxyError> {
         })?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    config.alpn_protocols = vec![ALPN_H2.to_vec(), ALPN_HTTP_11.to_vec()];
+    config.alpn_protocols = match offers {
+        Offers::Http => vec![ALPN_H2.to_vec(), ALPN_HTTP_11.to_vec()],
+        Offers::Http2 => vec![ALPN_H2.to_vec()],
+    };
     if files.clients.is_some() {
         // A resumed session takes the client's certificate from memory and verifies nothing: who
         // was let in once would come in again after the certificate's end, or its authority's.

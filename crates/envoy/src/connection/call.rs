@@ -60,16 +60,20 @@ async fn send(
 async fn pipe(body: ReplyBody, stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
     let mut body = pin!(body);
     loop {
-        let frame = poll_fn(|context| match body.as_mut().poll_frame(context) {
-            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
-            Poll::Pending => stream
-                .poll_reset(context)
-                .map(|reset| Err(reset.map_or_else(|error| error, h2::Error::from))),
+        let frame = poll_fn(|context| {
+            // First: what reads from a stream that was reset would take that for an error.
+            if let Poll::Ready(reset) = stream.poll_reset(context) {
+                return Poll::Ready(Err(reset.map_or_else(|error| error, h2::Error::from)));
+            }
+            body.as_mut().poll_frame(context).map(Ok)
         });
         let frame: Option<Result<_, Status>> = frame.await?;
         let frame = match frame {
             Some(Ok(frame)) => frame,
-            Some(Err(_)) => return Err(Reason::INTERNAL_ERROR.into()),
+            Some(Err(_)) => {
+                stream.send_reset(Reason::INTERNAL_ERROR);
+                return Ok(());
+            }
             None => return stream.send_data(Bytes::new(), true),
         };
         match frame.into_data() {
@@ -90,6 +94,7 @@ async fn room(stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
     stream.reserve_capacity(1);
     while stream.capacity() == 0 {
         let more = poll_fn(|context| stream.poll_capacity(context)).await;
+        // Without a stream there is nobody to wait for.
         more.ok_or(Reason::CANCEL)??;
     }
     Ok(())
@@ -105,21 +110,27 @@ impl Body for Upload {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        match ready!(self.0.poll_data(context)) {
+        let frame = match ready!(self.0.poll_data(context)) {
             Some(Ok(data)) => {
                 // It is read, so as much may come again. Without a stream there is nobody to tell.
                 let _ = self.0.flow_control().release_capacity(data.len());
-                Poll::Ready(Some(Ok(Frame::data(data))))
+                Some(Ok(Frame::data(data)))
             }
-            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            Some(Err(error)) => Some(Err(error)),
             None => {
-                let trailers = ready!(self.0.poll_trailers(context))?;
-                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+                let trailers = ready!(self.0.poll_trailers(context)).transpose();
+                trailers.map(|trailers| trailers.map(Frame::trailers))
             }
-        }
+        };
+        // A stream that was reset without an error has ended.
+        Poll::Ready(frame.filter(|frame| !is_end(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
         self.0.is_end_stream()
     }
+}
+
+fn is_end(frame: &Result<Frame<Bytes>, h2::Error>) -> bool {
+    matches!(frame, Err(error) if error.reason() == Some(Reason::NO_ERROR))
 }

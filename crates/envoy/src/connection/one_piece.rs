@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream that does not say that it takes several pieces in one write.
 ///
-/// `h2` writes a message of more than 256 bytes by itself where a stream does, and of more than 1 KiB where it does
-/// not (`codec/framed_write.rs`, `CHAIN_THRESHOLD`). Most answers lie between, and are to go out together.
+/// `h2` writes a message of 256 bytes and more by itself where a stream does, and of 1 KiB and more where it does not
+/// (`codec/framed_write.rs`, `CHAIN_THRESHOLD`). Most answers lie between, and are to go out together.
 pub(super) struct OnePiece<T>(pub(super) T);
 
 // === impl OnePiece ===

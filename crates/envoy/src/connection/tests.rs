@@ -1,6 +1,6 @@
 //! Conversations with a client of `h2`'s in memory, on a clock that moves when all wait.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::{self, ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use http::Request;
 use prost::Message;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tollgate_engine::KEY_WAIT_MAX;
 use tonic_health::pb::HealthCheckRequest;
 
 use super::Patience;
@@ -32,6 +33,13 @@ plans: {a: {}}
 grpc:
   domains:
     rules: {descriptors: [{key: user, rate_limit: {unit: minute, requests_per_unit: 3, name: per-user}}]}
+";
+const TOKENS: &str = "identity:
+  issuers:
+    - {issuer: https://i, audience: us, algorithms: [EdDSA], jwks: https://i/jwks}
+plans: {a: {}}
+default_plan: a
+grpc: {domains: {edge: {identity: token}}}
 ";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const PATIENCE: Patience = Patience {
@@ -65,11 +73,10 @@ struct Counted(DuplexStream, Arc<AtomicUsize>);
 
 impl Line {
     async fn open() -> Self {
-        Self::with(&client::Builder::new()).await
+        Self::with(Bench::new(RULES), &client::Builder::new()).await
     }
 
-    async fn with(builder: &client::Builder) -> Self {
-        let bench = Bench::new(RULES);
+    async fn with(bench: Bench, builder: &client::Builder) -> Self {
         let (ours, theirs) = duplex(PIPE_BYTES);
         let writes = Arc::<AtomicUsize>::default();
         let (drain, drained) = oneshot::channel::<()>();
@@ -166,7 +173,7 @@ async fn what_comes_together_is_answered_together() {
     let mut line = Line::open().await;
     tokio::task::yield_now().await;
     let before = line.writes.load(Ordering::Relaxed);
-    // `h2` would write a message of more than 256 bytes by itself.
+    // `h2` would write a message of 256 bytes and more by itself.
     let users: Vec<String> = (0..14).map(|user| format!("user-{user}")).collect();
     let entries: Vec<_> = users.iter().map(|user| [("user", &**user)]).collect();
     let descriptors: Vec<&[(&str, &str)]> = entries.iter().map(|entry| &entry[..]).collect();
@@ -211,23 +218,77 @@ async fn a_message_that_never_comes_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_is_reset_is_let_go() {
+async fn a_stream_that_is_reset_is_let_go_without_an_error() {
+    for reason in [Reason::NO_ERROR, Reason::CANCEL] {
+        let mut line = Line::open().await;
+        let (response, mut stream) = line.begin(quota::PATH);
+        let _body = response.await.unwrap().into_body();
+        let stats = Arc::clone(line.bench.services.stats());
+        assert_eq!(stats.quota_streams.get(), 1);
+        stream.send_reset(reason);
+        let response = line.send(PATH, question("alice"));
+        assert!(is_ok(&read(response).await.0));
+        let seen = (stats.quota_streams.get(), stats.quota_errors.get());
+        assert_eq!(seen, (0, 0), "{reason:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_reset_while_it_waits_is_let_go() {
+    let bench = Bench::new(TOKENS);
+    let stats = Arc::clone(bench.services.stats());
+    let token = bench.token("alice");
+    let entries = [("token", &*token), ("method", "GET"), ("path", "/")];
+    let asked = framed(&request("edge", &[&entries]));
+    let mut line = Line::with(bench, &client::Builder::new()).await;
+    // Nobody has the issuer's keys, so each waits for them, and then is refused.
+    for (reset, unavailable) in [(false, 1), (true, 1)] {
+        let (response, mut stream) = line.begin(PATH);
+        stream.send_data(asked.clone(), true).unwrap();
+        tokio::time::sleep(KEY_WAIT_MAX / 2).await;
+        if reset {
+            stream.send_reset(Reason::CANCEL);
+        }
+        tokio::time::sleep(KEY_WAIT_MAX).await;
+        assert_eq!(response.await.is_err(), reset);
+        assert_eq!(stats.rate_limit_unavailable.get(), unavailable);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_is_answered_before_it_has_come() {
     let mut line = Line::open().await;
-    let (response, stream) = line.begin(quota::PATH);
-    let _body = response.await.unwrap().into_body();
-    let stats = Arc::clone(line.bench.services.stats());
-    assert_eq!(stats.quota_streams.get(), 1);
-    drop((stream, _body));
+    let (response, mut stream) = line.begin(PATH);
+    let prefix = Bytes::from_static(&[0, 0, 0x10, 0, 0]);
+    stream.send_data(prefix, false).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "8");
+    let reset = poll_fn(|context| stream.poll_reset(context)).await;
+    assert_eq!(reset.unwrap(), Reason::NO_ERROR);
     let response = line.send(PATH, question("alice"));
     assert!(is_ok(&read(response).await.0));
-    assert_eq!(stats.quota_streams.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_calls_than_one_turn_takes_are_all_answered() {
+    let mut patient = client::Builder::new();
+    // This one reads no answer before all are there.
+    patient.data_frame_budget(1 << 30);
+    let mut line = Line::with(Bench::new(RULES), &patient).await;
+    let calls = 3 * super::CALLS_PER_TURN;
+    let asked: Vec<_> = (0..calls)
+        .map(|call| line.send(PATH, question(&format!("user-{call}"))))
+        .collect();
+    for response in asked {
+        assert!(is_ok(&read(response).await.0));
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_sent_as_fast_as_it_is_taken() {
     let mut narrow = client::Builder::new();
     narrow.initial_window_size(2);
-    let mut line = Line::with(&narrow).await;
+    let mut line = Line::with(Bench::new(RULES), &narrow).await;
     let response = line.send(PATH, question("alice"));
     let (answer, status) = read(response).await;
     let limit = answer.statuses[0].current_limit.as_ref().unwrap();
@@ -307,10 +368,40 @@ async fn a_drain_lets_what_was_asked_be_answered() {
     line.drain.take().unwrap().send(()).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!line.server.is_finished());
+    let late = line.client.clone().ready().await;
+    assert!(late.is_err(), "nothing more is taken");
     stream.send_data(message.slice(7..), true).unwrap();
     assert!(is_ok(&read(slow).await.0));
     line.server.await.unwrap();
-    assert!(line.client.ready().await.is_err(), "nothing more is taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_no_connection_that_says_nothing() {
+    let bench = Bench::new(RULES);
+    let began = Instant::now();
+    let (_ours, theirs) = duplex(PIPE_BYTES);
+    let services = &bench.services;
+    services
+        .converse(theirs, peer(), PATIENCE, std::future::ready(()))
+        .await;
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_call_s_time_begins_with_the_connection() {
+    let bench = Bench::new(RULES);
+    let began = Instant::now();
+    let (mut ours, theirs) = duplex(PIPE_BYTES);
+    let late = tokio::spawn(async move {
+        tokio::time::sleep(PATIENCE.first / 2).await;
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        ours.write_all(preface).await.unwrap();
+        pending::<()>().await;
+    });
+    let services = &bench.services;
+    services.converse(theirs, peer(), PATIENCE, pending()).await;
+    assert_eq!(began.elapsed().as_secs(), PATIENCE.first.as_secs());
+    late.abort();
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tollgate_engine::limiter::{Clock, SystemClock};
 use tollgate_engine::policy::{ClientAuth, ClientAuthority, Tls};
-use tollgate_proxy::ServerTls;
+use tollgate_proxy::{Offers, ServerTls};
 
 use crate::harness::{Gateway, Setup, within};
 use crate::origin::Origin;
@@ -64,7 +64,7 @@ impl Files {
     }
 
     fn server(&self) -> Arc<ServerTls> {
-        ServerTls::load(&self.tls()).unwrap()
+        ServerTls::load(&self.tls(), Offers::Http).unwrap()
     }
 
     /// Of a client that trusts the certificate as it is now.
@@ -218,6 +218,21 @@ async fn case_118_a_new_certificate_is_served_without_a_drop() {
 }
 
 #[tokio::test]
+async fn who_does_not_speak_what_is_offered_is_told_in_the_handshake() {
+    let files = Files::new("gateway.example");
+    let origin = Origin::start().await;
+    for offers in [Offers::Http, Offers::Http2] {
+        let gateway = Gateway::start(Setup {
+            tls: Some(ServerTls::load(&files.tls(), offers).unwrap()),
+            ..Setup::before(origin.address, "")
+        });
+        assert!(files.connect(&gateway, "h2", &BOTH).await.is_ok());
+        let shaken = files.connect(&gateway, "http/1.1", &BOTH).await;
+        assert_eq!(shaken.is_ok(), offers == Offers::Http, "{shaken:?}");
+    }
+}
+
+#[tokio::test]
 async fn no_session_is_resumed_where_clients_are_known_by_certificate() {
     let files = Files::new("gateway.example");
     let origin = Origin::start().await;
@@ -236,7 +251,7 @@ async fn no_session_is_resumed_where_clients_are_known_by_certificate() {
                 ..files.tls()
             };
             let gateway = Gateway::start(Setup {
-                tls: Some(ServerTls::load(&tls).unwrap()),
+                tls: Some(ServerTls::load(&tls, Offers::Http).unwrap()),
                 ..Setup::before(origin.address, "")
             });
             let config = Arc::new(files.trust("http/1.1", &[version]));
@@ -271,7 +286,7 @@ async fn short_lived(
         ..files.tls()
     };
     let gateway = Gateway::start(Setup {
-        tls: Some(ServerTls::load(&tls).unwrap()),
+        tls: Some(ServerTls::load(&tls, Offers::Http).unwrap()),
         ..Setup::before(origin.address, "")
     });
     let mut streams = Vec::new();
@@ -317,7 +332,7 @@ async fn certificates_that_cannot_be_used_say_why() {
     let (one, two) = (Files::new("a.example"), Files::new("b.example"));
     let load = |cert: PathBuf, key: PathBuf| {
         let clients = None;
-        ServerTls::load(&Tls { cert, key, clients }).unwrap_err()
+        ServerTls::load(&Tls { cert, key, clients }, Offers::Http).unwrap_err()
     };
     let missing = load(one.folder.path().join("none.pem"), one.key());
     assert!(missing.to_string().contains("none.pem"), "{missing}");

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tollgate_admin::{Admin, AdminKeys, OverTls, Peer, REQUEST_WAIT_MAX, router};
 use tollgate_policy::AdminApi;
-use tollgate_proxy::{ServerTls, shake_hands};
+use tollgate_proxy::{Offers, ServerTls, shake_hands};
 
 use super::bind_admin;
 use super::reload::{Stamp, stamp};
@@ -77,7 +77,9 @@ impl Bound {
         let tls = config.listener.tls.as_ref();
         let bound = Self {
             listener: bind_admin(control, config.listener.address)?,
-            tls: tls.map(ServerTls::load).transpose()?,
+            tls: tls
+                .map(|files| ServerTls::load(files, Offers::Http))
+                .transpose()?,
             keys,
         };
         Ok((bound, found))

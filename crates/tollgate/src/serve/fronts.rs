@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tollgate_engine::Engine;
 use tollgate_limiter::SystemClock;
 use tollgate_policy::{CheckEndpoint, GrpcConfig, Listener, Policy, Timeouts};
-use tollgate_proxy::{ServerTls, accept, shake_hands};
+use tollgate_proxy::{Offers, ServerTls, accept, shake_hands};
 use tollgate_tower::{CheckService, Peer};
 use tower::Service as _;
 
@@ -79,6 +79,11 @@ type Knows = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// What answers on the connections of a listener.
 trait Answer: Clone + Send + Sync + 'static {
+    /// The listener's name.
+    const NAME: &'static str;
+    /// What is spoken on it.
+    const OFFERS: Offers;
+
     /// Until the other end is done or asks nothing any more, or the gateway drains.
     fn converse(
         self,
@@ -90,6 +95,9 @@ trait Answer: Clone + Send + Sync + 'static {
 }
 
 impl Answer for CheckService {
+    const NAME: &'static str = "check";
+    const OFFERS: Offers = Offers::Http;
+
     async fn converse(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -138,6 +146,9 @@ impl Answer for CheckService {
 }
 
 impl Answer for tollgate_envoy::Services {
+    const NAME: &'static str = "grpc";
+    const OFFERS: Offers = Offers::Http2;
+
     async fn converse(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -182,7 +193,7 @@ impl Services {
         if let (Some(service), Some(config)) = (&self.check, policy.check_endpoint()) {
             let trusted = config.clone();
             let knows: Knows = Arc::new(move |peer| trusted.trusts(peer));
-            let fronts = bound.fronts("check", service, (&config.listener, knows), policy)?;
+            let fronts = bound.fronts(service, (&config.listener, knows), policy)?;
             for (share, front) in bound.shares.iter_mut().zip(fronts) {
                 share.check = Some(front);
             }
@@ -190,7 +201,7 @@ impl Services {
         if let (Some(service), Some(config)) = (&self.grpc, policy.grpc()) {
             // Its certificate says who may ask, if anything does.
             let listener = (&config.listener, Arc::new(|_| true) as Knows);
-            let fronts = bound.fronts("grpc", service, listener, policy)?;
+            let fronts = bound.fronts(service, listener, policy)?;
             for (share, front) in bound.shares.iter_mut().zip(fronts) {
                 share.grpc = Some(front);
             }
@@ -219,17 +230,16 @@ impl Services {
 // === impl Bound ===
 
 impl Bound {
-    fn fronts<S: Clone>(
+    fn fronts<S: Answer>(
         &mut self,
-        name: &'static str,
         service: &S,
         (listener, knows): (&Listener, Knows),
         policy: &Policy,
     ) -> Result<Vec<Front<S>>, Failure> {
-        let (sockets, tls) = bind(listener, self.shares.len())?;
+        let (sockets, tls) = bind(listener, S::OFFERS, self.shares.len())?;
         let address = sockets.first().and_then(|socket| socket.local_addr().ok());
         self.addresses
-            .extend(address.map(|address| (name, address)));
+            .extend(address.map(|address| (S::NAME, address)));
         self.certificates.extend(tls.clone());
         let room = Arc::new(Semaphore::new(policy.sizes().connections));
         let fronts = sockets.into_iter().map(|socket| Front {

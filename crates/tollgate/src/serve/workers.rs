@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tollgate_policy::Listener;
-use tollgate_proxy::{ServerTls, Shared, Worker, WorkerListener, bind_reuseport};
+use tollgate_proxy::{Offers, ServerTls, Shared, Worker, WorkerListener, bind_reuseport};
 
 use super::fronts::{Services, Share};
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ impl Workers {
         let mut listeners: Vec<Vec<WorkerListener>> = (0..count).map(|_| Vec::new()).collect();
         let snapshot = shared.engine().snapshot();
         for listener in snapshot.policy().listeners() {
-            let (sockets, tls) = bind(listener, count)?;
+            let (sockets, tls) = bind(listener, Offers::Http, count)?;
             addresses.extend(sockets.first().and_then(|socket| socket.local_addr().ok()));
             for (own, socket) in listeners.iter_mut().zip(sockets) {
                 own.push(WorkerListener {
@@ -98,9 +98,13 @@ pub(super) fn reload_certificate(certificate: &ServerTls) {
 /// A socket for each worker, and the certificate of all.
 pub(super) fn bind(
     listener: &Listener,
+    offers: Offers,
     count: usize,
 ) -> Result<(Vec<StdListener>, Option<Arc<ServerTls>>), Failure> {
-    let tls = listener.tls.as_ref().map(ServerTls::load).transpose()?;
+    let tls = listener.tls.as_ref();
+    let tls = tls
+        .map(|files| ServerTls::load(files, offers))
+        .transpose()?;
     Ok((bind_reuseport(listener.address, count)?, tls))
 }
 
